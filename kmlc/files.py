@@ -1,0 +1,62 @@
+"""Files are written whole, then renamed: a reader never sees half a file, and a kill never leaves one."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` when the block ends without an error.
+
+    The temporary name keeps the suffix, for libraries that choose a format by it.
+
+    Example:
+        with replacing(Path("best.weights.h5")) as temporary:
+            model.save_weights(temporary)
+    """
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        yield temporary
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` as UTF-8, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON, whole or not at all; a NaN is an error, because JSON has none."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_yaml(path: Path, value: Any) -> None:
+    """Write `value` as YAML in the order of its keys, whole or not at all."""
+    write_text(path, yaml.safe_dump(value, sort_keys=False, allow_unicode=True))
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file with the safe loader, which builds plain data only."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def write_with(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` make the file at a temporary path, then rename it to `path`."""
+    with replacing(path) as temporary:
+        write(temporary)
