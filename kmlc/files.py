@@ -1,5 +1,6 @@
 """Files are written whole, then renamed: a reader never sees half a file, and a kill never leaves one."""
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -60,3 +61,9 @@ def write_with(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` make the file at a temporary path, then rename it to `path`."""
     with replacing(path) as temporary:
         write(temporary)
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

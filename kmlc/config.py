@@ -1,0 +1,278 @@
+"""Every setting of kmlc, typed, with one line of meaning; the only place where a default stands.
+
+A setting comes from, later wins: the defaults here, `configs/<model>.yaml`, `--config FILE`, flags such as
+`--train.batch_size 30`. `python train.py --model hybrid --print_config` shows what they come to.
+Where a published system differs from a default here, its YAML says so.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    # To a type checker these are numbers; at run time jsonargparse also holds them to their range.
+    Seed: TypeAlias = int
+    PositiveInt: TypeAlias = int
+    NonNegativeInt: TypeAlias = int
+    PositiveFloat: TypeAlias = float
+    NonNegativeFloat: TypeAlias = float
+    ClosedUnitInterval: TypeAlias = float
+    OpenUnitInterval: TypeAlias = float
+else:
+    from jsonargparse.typing import (
+        ClosedUnitInterval,
+        NonNegativeFloat,
+        NonNegativeInt,
+        OpenUnitInterval,
+        PositiveFloat,
+        PositiveInt,
+        restricted_number_type,
+    )
+
+    Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**32)])
+
+
+@dataclass(frozen=True)
+class TableConfig:
+    """Files and columns of the data folder.
+
+    Attributes:
+        train: table of the labelled rows, in the data folder.
+        test: table of the rows to predict, in the data folder.
+        test_labels: labels of the test rows, if the data folder has them; used only to print a score.
+        images: folder of the images, in the data folder.
+        image_column: column with the image's file name.
+        label_column: column with the labels.
+        caption_column: column with the caption; a table may lack it, then every caption is empty.
+    """
+
+    train: str = "train.csv"
+    test: str = "test.csv"
+    test_labels: str = "test_labels.csv"
+    images: str = "data"
+    image_column: str = "ImageID"
+    label_column: str = "Labels"
+    caption_column: str = "Caption"
+
+
+@dataclass(frozen=True)
+class LabelsConfig:
+    """What a label is.
+
+    Attributes:
+        delimiter: what stands between two labels of a row.
+        kind: integer or name; auto takes integer when more than half of the entries are integers.
+        vocabulary: the labels, in the order of the submission; null learns them from the training table.
+        names: table `Label,Name` in the data folder with a name for each label, if there is one.
+        unknown: what to do with a label that is not in the given vocabulary, error or drop (and count).
+    """
+
+    delimiter: str = " "
+    kind: Literal["auto", "integer", "name"] = "auto"
+    vocabulary: list[str] | None = None
+    names: str = "label_names.csv"
+    unknown: Literal["error", "drop"] = "error"
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """How labelled rows are divided into training and validation.
+
+    Attributes:
+        method: stratified keeps every label's share (iterative stratification); random does not.
+        validation: part of the labelled rows that is held out, above 0 and below 1.
+    """
+
+    method: Literal["stratified", "random"] = "stratified"
+    validation: OpenUnitInterval = 0.2
+
+
+@dataclass(frozen=True)
+class ImagesConfig:
+    """How images are read and, in training, varied.
+
+    Attributes:
+        size: height and width after resizing, in pixels; auto is 224, and 64 on the built-in sample.
+        max_pixels: an image with more pixels than this is set aside unread.
+        horizontal_flip: mirror half of the training images left to right.
+        vertical_flip: mirror half of the training images top to bottom.
+        crop: smallest part of each side that a random training crop keeps; 1 crops nothing.
+    """
+
+    size: PositiveInt | Literal["auto"] = "auto"
+    max_pixels: PositiveInt = 50_000_000
+    horizontal_flip: bool = True
+    vertical_flip: bool = False
+    crop: OpenUnitInterval | Literal[1] = 0.8
+
+
+@dataclass(frozen=True)
+class TowerConfig:
+    """The image model.
+
+    Attributes:
+        name: none leaves the images out; hybrid is system 2's CNN, LSTM and Transformer.
+        sequence: hybrid only; all attends over every LSTM step, last keeps the last step alone (system 2).
+        feedforward_dim: hybrid only; width inside a Transformer layer's feed-forward part.
+        dropout: hybrid only; dropout rate inside the Transformer layers.
+    """
+
+    name: Literal["none", "hybrid"] = "hybrid"
+    sequence: Literal["all", "last"] = "all"
+    feedforward_dim: PositiveInt = 512
+    dropout: ClosedUnitInterval = 0.1
+
+
+@dataclass(frozen=True)
+class CaptionsConfig:
+    """The caption encoder.
+
+    Attributes:
+        encoder: none leaves the captions out; bigram and trigram count letters; bert is a KerasHub BERT.
+        cross_words: bigram and trigram; count pairs and triples across the gap between two words as well.
+        preset: bert only; KerasHub preset name, or a KerasHub or Hugging Face folder; null is from scratch.
+        trainable: bert only; false keeps the encoder's weights as they came.
+        pooling: bert only; how token vectors become one vector, mean, max, or that of the first token.
+        sequence_length: bert only; longest caption in tokens, longer ones are cut.
+        vocabulary_size: bert from scratch; most word pieces learnt from the training captions.
+        layers: bert from scratch; number of Transformer layers.
+        heads: bert from scratch; attention heads of a layer.
+        hidden_dim: bert from scratch; width of a token's vector.
+        feedforward_dim: bert from scratch; width inside a layer's feed-forward part.
+        dropout: bert from scratch; dropout rate.
+    """
+
+    encoder: Literal["none", "bigram", "trigram", "bert"] = "bert"
+    cross_words: bool = True
+    preset: str | None = None
+    trainable: bool = True
+    pooling: Literal["mean", "max", "first"] = "max"
+    sequence_length: PositiveInt = 32
+    vocabulary_size: PositiveInt = 8000
+    layers: PositiveInt = 2
+    heads: PositiveInt = 4
+    hidden_dim: PositiveInt = 128
+    feedforward_dim: PositiveInt = 512
+    dropout: ClosedUnitInterval = 0.1
+
+
+@dataclass(frozen=True)
+class FusionConfig:
+    """How the image vector and the caption vector become logits.
+
+    Attributes:
+        name: concat joins the vectors end to end.
+        hidden_dim: width of the dense layer between the joined vectors and the logits.
+        dropout: dropout rate before the logits.
+    """
+
+    name: Literal["concat"] = "concat"
+    hidden_dim: PositiveInt = 1024
+    dropout: ClosedUnitInterval = 0.5
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """What training makes small.
+
+    Attributes:
+        name: focal (system 1, smoothed), soft_margin (system 2), bce, or sigmoid_focal (Keras's).
+        alpha: focal only; scale of the loss; auto is system 1's mean over the classes of total/(K·frequency).
+        gamma: focal and sigmoid_focal; how far easy labels count less.
+        label_smoothing: focal only; system 1's s, targets become targets·(1-s) + s/C.
+        positive_weight: sigmoid_focal only; weight of a label that is there, 1 minus it of one that is not.
+        class_weights: none, balanced (rarer classes weigh more), or one number for each label.
+    """
+
+    name: Literal["focal", "soft_margin", "bce", "sigmoid_focal"] = "focal"
+    alpha: PositiveFloat | Literal["auto"] = "auto"
+    gamma: NonNegativeFloat = 2.5
+    label_smoothing: ClosedUnitInterval = 0.1
+    positive_weight: ClosedUnitInterval = 0.25
+    class_weights: Literal["none", "balanced"] | list[PositiveFloat] = "none"
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The fit.
+
+    Attributes:
+        epochs: most passes over the training rows.
+        batch_size: rows of one step.
+        learning_rate: Adam's step size at the start.
+        weight_decay: AdamW's decoupled decay; 0 is plain Adam.
+        accumulation: steps whose gradients are averaged before the weights change.
+        early_stopping: stop after this many epochs without a better objective; 0 never stops early.
+        plateau_patience: lower the learning rate after this many epochs without a lower loss; 0 never does.
+        plateau_factor: what the learning rate is multiplied with then.
+        precision: auto is mixed_float16 on a GPU and float32 on a CPU.
+        xla: compile with XLA; auto is on for a GPU and off for a CPU, where it measured two times slower.
+    """
+
+    epochs: PositiveInt = 30
+    batch_size: PositiveInt = 32
+    learning_rate: PositiveFloat = 0.001
+    weight_decay: NonNegativeFloat = 0.0
+    accumulation: PositiveInt = 1
+    early_stopping: NonNegativeInt = 6
+    plateau_patience: NonNegativeInt = 2
+    plateau_factor: OpenUnitInterval = 0.5
+    precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = "auto"
+    xla: Literal["auto"] | bool = "auto"
+
+
+@dataclass(frozen=True)
+class ThresholdsConfig:
+    """How probabilities become labels; fitted on the validation rows only.
+
+    Attributes:
+        method: fixed; grid (system 1); curve (system 3); joint (coordinate ascent on the objective).
+        value: the threshold of fixed.
+        grid: the thresholds that grid tries for each class.
+        no_label: label of a row that got none; none leaves it empty, top1 takes the most probable one.
+    """
+
+    method: Literal["fixed", "grid", "curve", "joint"] = "joint"
+    value: ClosedUnitInterval = 0.5
+    grid: list[ClosedUnitInterval] = field(
+        default_factory=lambda: [0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65, 0.70]
+    )
+    no_label: str = "top1"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of a run.
+
+    Attributes:
+        model: name of the file in configs/ that the run starts from.
+        data: folder with the tables and the images; null is the built-in sample.
+        run: directory of the run; null makes runs/<date>-<model>. An unfinished one is continued.
+        seed: the one source of randomness.
+        objective: the F1 that picks the best epoch and the joint thresholds.
+        table: files and columns.
+        labels: what a label is.
+        split: training and validation rows.
+        images: reading and varying images.
+        tower: the image model.
+        captions: the caption encoder.
+        fusion: joining the two.
+        loss: what training makes small.
+        train: the fit.
+        thresholds: from probabilities to labels.
+    """
+
+    model: str = "hybrid"
+    data: str | None = None
+    run: str | None = None
+    seed: Seed = 42
+    objective: Literal["micro", "macro", "samples"] = "micro"
+    table: TableConfig = field(default_factory=TableConfig)
+    labels: LabelsConfig = field(default_factory=LabelsConfig)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    images: ImagesConfig = field(default_factory=ImagesConfig)
+    tower: TowerConfig = field(default_factory=TowerConfig)
+    captions: CaptionsConfig = field(default_factory=CaptionsConfig)
+    fusion: FusionConfig = field(default_factory=FusionConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    thresholds: ThresholdsConfig = field(default_factory=ThresholdsConfig)

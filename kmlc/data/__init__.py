@@ -1,0 +1,1 @@
+"""Data: from tables and images to records to batches."""

@@ -1,0 +1,102 @@
+"""From records to batches: tf.data pipelines that decode, vary and encode on the way."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from kmlc.config import Config
+from kmlc.data.augment import crop, flip, fold_in
+from kmlc.data.captions import Encode
+from kmlc.data.images import decode, neutral_image, resize
+from kmlc.data.records import Records
+
+
+def training_batches(
+    records: Records, config: Config, encode: Encode, first_epoch: int = 0
+) -> tuple[tf.data.Dataset, int]:
+    """Return shuffled, varied batches of every epoch from `first_epoch` on, and the batches of one epoch.
+
+    The order of an epoch depends on (seed, epoch) and the variation of a row on (seed, epoch, row), so that
+    a run that is resumed sees what it would have seen. The last batch of an epoch may be smaller.
+
+    Args:
+        records: rows with labels.
+        config: `images.size` is resolved to a number.
+        encode: the caption encoder.
+        first_epoch: number of the first epoch, from 0.
+
+    Returns:
+        A dataset of (inputs by name, float32 labels of shape (batch, classes)) for `model.fit` with
+        `steps_per_epoch`, and the steps.
+    """
+    read = _reader(records, config)
+    encode_inputs = _input_encoder(encode)
+
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        key = fold_in(tf.constant([config.seed, 0], tf.int64), epoch)
+        order = tf.random.experimental.stateless_shuffle(tf.range(len(records)), key)
+        rows = tf.data.Dataset.from_tensor_slices(order)
+        rows = rows.map(lambda row: read(row, fold_in(key, row)), num_parallel_calls=tf.data.AUTOTUNE)
+        return rows.batch(config.train.batch_size)
+
+    epochs = tf.data.Dataset.range(first_epoch, config.train.epochs, output_type=tf.int32)
+    batches = epochs.flat_map(one_epoch)
+    batches = batches.map(
+        lambda inputs, labels: (encode_inputs(inputs), labels), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    return batches.prefetch(tf.data.AUTOTUNE), -(-len(records) // config.train.batch_size)
+
+
+def evaluation_batches(records: Records, config: Config, encode: Encode) -> tf.data.Dataset:
+    """Return batches of inputs by name: every row once, in order, without variation and without labels."""
+    read = _reader(records, config)
+    rows = tf.data.Dataset.range(len(records), output_type=tf.int32)
+    rows = rows.map(lambda row: read(row, None)[0], num_parallel_calls=tf.data.AUTOTUNE)
+    batches = rows.batch(config.train.batch_size).map(
+        _input_encoder(encode), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    return batches.prefetch(tf.data.AUTOTUNE)
+
+
+Row = dict[str, tf.Tensor]
+
+
+def _reader(
+    records: Records, config: Config
+) -> Callable[[tf.Tensor, tf.Tensor | None], tuple[Row, tf.Tensor]]:
+    """Return the function that reads one row: its inputs and its labels (empty where there are none).
+
+    Given a key, the image is varied.
+    """
+    size = config.images.size
+    assert isinstance(size, int), "images.size is resolved before batches are made"
+    paths, captions = tf.constant(records.paths), tf.constant(records.captions)
+    labels = tf.constant(
+        np.zeros((len(records), 0)) if records.labels is None else records.labels, tf.float32
+    )
+
+    def image(path: tf.Tensor, key: tf.Tensor | None) -> tf.Tensor:
+        pixels = decode(tf.io.read_file(path))
+        if key is None:
+            return resize(pixels, size)
+        return flip(resize(crop(pixels, config.images, key), size), config.images, key)
+
+    def read(row: tf.Tensor, key: tf.Tensor | None) -> tuple[Row, tf.Tensor]:
+        inputs = {"caption": captions[row]}
+        if config.tower.name != "none":
+            path = paths[row]
+            inputs["image"] = tf.cond(path == "", lambda: neutral_image(size), lambda: image(path, key))
+        return inputs, labels[row]
+
+    return read
+
+
+def _input_encoder(encode: Encode) -> Callable[[Row], Row]:
+    """Return the function that puts the encoder's inputs in place of a batch's captions."""
+
+    def encode_inputs(inputs: Row) -> Row:
+        others = {name: value for name, value in inputs.items() if name != "caption"}
+        return others | encode(inputs["caption"])
+
+    return encode_inputs

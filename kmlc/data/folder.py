@@ -1,0 +1,199 @@
+"""From a data folder to checked records: the rows to train on, and the rows to predict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kmlc.config import Config
+from kmlc.data.images import find_problems
+from kmlc.data.labels import ParsedLabels, Vocabulary, parse_labels
+from kmlc.data.records import Records
+from kmlc.data.report import TableReport
+from kmlc.data.sample import sample_folder
+from kmlc.data.table import Table, read_table
+from kmlc.errors import UserError
+
+
+@dataclass(frozen=True)
+class LabelledData:
+    """The labelled rows of a data folder that can be trained on.
+
+    Attributes:
+        records: the rows, with labels.
+        vocabulary: the labels in the order of the classes.
+        report: what was found in the table.
+    """
+
+    records: Records
+    vocabulary: Vocabulary
+    report: TableReport
+
+
+def data_folder(config: Config) -> Path:
+    """Return the data folder, that of the built-in sample if none is given.
+
+    Raises:
+        UserError: if there is no such folder.
+    """
+    if config.data is None:
+        return sample_folder()
+    folder = Path(config.data)
+    if not folder.is_dir():
+        raise UserError(f"--data {folder}: no such folder; expected one with {config.table.train}")
+    return folder
+
+
+def read_labelled(config: Config) -> LabelledData:
+    """Read and check the labelled rows; what cannot be trained on is left out, counted and listed.
+
+    Raises:
+        UserError: if a file or column is not there, a label is unknown, or no row is left.
+    """
+    folder = data_folder(config)
+    table = read_table(folder / config.table.train, config.table.caption_column)
+    ids = table.column(config.table.image_column, "table.image_column")
+    report = TableReport(str(table.path), len(table))
+    parsed = parse_labels(table.column(config.table.label_column, "table.label_column"), config.labels)
+    if parsed.unknown and config.labels.unknown == "error":
+        row, label = parsed.unknown[0]
+        raise UserError(
+            f"{table.path}: row {row + 1} ({ids[row]}): label {label!r} is not in the vocabulary "
+            f"({', '.join(parsed.vocabulary)}); --labels.unknown drop sets such labels aside"
+        )
+    left_out = _note_labels(report, table, ids, parsed) | _note_duplicates(report, ids)
+    paths, problems = _check_images(config, folder, ids)
+    for problem, rows in _by_problem(problems).items():
+        report.note(f"image {problem}", "left out of training", [ids[row] for row in rows])
+        left_out |= set(rows)
+    kept = [row for row in range(len(table)) if row not in left_out]
+    if len(kept) < 2:
+        raise UserError(
+            f"{table.path}: {len(kept)} of {len(table)} rows can be trained on, expected 2 or more"
+            + "".join(f"; {each.what}: {len(each.rows)}" for each in report.findings)
+        )
+    captions = _captions(config, table, report, kept)
+    vocabulary = Vocabulary(
+        parsed.vocabulary, _names(config, folder, parsed.vocabulary), config.labels.delimiter
+    )
+    labels = vocabulary.encode([parsed.rows[row] for row in kept])
+    report.used = len(kept)
+    report.label_counts = dict(zip(vocabulary.display(), labels.sum(axis=0).tolist(), strict=True))
+    records = Records([ids[row] for row in kept], [paths[row] for row in kept], captions, labels)
+    return LabelledData(records, vocabulary, report)
+
+
+def read_test(config: Config) -> tuple[Records, TableReport]:
+    """Read the rows to predict, every one of them and in order; an unreadable image becomes a neutral one.
+
+    Raises:
+        UserError: if a file or column is not there, or the table has no rows.
+    """
+    folder = data_folder(config)
+    table = read_table(folder / config.table.test, config.table.caption_column)
+    ids = table.column(config.table.image_column, "table.image_column")
+    if not ids:
+        raise UserError(f"{table.path}: no rows; expected one for each image to predict")
+    report = TableReport(str(table.path), len(table), used=len(table))
+    _note_records(report, table, ids, "kept without a caption")
+    paths, problems = _check_images(config, folder, ids)
+    for problem, rows in _by_problem(problems).items():
+        report.note(f"image {problem}", "replaced by a neutral image", [ids[row] for row in rows])
+        for row in rows:
+            paths[row] = ""
+    captions = _captions(config, table, report, range(len(table)))
+    return Records(list(ids), paths, captions), report
+
+
+def read_test_labels(config: Config, vocabulary: Vocabulary, ids: Sequence[str]) -> list[list[str]] | None:
+    """Read the labels of the test rows, in the rows' order, or None where the data folder has none for them.
+
+    Example:
+        rows = read_test_labels(config, vocabulary, records.ids)
+        score = None if rows is None else f1(vocabulary.encode(rows), predictions, "micro")
+    """
+    path = data_folder(config) / config.table.test_labels
+    if not path.is_file():
+        return None
+    table = read_table(path, config.table.caption_column)
+    cells = dict(
+        zip(
+            table.column(config.table.image_column, "table.image_column"),
+            table.column(config.table.label_column, "table.label_column"),
+            strict=True,
+        )
+    )
+    if not set(ids) <= set(cells):
+        return None
+    known = set(vocabulary.labels)
+    parsed = parse_labels([cells[each] for each in ids], config.labels)
+    return [[label for label in row if label in known] for row in parsed.rows]
+
+
+def _note_labels(report: TableReport, table: Table, ids: Sequence[str], parsed: ParsedLabels) -> set[int]:
+    """Note what is wrong with labels; return the rows that have none left because of it."""
+    _note_records(report, table, ids, "left out of training")
+    bad = parsed.invalid + parsed.unknown
+    report.note(
+        "entry that is no label", "ignored", [f"{ids[row]}: {entry}" for row, entry in parsed.invalid]
+    )
+    report.note("unknown label", "ignored", [f"{ids[row]}: {label}" for row, label in parsed.unknown])
+    unlabelled = sorted({row for row, _ in bad if not parsed.rows[row]})
+    report.note("row with no valid label", "left out of training", [ids[row] for row in unlabelled])
+    blank = [row for row, labels in enumerate(parsed.rows) if not labels]
+    blank = sorted(set(blank) - set(unlabelled) - set(table.unreadable))
+    report.note("row with an empty label cell", "kept, with no label", [ids[row] for row in blank])
+    return set(unlabelled) | set(table.unreadable)
+
+
+def _note_records(report: TableReport, table: Table, ids: Sequence[str], rule_for_unreadable: str) -> None:
+    report.note("record that is not valid CSV", "repaired", [ids[row] for row in table.repaired])
+    report.note("unreadable record", rule_for_unreadable, [ids[row] for row in table.unreadable])
+
+
+def _note_duplicates(report: TableReport, ids: Sequence[str]) -> set[int]:
+    first: dict[str, int] = {}
+    repeated = [row for row, name in enumerate(ids) if first.setdefault(name, row) != row]
+    report.note("repeated image name", "first row kept, others left out", [ids[row] for row in repeated])
+    return set(repeated)
+
+
+def _captions(config: Config, table: Table, report: TableReport, rows: Sequence[int]) -> list[str]:
+    column = table.columns.get(config.table.caption_column)
+    if column is None:
+        if config.captions.encoder != "none":
+            missing = f"no column {config.table.caption_column}"
+            report.note("table without captions", "every caption is empty", [missing])
+        return [""] * len(rows)
+    ids = table.columns[config.table.image_column]
+    report.note("empty caption", "kept", [ids[row] for row in rows if not column[row]])
+    return [column[row] for row in rows]
+
+
+def _check_images(config: Config, folder: Path, ids: Sequence[str]) -> tuple[list[str], list[str | None]]:
+    """Return each row's image file, and what is wrong with it; nothing is checked if no image is used."""
+    if config.tower.name == "none":
+        return [""] * len(ids), [None] * len(ids)
+    images = folder / config.table.images
+    if not images.is_dir():
+        raise UserError(f"{images}: no such folder; expected the images (name yours with --table.images)")
+    paths = [images / name for name in ids]
+    return [str(path) for path in paths], find_problems(paths, config.images.max_pixels)
+
+
+def _by_problem(problems: Sequence[str | None]) -> dict[str, list[int]]:
+    """Return the rows of each problem."""
+    found: dict[str, list[int]] = {}
+    for row, problem in enumerate(problems):
+        if problem is not None:
+            found.setdefault(problem, []).append(row)
+    return found
+
+
+def _names(config: Config, folder: Path, labels: Sequence[str]) -> tuple[str, ...]:
+    path = folder / config.labels.names
+    if not path.is_file():
+        return tuple(labels)
+    table = read_table(path, "Name")
+    pairs = zip(table.column("Label", "labels.names"), table.column("Name", "labels.names"), strict=True)
+    names = dict(pairs)
+    return tuple(names.get(label, label) for label in labels)

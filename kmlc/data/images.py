@@ -1,0 +1,87 @@
+"""Images: checked before they are used, decoded and resized inside tf.data."""
+
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import tensorflow as tf
+from PIL import Image, UnidentifiedImageError
+
+NEUTRAL = 127.5
+"""Value of every pixel of the image that stands for one that cannot be read."""
+
+
+def find_problems(paths: Sequence[Path], max_pixels: int) -> list[str | None]:
+    """Say of each file why it cannot be used as an image, or None if it can.
+
+    The size is read from the header first, so that a small file that would decode to gigabytes is never
+    decoded. What passes is decoded once with the decoder that training uses: two decoders do not always agree
+    on what is broken.
+
+    Args:
+        paths: the files.
+        max_pixels: the most pixels an image may have.
+
+    Returns:
+        For each file None, or a problem: "missing", "empty", "not an image", "oversized", "corrupt".
+    """
+    with warnings.catch_warnings():
+        # Pillow warns of large images; the size is judged here.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        problems = [_header_problem(path, max_pixels) for path in paths]
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda path, problem: problem or _decode_problem(path), paths, problems))
+
+
+def _header_problem(path: Path, max_pixels: int) -> str | None:
+    try:
+        if path.stat().st_size == 0:
+            return "empty"
+        with Image.open(path) as image:
+            return "oversized" if image.width * image.height > max_pixels else None
+    except FileNotFoundError:
+        return "missing"
+    except Image.DecompressionBombError:
+        return "oversized"
+    except UnidentifiedImageError:
+        return "not an image"
+    except (OSError, ValueError, SyntaxError):  # what Pillow's readers raise on broken headers
+        return "missing" if path.is_dir() else "corrupt"
+
+
+def _decode_problem(path: Path) -> str | None:
+    try:
+        decode(tf.io.read_file(str(path)))
+    except tf.errors.OpError:
+        return "corrupt"
+    return None
+
+
+def decode(content: tf.Tensor) -> tf.Tensor:
+    """Decode JPEG, PNG, WebP, BMP or the first frame of a GIF.
+
+    Args:
+        content: a file's bytes, a scalar string. CMYK, grey, palette and 16-bit images become 8-bit RGB;
+            transparency is dropped.
+
+    Returns:
+        uint8 tensor of shape (height, width, 3).
+    """
+    image = tf.io.decode_image(content, channels=3, expand_animations=False)
+    image.set_shape((None, None, 3))
+    return image
+
+
+def resize(image: tf.Tensor, size: int) -> tf.Tensor:
+    """Resize an image to a square, antialiased.
+
+    Returns:
+        float32 tensor of shape (size, size, 3) with values from 0 to 255.
+    """
+    return tf.ensure_shape(tf.image.resize(image, (size, size), antialias=True), (size, size, 3))
+
+
+def neutral_image(size: int) -> tf.Tensor:
+    """Return the mid-grey image that stands for one that cannot be read, float32 (size, size, 3)."""
+    return tf.fill((size, size, 3), NEUTRAL)

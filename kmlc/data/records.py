@@ -1,0 +1,34 @@
+"""Records: the rows of a table with what is needed to make batches of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Records:
+    """Rows in the order of their table.
+
+    Attributes:
+        ids: the image names, as the table writes them.
+        paths: the image files; "" stands for an image that cannot be read, the neutral image takes its place.
+        captions: the captions, "" where there is none.
+        labels: multi-hot labels, uint8 of shape (rows, classes), or None where they are not known.
+    """
+
+    ids: list[str]
+    paths: list[str]
+    captions: list[str]
+    labels: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: np.ndarray) -> "Records":
+        """Return the given rows, in the given order."""
+        return Records(
+            [self.ids[row] for row in rows],
+            [self.paths[row] for row in rows],
+            [self.captions[row] for row in rows],
+            None if self.labels is None else self.labels[rows],
+        )

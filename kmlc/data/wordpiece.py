@@ -1,0 +1,76 @@
+"""WordPiece tokens for a BERT caption encoder, with KerasHub's tokenizer."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras_hub
+import tensorflow as tf
+from tensorflow_text.tools.wordpiece_vocab.bert_vocab_from_dataset import bert_vocab_from_dataset
+
+from kmlc.errors import UserError
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+def learn_vocabulary(captions: Sequence[str], size: int) -> list[str]:
+    """Learn a lower-case WordPiece vocabulary from captions.
+
+    Args:
+        captions: the training captions.
+        size: the most word pieces to keep, special tokens included.
+
+    Returns:
+        The word pieces, special tokens first.
+
+    Example:
+        learn_vocabulary(["a red bus", "two red buses"], size=100)
+    """
+    data = tf.data.Dataset.from_tensor_slices(list(captions) or [""]).batch(1024)
+    # KerasHub's own function drops every piece seen less than ten times, most words of a small data set.
+    return list(
+        bert_vocab_from_dataset(
+            data,
+            vocab_size=size,
+            reserved_tokens=list(SPECIAL_TOKENS),
+            bert_tokenizer_params={"lower_case": True},
+            learn_params={"lower_thresh": 2},
+        )
+    )
+
+
+def preset_vocabulary(preset: str) -> tuple[list[str], bool]:
+    """Return the word pieces of a pretrained BERT, and whether it lower-cases.
+
+    Args:
+        preset: a KerasHub preset name, or a local KerasHub or Hugging Face folder.
+
+    Raises:
+        UserError: if the preset cannot be fetched or read.
+    """
+    tokenizer = from_preset(keras_hub.tokenizers.BertTokenizer, preset)
+    return list(tokenizer.get_vocabulary()), bool(tokenizer.lowercase)
+
+
+def from_preset(kind: Any, preset: str, **arguments: object) -> Any:
+    """Load one part of a pretrained model, with a failure as one line that says what to pass instead."""
+    try:
+        return kind.from_preset(preset, **arguments)
+    except Exception as error:  # a dozen kinds, from a refused connection to a missing file
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(
+            f"captions.preset: {preset!r} could not be loaded ({reason}); pass the folder of a KerasHub or "
+            "Hugging Face BERT, or null to learn an encoder from the training captions"
+        ) from None
+
+
+def packer(
+    vocabulary: Sequence[str], lowercase: bool, length: int
+) -> keras_hub.models.BertTextClassifierPreprocessor:
+    """Return a KerasHub preprocessor that makes fixed-length token ids from captions.
+
+    Accents are removed exactly when letters are lower-cased, as BERT's own tokenizer does.
+    """
+    tokenizer = keras_hub.tokenizers.BertTokenizer(
+        vocabulary=list(vocabulary), lowercase=lowercase, strip_accents=lowercase
+    )
+    return keras_hub.models.BertTextClassifierPreprocessor(tokenizer, sequence_length=length)

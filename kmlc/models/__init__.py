@@ -1,0 +1,1 @@
+"""Models of `keras.layers`, `keras.ops` and KerasHub only: image towers, text towers, how they are joined."""

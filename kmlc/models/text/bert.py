@@ -1,0 +1,83 @@
+"""A KerasHub BERT over the caption's word pieces."""
+
+from typing import Any
+
+import keras
+from keras import layers, ops
+from keras_hub.models import BertBackbone
+
+from kmlc.config import CaptionsConfig
+from kmlc.errors import UserError
+
+BACKBONE = "bert"
+"""Name of the encoder's layer in a model."""
+
+
+def bert(
+    config: CaptionsConfig, learnt: dict[str, Any]
+) -> tuple[dict[str, keras.KerasTensor], keras.KerasTensor]:
+    """From word pieces to a vector.
+
+    Args:
+        config: the sizes for an encoder from scratch, `pooling`, `trainable`, `sequence_length`.
+        learnt: `vocabulary`; and `backbone`, the sizes of a pretrained encoder, if there is one.
+
+    Returns:
+        The inputs `token_ids`, `segment_ids`, `padding_mask`, each (batch, sequence_length), and a tensor of
+        shape (batch, hidden_dim).
+
+    Raises:
+        UserError: if captions may be longer than the pretrained encoder reads.
+    """
+    sizes = _sizes(config, learnt)
+    longest = sizes["max_sequence_length"]
+    if config.sequence_length > longest:
+        raise UserError(f"captions.sequence_length: expected at most {longest}, got {config.sequence_length}")
+    backbone = BertBackbone(**sizes, name=BACKBONE)
+    backbone.trainable = config.trainable
+    inputs = {
+        name: keras.Input((config.sequence_length,), dtype=dtype, name=name)
+        for name, dtype in (("token_ids", "int32"), ("segment_ids", "int32"), ("padding_mask", "bool"))
+    }
+    # A frozen encoder gives the same vector every time: no dropout.
+    tokens = backbone(inputs, training=None if config.trainable else False)["sequence_output"]
+    return inputs, Pool(config.pooling, name="pool")([tokens, inputs["padding_mask"]])
+
+
+def _sizes(config: CaptionsConfig, learnt: dict[str, Any]) -> dict[str, Any]:
+    return learnt.get("backbone") or {
+        "vocabulary_size": len(learnt["vocabulary"]),
+        "num_layers": config.layers,
+        "num_heads": config.heads,
+        "hidden_dim": config.hidden_dim,
+        "intermediate_dim": config.feedforward_dim,
+        "dropout": config.dropout,
+        "max_sequence_length": config.sequence_length,
+    }
+
+
+class Pool(layers.Layer):
+    """From the vectors of a caption's tokens to one vector.
+
+    Args:
+        pooling: mean or max over the tokens that are not padding, or the first token's vector.
+
+    Call arguments:
+        inputs: token vectors (batch, tokens, width) and a mask (batch, tokens), true where there is a token.
+    """
+
+    def __init__(self, pooling: str, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.pooling = pooling
+
+    def call(self, inputs: list[keras.KerasTensor]) -> keras.KerasTensor:
+        """Return the pooled vectors, shape (batch, width)."""
+        tokens, mask = inputs
+        if self.pooling == "first":
+            return tokens[:, 0]
+        mask = ops.expand_dims(mask, -1)
+        if self.pooling == "max":
+            # -1e4 is below any normalised activation and within float16.
+            return ops.max(ops.where(mask, tokens, -1e4), axis=1)
+        weights = ops.cast(mask, tokens.dtype)
+        return ops.sum(tokens * weights, axis=1) / ops.maximum(ops.sum(weights, axis=1), 1)

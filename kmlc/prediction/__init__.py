@@ -1,0 +1,1 @@
+"""Prediction: tables to submissions, one picture to names with probabilities."""

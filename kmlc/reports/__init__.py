@@ -1,0 +1,1 @@
+"""Reports: tables, plots and the report of a run, all from the files in its directory."""

@@ -1,0 +1,1 @@
+"""Training: the fit, its callbacks, the run directory, resuming."""

@@ -1,0 +1,113 @@
+"""The two callbacks of a fit: one records each epoch, one shows progress."""
+
+import time
+
+import keras
+import pandas as pd
+
+from kmlc.config import Config
+from kmlc.files import write_text, write_with
+from kmlc.progress import ProgressLine, duration
+from kmlc.training.checkpoint import save_state
+from kmlc.training.run_directory import RunDirectory
+from kmlc.training.schedule import History, best_epoch, learning_rate, should_stop
+from kmlc.training.validation import Validation
+
+Logs = dict[str, float]
+
+
+class EpochRecorder(keras.callbacks.Callback):
+    """Ends an epoch: validates, keeps the best weights, sets the learning rate, saves the state.
+
+    The figures are added to the epoch's logs, so that callbacks after this one see them. The state is saved
+    last but for the table: a run that is killed anywhere in here repeats the epoch and comes to the same.
+
+    Args:
+        run: where the files go.
+        config: the settings.
+        history: the epochs that are finished already; the new ones are added to it.
+        validation: the validation rows, judged whole at the end of each epoch.
+    """
+
+    def __init__(self, run: RunDirectory, config: Config, history: History, validation: Validation) -> None:
+        super().__init__()
+        self.run, self.config, self.history, self.validation = run, config, history, validation
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Record the epoch."""
+        logs = {} if logs is None else logs
+        optimizer = self.model.optimizer
+        logs |= {f"val_{name}": value for name, value in self.validation.figures(self.model).items()}
+        logs["learning_rate"] = float(optimizer.learning_rate)
+        self.history.append({name: float(value) for name, value in logs.items()})
+        figure = objective(self.config)
+        if best_epoch(self.history, figure) == epoch:
+            write_with(self.run.best_weights, self.model.save_weights)
+        optimizer.learning_rate = learning_rate(self.history, self.config.train)
+        self.model.stop_training = should_stop(self.history, figure, self.config.train.early_stopping)
+        save_state(self.run.checkpoint, self.model, self.history)
+        write_history(self.run, self.history)
+
+
+def objective(config: Config) -> str:
+    """Return the name, in a history, of the figure that picks the best epoch."""
+    return f"val_{config.objective}_f1"
+
+
+def write_history(run: RunDirectory, history: History) -> None:
+    """Write history.csv: a row for each epoch, numbers with every digit."""
+    table = pd.DataFrame(history)
+    table.insert(0, "epoch", range(1, len(history) + 1))
+    write_text(run.history, table.to_csv(index=False, float_format="%.17g", lineterminator="\n"))
+
+
+class Progress(keras.callbacks.Callback):
+    """Shows a line that moves on a terminal, and leaves a line for each epoch anywhere.
+
+    Args:
+        config: the settings.
+        history: the run's history, as the recorder leaves it.
+        steps: batches of an epoch.
+    """
+
+    def __init__(self, config: Config, history: History, steps: int) -> None:
+        super().__init__()
+        self.config, self.history, self.steps = config, history, steps
+        self.done_before = len(history)
+        self.line = ProgressLine()
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Start the clock of the run."""
+        self.run_began = time.monotonic()
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Start the clock of the epoch."""
+        self.epoch_began = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Move the line."""
+        if not self.line.due():
+            return
+        done, seconds = batch + 1, time.monotonic() - self.epoch_began
+        self.line.show(
+            f"epoch {len(self.history) + 1}/{self.config.train.epochs}  step {done}/{self.steps}"
+            f"  loss {(logs or {}).get('loss', float('nan')):.4f}"
+            f"  {done * self.config.train.batch_size / seconds:.0f} rows/s"
+            f"  {duration(seconds / done * (self.steps - done))} left"
+        )
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Leave the epoch's line."""
+        now, figures = time.monotonic(), self.history[-1]
+        figure = objective(self.config)
+        best = best_epoch(self.history, figure) == epoch
+        done = len(self.history) - self.done_before
+        left = (now - self.run_began) / done * (self.config.train.epochs - len(self.history))
+        self.line.leave(
+            f"epoch {epoch + 1:{len(str(self.config.train.epochs))}}/{self.config.train.epochs}"
+            f"  loss {figures['loss']:.4f}  val_loss {figures['val_loss']:.4f}"
+            f"  {self.config.objective}-F1 {figures[figure]:.4f}{' *' if best else '  '}"
+            f"  mAP {figures['val_macro_map']:.4f}"
+            f"  {now - self.epoch_began:.0f} s"
+            + ("" if self.model.stop_training or not left else f"  at most {duration(left)} left")
+        )

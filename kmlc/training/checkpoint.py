@@ -1,0 +1,58 @@
+"""The state of a run after its last finished epoch: all that a resumed run needs to go on."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kmlc.errors import UserError
+from kmlc.files import write_with
+from kmlc.training.schedule import History
+
+
+def save_state(path: Path, model: keras.Model, history: History) -> None:
+    """Write weights, optimizer state, seeds of random layers and history into one file, whole or not at all.
+
+    Args:
+        path: the `.npz` file.
+        model: a compiled model.
+        history: the figures of the finished epochs. Patience, best-so-far and learning rate follow from
+            them, so they need no state of their own.
+    """
+    arrays = {f"variable_{number:05d}": np.asarray(value) for number, value in enumerate(_values(model))}
+    path.parent.mkdir(exist_ok=True)
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as stream:
+            np.savez(stream, history=np.array(json.dumps(history)), **arrays)
+
+    write_with(path, write)
+
+
+def load_state(path: Path, model: keras.Model) -> History:
+    """Restore what `save_state` wrote into a model built and compiled the same way; return the history.
+
+    Raises:
+        UserError: if the file does not fit the model.
+    """
+    variables = _variables(model)
+    with np.load(path, allow_pickle=False) as saved:
+        arrays = [saved[f"variable_{number:05d}"] for number in range(len(saved.files) - 1)]
+        history: History = json.loads(str(saved["history"]))
+    if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
+        raise UserError(f"{path}: does not fit the model that config.yaml describes; it cannot be resumed")
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+    return history
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    # The optimizer makes its variables at its first step; a resumed one needs them before that.
+    model.optimizer.build(model.trainable_variables)
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _values(model: keras.Model) -> list[np.ndarray]:
+    return [keras.ops.convert_to_numpy(variable) for variable in _variables(model)]

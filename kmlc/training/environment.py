@@ -1,0 +1,80 @@
+"""Where a run runs: the device and what it is good for, and what to write down of the machine."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kmlc.config import TrainConfig
+
+_PACKAGES = (
+    "tensorflow",
+    "keras",
+    "keras-hub",
+    "tensorflow-text",
+    "numpy",
+    "scikit-learn",
+    "pandas",
+    "pillow",
+)
+
+
+def has_gpu() -> bool:
+    """Return whether the Keras backend computes on a GPU."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return jax.default_backend() == "gpu"
+    if backend == "torch":
+        import torch
+
+        return bool(torch.cuda.is_available())
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def precision(config: TrainConfig) -> str:
+    """Return the dtype policy; `auto` is mixed_float16 on a GPU, float32 on a CPU, where float16 is slow."""
+    if config.precision != "auto":
+        return config.precision
+    return "mixed_float16" if has_gpu() else "float32"
+
+
+def use_xla(config: TrainConfig) -> bool:
+    """Return whether to compile with XLA; `auto` is on for a GPU, off for a CPU, where it halves the speed."""
+    return has_gpu() if config.xla == "auto" else config.xla
+
+
+def make_deterministic(seed: int) -> None:
+    """Make every random number come from the seed, and every operation give the same result each time."""
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        tf.config.experimental.enable_op_determinism()
+
+
+def describe() -> dict[str, Any]:
+    """Return versions, device and git commit, as plain values for JSON."""
+    devices = [device.name for device in tf.config.list_physical_devices("GPU")]
+    return {
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in _PACKAGES},
+        "keras_backend": keras.backend.backend(),
+        "platform": platform.platform(),
+        "cpu_count": os.cpu_count(),
+        "devices": devices or ["CPU"],
+        "git_commit": _git_commit(),
+    }
+
+
+def _git_commit() -> str | None:
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() or None

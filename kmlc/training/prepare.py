@@ -1,0 +1,85 @@
+"""What a run settles before its first step and never changes: settings, labels, split, caption vocabulary."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from kmlc.config import Config
+from kmlc.data.captions import learn_captions
+from kmlc.data.folder import LabelledData
+from kmlc.data.labels import Vocabulary
+from kmlc.data.records import Records
+from kmlc.data.splits import split_rows
+from kmlc.errors import UserError
+from kmlc.files import read_json, write_json, write_yaml
+from kmlc.models.build import pretrained_sizes
+from kmlc.training.environment import describe
+from kmlc.training.run_directory import RunDirectory, new_run
+
+
+def begin_run(config: Config, data: LabelledData) -> RunDirectory:
+    """Make a run directory with everything that a later command needs besides weights.
+
+    Args:
+        config: the resolved settings.
+        data: the labelled rows.
+
+    Returns:
+        The run directory. `config.yaml` is written last: a directory with it is a run that was begun.
+
+    Raises:
+        UserError: if a preset cannot be loaded, or the split leaves no row on one side.
+    """
+    training, validation = split_rows(data.records.labels, config.split, config.seed)
+    if not len(training) or not len(validation):
+        raise UserError(
+            f"split.validation: {config.split.validation} of {len(data.records)} rows leaves "
+            f"{len(training)} to train on and {len(validation)} to validate on; expected some of both"
+        )
+    data.vocabulary.no_label(config.thresholds.no_label)
+    learnt = learn_captions(config.captions, data.records.take(training).captions) | pretrained_sizes(config)
+    run = new_run(config.model) if config.run is None else RunDirectory(Path(config.run))
+    run.path.mkdir(parents=True, exist_ok=True)
+    ids = data.records.ids
+    write_json(
+        run.split,
+        {"training": [ids[row] for row in training], "validation": [ids[row] for row in validation]},
+    )
+    write_json(run.labels, dataclasses.asdict(data.vocabulary))
+    write_json(run.learnt, learnt)
+    write_json(run.data_report, {"training": data.report.as_dict()})
+    write_json(run.environment, describe())
+    write_yaml(run.config, dataclasses.asdict(config))
+    return run
+
+
+def load_vocabulary(run: RunDirectory) -> Vocabulary:
+    """Return the run's labels."""
+    saved = read_json(run.labels)
+    return Vocabulary(tuple(saved["labels"]), tuple(saved["names"]), saved["delimiter"])
+
+
+def load_learnt(run: RunDirectory) -> dict[str, Any]:
+    """Return what the run's caption encoder learnt, and the sizes of pretrained parts."""
+    return read_json(run.learnt)
+
+
+def load_split(run: RunDirectory, data: LabelledData) -> tuple[Records, Records]:
+    """Return the run's training and validation rows.
+
+    Raises:
+        UserError: if the data is no longer what the run was begun with.
+    """
+    if load_vocabulary(run).labels != data.vocabulary.labels:
+        raise UserError(f"{data.report.file}: its labels changed since {run.path} was begun; begin a new run")
+    rows = {name: row for row, name in enumerate(data.records.ids)}
+    split = read_json(run.split)
+    missing = next((name for part in split.values() for name in part if name not in rows), None)
+    if missing is not None:
+        raise UserError(
+            f"{data.report.file}: {missing} is gone or broken since {run.path} was begun; begin a new run"
+        )
+    training, validation = (
+        data.records.take([rows[name] for name in split[part]]) for part in ("training", "validation")
+    )
+    return training, validation

@@ -1,0 +1,142 @@
+"""The run directory: every file of a run by name, and which runs there are."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from kmlc.errors import UserError
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The files of one run. Nothing in them can run code: JSON, YAML, CSV and arrays.
+
+    Attributes:
+        path: the directory.
+
+    Example:
+        run = RunDirectory(Path("runs/2026-01-31-hybrid"))
+        figures = read_json(run.metrics)
+    """
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved settings."""
+        return self.path / "config.yaml"
+
+    @property
+    def environment(self) -> Path:
+        """Versions, device and git commit."""
+        return self.path / "environment.json"
+
+    @property
+    def data_report(self) -> Path:
+        """What was found in the tables, and what was done about it."""
+        return self.path / "data_report.json"
+
+    @property
+    def split(self) -> Path:
+        """The image names of the training and of the validation rows."""
+        return self.path / "split.json"
+
+    @property
+    def labels(self) -> Path:
+        """The label vocabulary."""
+        return self.path / "labels.json"
+
+    @property
+    def learnt(self) -> Path:
+        """What the caption encoder learnt, and the sizes of pretrained parts."""
+        return self.path / "learnt.json"
+
+    @property
+    def history(self) -> Path:
+        """The figures of every epoch."""
+        return self.path / "history.csv"
+
+    @property
+    def tensorboard(self) -> Path:
+        """TensorBoard's logs."""
+        return self.path / "tensorboard"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The state after the last finished epoch, for resuming."""
+        return self.path / "checkpoint" / "state.npz"
+
+    @property
+    def best_weights(self) -> Path:
+        """The weights of the best epoch."""
+        return self.path / "best.weights.h5"
+
+    @property
+    def thresholds(self) -> Path:
+        """The threshold of each class."""
+        return self.path / "thresholds.json"
+
+    @property
+    def metrics(self) -> Path:
+        """The figures of the finished run; written last, so that it marks a run as finished."""
+        return self.path / "metrics.json"
+
+    @property
+    def plots(self) -> Path:
+        """The pictures."""
+        return self.path / "plots"
+
+    @property
+    def report(self) -> Path:
+        """The report for people."""
+        return self.path / "report.md"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has ended."""
+        return self.metrics.is_file()
+
+
+def new_run(model: str) -> RunDirectory:
+    """Make the directory runs/<date>-<model>, with a number behind it if that is taken."""
+    stem = RUNS / f"{date.today().isoformat()}-{model}"
+    path, number = stem, 1
+    RUNS.mkdir(exist_ok=True)
+    while True:
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+            path = stem.with_name(f"{stem.name}-{number}")
+        else:
+            return RunDirectory(path)
+
+
+def existing_run(path: Path) -> RunDirectory:
+    """Return the run at `path`.
+
+    Raises:
+        UserError: if there is none.
+    """
+    run = RunDirectory(path)
+    if not run.config.is_file():
+        raise UserError(
+            f"{path}: not a run directory; expected one with a config.yaml, as train.py makes in {RUNS}/"
+        )
+    return run
+
+
+def newest_run(finished: bool) -> RunDirectory:
+    """Return the newest run in runs/ that is, or is not, finished.
+
+    Raises:
+        UserError: if there is none.
+    """
+    found = [RunDirectory(config.parent) for config in RUNS.glob("*/config.yaml")]
+    found = [run for run in found if run.finished == finished]
+    if not found:
+        kind = "finished" if finished else "unfinished"
+        raise UserError(f"{RUNS}/: no {kind} run there; python train.py --model hybrid makes one")
+    return max(found, key=lambda run: run.config.stat().st_mtime)

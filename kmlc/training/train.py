@@ -1,0 +1,117 @@
+"""One training, from settings to a finished run directory; `train` reads like the recipe that it is."""
+
+from pathlib import Path
+from typing import Literal
+
+import keras
+
+from kmlc.cli import load_config
+from kmlc.config import Config
+from kmlc.data.batches import evaluation_batches, training_batches
+from kmlc.data.captions import Encode, caption_encoder
+from kmlc.data.folder import read_labelled
+from kmlc.data.records import Records
+from kmlc.models.build import build_model, load_pretrained
+from kmlc.objectives.losses import build_loss
+from kmlc.training import environment
+from kmlc.training.callbacks import EpochRecorder, Progress, objective
+from kmlc.training.checkpoint import load_state
+from kmlc.training.prepare import begin_run, load_learnt, load_split
+from kmlc.training.results import write_results
+from kmlc.training.resume import resolve, unfinished_run
+from kmlc.training.run_directory import RunDirectory
+from kmlc.training.schedule import History, should_stop
+from kmlc.training.validation import Validation
+
+
+def train(config: Config, resume: Path | Literal["newest"] | None = None) -> RunDirectory:
+    """Train a model, fit its thresholds, and leave a finished run directory.
+
+    Args:
+        config: the settings; those of the run itself count when one is resumed.
+        resume: an unfinished run to go on with, or "newest".
+
+    Returns:
+        The run directory, less the report and the pictures.
+
+    Raises:
+        UserError: for settings or data that cannot be trained on.
+
+    Example:
+        run = train(Config(data="my_folder"))
+    """
+    config = resolve(config)
+    begun = unfinished_run(config, resume)
+    if begun is not None:
+        config = load_config(begun.config)
+    environment.make_deterministic(config.seed)
+    keras.mixed_precision.set_dtype_policy(environment.precision(config.train))
+
+    data = read_labelled(config)
+    print(data.report.summary(), flush=True)
+    run = begun or begin_run(config, data)
+    training, validating = load_split(run, data)
+    print(f"{len(training):,} rows to train on, {len(validating):,} to validate on; run directory {run.path}")
+
+    learnt = load_learnt(run)
+    model = build_model(config, len(data.vocabulary), learnt)
+    loss = build_loss(config.loss, training.labels)
+    _compile(model, loss, config)
+    if run.checkpoint.is_file():
+        history = load_state(run.checkpoint, model)
+        print(f"Going on after epoch {len(history)} of {config.train.epochs}")
+    else:
+        history = []
+        load_pretrained(model, config)
+    print(f"{model.name}: {model.count_params():,} parameters", flush=True)
+
+    encode = caption_encoder(config.captions, learnt)
+    batches = evaluation_batches(validating, config, encode)
+    validation = Validation(batches, validating.labels, data.vocabulary, loss, config)
+    _fit(model, run, config, training, encode, validation, history)
+    model.load_weights(run.best_weights)
+    print(write_results(run, config, model, validation, history))
+    return run
+
+
+def _compile(model: keras.Model, loss: keras.losses.Loss, config: Config) -> None:
+    optimizer = keras.optimizers.AdamW(
+        config.train.learning_rate,
+        weight_decay=config.train.weight_decay,
+        gradient_accumulation_steps=config.train.accumulation if config.train.accumulation > 1 else None,
+    )
+    model.compile(optimizer, loss, jit_compile=environment.use_xla(config.train))
+
+
+def _fit(
+    model: keras.Model,
+    run: RunDirectory,
+    config: Config,
+    training: Records,
+    encode: Encode,
+    validation: Validation,
+    history: History,
+) -> None:
+    """Fit the epochs that the history does not have yet; each is added to it."""
+    if should_stop(history, objective(config), config.train.early_stopping):
+        return
+    batches, steps = training_batches(training, config, encode, first_epoch=len(history))
+    try:
+        model.fit(
+            batches,
+            initial_epoch=len(history),
+            epochs=config.train.epochs,
+            steps_per_epoch=steps,
+            verbose=0,
+            callbacks=[
+                EpochRecorder(run, config, history, validation),
+                Progress(config, history, steps),
+                keras.callbacks.TensorBoard(run.tensorboard, write_graph=False),
+            ],
+        )
+    except KeyboardInterrupt:
+        print(
+            f"\nStopped in epoch {len(history) + 1}; {len(history)} finished epochs are saved. To go on:\n"
+            f"  python train.py --resume {run.path}"
+        )
+        raise
