@@ -9,6 +9,8 @@ import argparse
 import dataclasses
 import difflib
 import errno
+import functools
+import json
 import os
 import re
 import signal
@@ -24,7 +26,7 @@ from jsonargparse import ArgumentParser
 
 from kmlc.config import Config
 from kmlc.errors import UserError
-from kmlc.files import read_yaml
+from kmlc.files import read_yaml, write_yaml
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
@@ -67,6 +69,12 @@ def load_config(path: Path) -> Config:
         UserError: if the file is not there or holds anything but valid settings.
     """
     return _parse([path], [])
+
+
+def save_config(path: Path, config: Config) -> None:
+    """Write settings so that `load_config` gives them back."""
+    # jsonargparse's ranged numbers are subclasses that YAML would not write; JSON makes them plain.
+    write_yaml(path, json.loads(json.dumps(dataclasses.asdict(config))))
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -203,6 +211,15 @@ def setting_types(owner: type = Config, prefix: str = "") -> dict[str, Any]:
         else:
             found[prefix + name] = kind
     return found
+
+
+def setting(config: Config, key: str) -> Any:
+    """Return the value of a setting by its dotted key.
+
+    Example:
+        setting(Config(), "train.batch_size")  # 32
+    """
+    return functools.reduce(getattr, key.split("."), config)
 
 
 def _check_flags(arguments: Sequence[str]) -> None:

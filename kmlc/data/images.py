@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import tensorflow as tf
@@ -30,8 +29,10 @@ def find_problems(paths: Sequence[Path], max_pixels: int) -> list[str | None]:
         # Pillow warns of large images; the size is judged here.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         problems = [_header_problem(path, max_pixels) for path in paths]
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(lambda path, problem: problem or _decode_problem(path), paths, problems))
+    promising = [row for row, problem in enumerate(problems) if problem is None]
+    for row in set(promising) - _decodable(paths, promising):
+        problems[row] = "corrupt"
+    return problems
 
 
 def _header_problem(path: Path, max_pixels: int) -> str | None:
@@ -50,12 +51,18 @@ def _header_problem(path: Path, max_pixels: int) -> str | None:
         return "missing" if path.is_dir() else "corrupt"
 
 
-def _decode_problem(path: Path) -> str | None:
-    try:
-        decode(tf.io.read_file(str(path)))
-    except tf.errors.OpError:
-        return "corrupt"
-    return None
+def _decodable(paths: Sequence[Path], rows: Sequence[int]) -> set[int]:
+    """Return which of the rows have an image that decodes."""
+
+    def decode_row(row: tf.Tensor, path: tf.Tensor) -> tf.Tensor:
+        # Without this the decoded pixels would be unused, and the decoding left out.
+        with tf.control_dependencies([decode(tf.io.read_file(path))]):
+            return tf.identity(row)
+
+    names = [str(paths[row]) for row in rows]
+    dataset = tf.data.Dataset.from_tensor_slices((tf.constant(rows, tf.int64), tf.constant(names, tf.string)))
+    dataset = dataset.map(decode_row, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
+    return {int(row) for row in dataset.as_numpy_iterator()}
 
 
 def decode(content: tf.Tensor) -> tf.Tensor:

@@ -35,4 +35,5 @@ def letter_ngram_counts(captions: tf.Tensor, n: int, cross_words: bool = True) -
         lowest = functools.reduce(tf.minimum, columns)
         places = tf.ragged.boolean_mask(places, lowest >= 0)
     size = LETTERS**n
-    return tf.cast(tf.math.bincount(places, minlength=size, maxlength=size, axis=-1), tf.float32)
+    counts = tf.math.bincount(places, minlength=size, maxlength=size, axis=-1)
+    return tf.ensure_shape(tf.cast(counts, tf.float32), (None, size))

@@ -46,7 +46,7 @@ def precision(config: TrainConfig) -> str:
 
 
 def use_xla(config: TrainConfig) -> bool:
-    """Return whether to compile with XLA; `auto` is on for a GPU, off for a CPU, where it halves the speed."""
+    """Return whether to compile with XLA; `auto` is on for a GPU, off for a CPU, where it is slower."""
     return has_gpu() if config.xla == "auto" else config.xla
 
 

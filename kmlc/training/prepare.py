@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from kmlc.cli import save_config
 from kmlc.config import Config
 from kmlc.data.captions import learn_captions
 from kmlc.data.folder import LabelledData
@@ -11,7 +12,7 @@ from kmlc.data.labels import Vocabulary
 from kmlc.data.records import Records
 from kmlc.data.splits import split_rows
 from kmlc.errors import UserError
-from kmlc.files import read_json, write_json, write_yaml
+from kmlc.files import read_json, write_json
 from kmlc.models.build import pretrained_sizes
 from kmlc.training.environment import describe
 from kmlc.training.run_directory import RunDirectory, new_run
@@ -49,7 +50,7 @@ def begin_run(config: Config, data: LabelledData) -> RunDirectory:
     write_json(run.learnt, learnt)
     write_json(run.data_report, {"training": data.report.as_dict()})
     write_json(run.environment, describe())
-    write_yaml(run.config, dataclasses.asdict(config))
+    save_config(run.config, config)
     return run
 
 

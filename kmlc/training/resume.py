@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from kmlc.cli import load_config, setting_types
+from kmlc.cli import load_config, setting, setting_types
 from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.training.run_directory import RunDirectory, existing_run, newest_run
@@ -45,16 +45,9 @@ def unfinished_run(config: Config, resume: Path | Literal["newest"] | None) -> R
 def _check_same(run: RunDirectory, config: Config) -> None:
     begun = load_config(run.config)
     for key in setting_types():
-        was, now = _setting(begun, key), _setting(config, key)
+        was, now = setting(begun, key), setting(config, key)
         if was != now and key != "run":
             raise UserError(
                 f"{run.path}: this run was begun with {key} {was}, the command says {now}; "
                 "name another directory, or go on with --resume alone"
             )
-
-
-def _setting(config: Config, key: str) -> Any:
-    value: Any = config
-    for name in key.split("."):
-        value = getattr(value, name)
-    return value

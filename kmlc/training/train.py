@@ -102,6 +102,7 @@ def _fit(
             initial_epoch=len(history),
             epochs=config.train.epochs,
             steps_per_epoch=steps,
+            shuffle=False,  # the batches are in their order already
             verbose=0,
             callbacks=[
                 EpochRecorder(run, config, history, validation),

@@ -33,15 +33,20 @@ def bert(
     longest = sizes["max_sequence_length"]
     if config.sequence_length > longest:
         raise UserError(f"captions.sequence_length: expected at most {longest}, got {config.sequence_length}")
-    backbone = BertBackbone(**sizes, name=BACKBONE)
-    backbone.trainable = config.trainable
+    tokens_of = token_encoder(BertBackbone(**sizes))
+    tokens_of.trainable = config.trainable
     inputs = {
         name: keras.Input((config.sequence_length,), dtype=dtype, name=name)
         for name, dtype in (("token_ids", "int32"), ("segment_ids", "int32"), ("padding_mask", "bool"))
     }
     # A frozen encoder gives the same vector every time: no dropout.
-    tokens = backbone(inputs, training=None if config.trainable else False)["sequence_output"]
+    tokens = tokens_of(inputs, training=None if config.trainable else False)
     return inputs, Pool(config.pooling, name="pool")([tokens, inputs["padding_mask"]])
+
+
+def token_encoder(backbone: BertBackbone) -> keras.Model:
+    """Return a BERT less the dense layer over its first token, which no pooling here uses."""
+    return keras.Model(backbone.input, backbone.output["sequence_output"], name=BACKBONE)
 
 
 def _sizes(config: CaptionsConfig, learnt: dict[str, Any]) -> dict[str, Any]:

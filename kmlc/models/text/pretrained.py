@@ -6,7 +6,7 @@ import keras
 from keras_hub.models import BertBackbone
 
 from kmlc.data.wordpiece import from_preset
-from kmlc.models.text.bert import BACKBONE
+from kmlc.models.text.bert import BACKBONE, token_encoder
 
 _SIZES = (
     "vocabulary_size",
@@ -32,4 +32,5 @@ def sizes(preset: str) -> dict[str, Any]:
 
 def load_weights(model: keras.Model, preset: str) -> None:
     """Copy the pretrained weights into the encoder of a model built with their sizes."""
-    model.get_layer(BACKBONE).set_weights(from_preset(BertBackbone, preset).get_weights())
+    pretrained = token_encoder(from_preset(BertBackbone, preset))
+    model.get_layer(BACKBONE).set_weights(pretrained.get_weights())

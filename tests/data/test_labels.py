@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from kmlc.config import LabelsConfig
+from kmlc.data.labels import Vocabulary, parse_labels
+from kmlc.errors import UserError
+
+
+def test_integers_are_sorted_by_value_and_written_plainly() -> None:
+    parsed = parse_labels(["10 2", "02 1", "2 2"], LabelsConfig())
+    assert parsed.vocabulary == ("1", "2", "10")
+    assert parsed.rows == [["10", "2"], ["2", "1"], ["2"]]
+
+
+def test_names_with_a_delimiter() -> None:
+    parsed = parse_labels(["traffic light | bus", "", "bus|bus"], LabelsConfig(delimiter="|"))
+    assert parsed.vocabulary == ("bus", "traffic light")
+    assert parsed.rows == [["traffic light", "bus"], [], ["bus"]]
+
+
+def test_what_is_no_integer_among_integers_is_set_aside() -> None:
+    parsed = parse_labels(["1 x", "3 nan 4.5", "12 1 3"], LabelsConfig())
+    assert parsed.vocabulary == ("1", "3", "12")
+    assert parsed.invalid == [(0, "x"), (1, "nan"), (1, "4.5")]
+
+
+def test_system_1_filter() -> None:
+    """12 and what is outside 1..19 is no label of the competition (system 1)."""
+    vocabulary = [str(number) for number in range(1, 20) if number != 12]
+    parsed = parse_labels(["1 12", "20 0", "dog 18"], LabelsConfig(vocabulary=vocabulary, unknown="drop"))
+    assert parsed.vocabulary == tuple(vocabulary)
+    assert parsed.rows == [["1"], [], ["18"]]
+    assert parsed.unknown == [(0, "12"), (1, "20"), (1, "0")]
+    assert parsed.invalid == [(2, "dog")]
+
+
+def test_a_given_vocabulary_keeps_its_order() -> None:
+    assert parse_labels(["a b"], LabelsConfig(vocabulary=["b", "a"])).vocabulary == ("b", "a")
+
+
+def test_encode_and_decode() -> None:
+    vocabulary = Vocabulary(("1", "3", "18"), ("person", "car", "dog"))
+    encoded = vocabulary.encode([["18", "1"], [], ["3"]])
+    np.testing.assert_array_equal(encoded, [[1, 0, 1], [0, 0, 0], [0, 1, 0]])
+    assert encoded.dtype == np.uint8
+    assert [vocabulary.decode(row) for row in encoded] == ["1 18", "", "3"]
+    assert vocabulary.display() == ["1 person", "3 car", "18 dog"]
+
+
+def test_no_label_rule() -> None:
+    vocabulary = Vocabulary(("1", "3"), ("1", "3"))
+    assert [vocabulary.no_label(rule) for rule in ("none", "top1", "3")] == ["none", "top1", 1]
+    with pytest.raises(UserError, match=r"thresholds\.no_label: expected none, top1 or one of 1, 3; got 7"):
+        vocabulary.no_label("7")

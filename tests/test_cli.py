@@ -1,0 +1,170 @@
+import dataclasses
+import subprocess
+import sys
+import typing
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kmlc.cli import load_config, model_names, parse_train, save_config
+from kmlc.config import CaptionsConfig, Config, FusionConfig, TowerConfig
+from kmlc.errors import UserError
+from kmlc.files import write_yaml
+
+ROOT = Path(__file__).parent.parent
+
+
+def config_of(*arguments: str) -> Config:
+    return parse_train(arguments)[0]
+
+
+def error_of(*arguments: str) -> str:
+    with pytest.raises(UserError) as raised:
+        parse_train(arguments)
+    message = str(raised.value)
+    assert "\n" not in message
+    return message
+
+
+def test_later_layers_win(tmp_path: Path) -> None:
+    """Defaults < configs/<model>.yaml < --config FILE < flags, in whatever order they are typed."""
+    file = tmp_path / "mine.yaml"
+    write_yaml(file, {"train": {"batch_size": 7, "epochs": 4}})
+    config = config_of("--train.epochs", "9", "--config", str(file), "--model", "system2")
+    assert config.train.epochs == 9
+    assert config.train.batch_size == 7
+    assert config.captions.encoder == "trigram"
+    assert config.train.accumulation == 1
+
+
+def test_a_config_file_may_pick_the_model(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    write_yaml(file, {"model": "system2"})
+    assert config_of(f"--config={file}").thresholds.no_label == "3"
+
+
+@pytest.mark.parametrize("model", model_names())
+def test_what_print_config_shows_is_a_config_file(model: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "train.py", "--model", model, "--print_config"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    (tmp_path / "shown.yaml").write_text(done.stdout)
+    assert config_of("--config", str(tmp_path / "shown.yaml")) == config_of("--model", model)
+
+
+def test_resolved_settings_come_back_from_a_file(tmp_path: Path) -> None:
+    config = config_of("--model", "system2", "--loss.class_weights", "[1, 2.5]", "--images.size", "96")
+    save_config(tmp_path / "config.yaml", config)
+    assert load_config(tmp_path / "config.yaml") == config
+
+
+def test_system2_is_the_published_form() -> None:
+    config = config_of("--model", "system2")
+    assert config.tower == TowerConfig("hybrid", sequence="last", feedforward_dim=2048, dropout=0.1)
+    assert config.captions == CaptionsConfig("trigram")
+    assert config.fusion == FusionConfig("concat", hidden_dim=1024, dropout=0.5)
+    assert (config.loss.name, config.thresholds.method, config.thresholds.value) == (
+        "soft_margin",
+        "fixed",
+        0.5,
+    )
+    assert config.split.method == "random"
+
+
+def test_resume() -> None:
+    assert parse_train(["--resume"])[1] == "newest"
+    assert parse_train(["--resume", "runs/x"])[1] == Path("runs/x")
+    assert parse_train(["--seed", "1"])[1] is None
+    assert "--resume: expected no other flags" in error_of("--resume", "runs/x", "--seed", "1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--train.batch_size", "-3"], ["--train.batch_size", "a whole number above 0", "got -3"]),
+        (["--train.batch_size", "abc"], ["--train.batch_size", "a whole number above 0", "got abc"]),
+        (
+            ["--train.batchsize", "30"],
+            ["--train.batchsize: no such setting", "did you mean train.batch_size?"],
+        ),
+        (["--train.epochs=0"], ["--train.epochs", "a whole number above 0", "got 0"]),
+        (["--model", "hybrod"], ["--model: expected one of", "got 'hybrod'", "did you mean hybrid?"]),
+        (["--train.xla", "maybe"], ["--train.xla: expected auto or true or false; got maybe"]),
+        (
+            ["--captions.encoder", "brt"],
+            ["--captions.encoder: expected one of none, bigram, trigram, bert; got brt"],
+        ),
+        (["--split.validation", "1"], ["a number above 0 and below 1; got 1"]),
+        (["--thresholds.grid", "[0.5, 2]"], ["--thresholds.grid: expected a list", "got 2"]),
+        (["--seed", "-1"], ["--seed: expected a whole number from 0 to 4294967295; got -1"]),
+        (["--seed"], ["--seed", "expected one argument"]),
+        (["--config", "none.yaml"], ["none.yaml: no such file"]),
+        (["nonsense"], ["nonsense"]),
+    ],
+)
+def test_a_wrong_flag_is_one_line(arguments: list[str], parts: list[str]) -> None:
+    message = error_of(*arguments)
+    assert [part for part in parts if part not in message] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("train: {batchsize: 3}", ["train.batchsize: no such setting", "did you mean train.batch_size?"]),
+        ("trian: {}", ["trian: no such setting", "did you mean train?"]),
+        ("train: {batch_size: x}", ["train.batch_size: expected a whole number above 0; got x"]),
+        ("train: 3", ["train: expected settings below it; got 3"]),
+        ("train: [", ["not a YAML file of settings"]),
+        ("- 3", ["expected settings as `key: value`; got list"]),
+    ],
+)
+def test_a_wrong_config_file_is_one_line_that_names_it(tmp_path: Path, text: str, parts: list[str]) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    message = error_of("--config", str(file))
+    assert [part for part in [str(file), *parts] if part not in message] == []
+
+
+def documented(owner: type) -> None:
+    for field in dataclasses.fields(owner):
+        assert f"\n        {field.name}: " in (owner.__doc__ or ""), f"{owner.__name__}.{field.name}"
+        if dataclasses.is_dataclass(field.type):
+            documented(typing.cast(type, field.type))
+
+
+def test_every_setting_has_a_line_of_meaning() -> None:
+    documented(Config)
+
+
+def test_help_shows_the_meaning() -> None:
+    done = subprocess.run([sys.executable, "train.py", "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert "rows of one step" in done.stdout
+
+
+def test_help_does_not_import_tensorflow() -> None:
+    code = (
+        "import sys; from kmlc.cli import parse_train\n"
+        "try: parse_train(['--help'])\n"
+        "except SystemExit: print('tensorflow' in sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "False"
+
+
+def test_a_command_ends_with_exit_code_2_and_one_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "train.py", "--train.batchsize", "30"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("train.py: error: --train.batchsize")
+
+
+def test_the_default_config_is_that_of_the_yaml_files_model() -> None:
+    for model in model_names():
+        assert yaml.safe_load((ROOT / "configs" / f"{model}.yaml").read_text())["model"] == model

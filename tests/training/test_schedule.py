@@ -1,0 +1,57 @@
+import keras
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kmlc.config import TrainConfig
+from kmlc.training.schedule import best_epoch, learning_rate, should_stop
+
+FIGURE = "val_micro_f1"
+
+
+def epochs(*figures: float) -> list[dict[str, float]]:
+    return [{FIGURE: figure} for figure in figures]
+
+
+def test_the_first_of_equal_epochs_is_the_best() -> None:
+    assert best_epoch(epochs(0.1, 0.7, 0.7, 0.2), FIGURE) == 1
+
+
+@pytest.mark.parametrize(
+    ("figures", "patience", "stops"),
+    [
+        ((), 2, False),
+        ((0.5,), 1, False),
+        ((0.5, 0.5), 1, True),
+        ((0.5, 0.4), 2, False),
+        ((0.5, 0.4, 0.3), 2, True),
+        ((0.5, 0.4, 0.6), 2, False),
+        ((0.5, 0.4, 0.3, 0.2), 0, False),
+    ],
+)
+def test_should_stop(figures: tuple[float, ...], patience: int, stops: bool) -> None:
+    assert should_stop(epochs(*figures), FIGURE, patience) == stops
+
+
+@given(st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.4]), max_size=12), st.integers(1, 3))
+def test_learning_rate_is_that_of_keras(losses: list[float], patience: int) -> None:
+    """The rate follows Keras's ReduceLROnPlateau."""
+
+    class Model:
+        optimizer = keras.optimizers.SGD(0.01)
+
+    callback = keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.5, patience=patience, min_delta=0.0)
+    model = Model()
+    model.optimizer.learning_rate = 0.01
+    callback.set_model(model)
+    callback.on_train_begin()
+    for epoch, loss in enumerate(losses):
+        callback.on_epoch_end(epoch, {"val_loss": loss})
+    config = TrainConfig(learning_rate=0.01, plateau_patience=patience, plateau_factor=0.5)
+    ours = learning_rate([{"val_loss": loss} for loss in losses], config)
+    np.testing.assert_allclose(ours, float(model.optimizer.learning_rate), rtol=1e-6)
+
+
+def test_learning_rate_without_a_plateau_rule() -> None:
+    assert learning_rate([{"val_loss": 1.0}] * 9, TrainConfig(learning_rate=0.01, plateau_patience=0)) == 0.01
