@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import tensorflow as tf
 
 from kmlc.config import Config
@@ -65,16 +64,14 @@ Row = dict[str, tf.Tensor]
 def _reader(
     records: Records, config: Config
 ) -> Callable[[tf.Tensor, tf.Tensor | None], tuple[Row, tf.Tensor]]:
-    """Return the function that reads one row: its inputs and its labels (empty where there are none).
+    """Return the function that reads one row: its inputs and its labels.
 
     Given a key, the image is varied.
     """
     size = config.images.size
     assert isinstance(size, int), "images.size is resolved before batches are made"
     paths, captions = tf.constant(records.paths), tf.constant(records.captions)
-    labels = tf.constant(
-        np.zeros((len(records), 0)) if records.labels is None else records.labels, tf.float32
-    )
+    labels = tf.constant(records.labels, tf.float32)
 
     def image(path: tf.Tensor, key: tf.Tensor | None) -> tf.Tensor:
         pixels = decode(tf.io.read_file(path))

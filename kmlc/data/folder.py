@@ -7,7 +7,7 @@ from pathlib import Path
 from kmlc.config import Config
 from kmlc.data.images import find_problems
 from kmlc.data.labels import ParsedLabels, Vocabulary, parse_labels
-from kmlc.data.records import Records
+from kmlc.data.records import Records, unknown_labels
 from kmlc.data.report import TableReport
 from kmlc.data.sample import sample_folder
 from kmlc.data.table import Table, read_table
@@ -101,7 +101,7 @@ def read_test(config: Config) -> tuple[Records, TableReport]:
         for row in rows:
             paths[row] = ""
     captions = _captions(config, table, report, range(len(table)))
-    return Records(list(ids), paths, captions), report
+    return Records(list(ids), paths, captions, unknown_labels(len(table))), report
 
 
 def read_test_labels(config: Config, vocabulary: Vocabulary, ids: Sequence[str]) -> list[list[str]] | None:

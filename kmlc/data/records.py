@@ -1,5 +1,6 @@
 """Records: the rows of a table with what is needed to make batches of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,22 +14,27 @@ class Records:
         ids: the image names, as the table writes them.
         paths: the image files; "" stands for an image that cannot be read, the neutral image takes its place.
         captions: the captions, "" where there is none.
-        labels: multi-hot labels, uint8 of shape (rows, classes), or None where they are not known.
+        labels: multi-hot labels, uint8 of shape (rows, classes); no classes where labels are not known.
     """
 
     ids: list[str]
     paths: list[str]
     captions: list[str]
-    labels: np.ndarray | None = None
+    labels: np.ndarray
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def take(self, rows: np.ndarray) -> "Records":
+    def take(self, rows: Sequence[int] | np.ndarray) -> "Records":
         """Return the given rows, in the given order."""
         return Records(
             [self.ids[row] for row in rows],
             [self.paths[row] for row in rows],
             [self.captions[row] for row in rows],
-            None if self.labels is None else self.labels[rows],
+            self.labels[rows],
         )
+
+
+def unknown_labels(rows: int) -> np.ndarray:
+    """Return the labels of rows whose labels are not known: shape (rows, 0)."""
+    return np.zeros((rows, 0), np.uint8)

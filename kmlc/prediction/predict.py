@@ -11,7 +11,7 @@ import pandas as pd
 from kmlc.data.batches import evaluation_batches
 from kmlc.data.folder import read_test, read_test_labels
 from kmlc.data.images import find_problems
-from kmlc.data.records import Records
+from kmlc.data.records import Records, unknown_labels
 from kmlc.errors import UserError
 from kmlc.files import write_text
 from kmlc.objectives.metrics import evaluate, probabilities
@@ -70,7 +70,7 @@ def predict_one(trained: TrainedRun, image: Path | None, caption: str) -> None:
         if problem is not None:
             raise UserError(f"{image}: {problem}; expected a JPEG, PNG, WebP, BMP or GIF image")
         path = str(image)
-    scores = predict_probabilities(trained, Records([str(image)], [path], [caption]))
+    scores = predict_probabilities(trained, Records([str(image)], [path], [caption], unknown_labels(1)))
     (decided,) = trained.decide(scores)
     names = trained.vocabulary.display()
     width = max(map(len, names))

@@ -26,7 +26,7 @@ def history(table: pd.DataFrame, objective: str) -> Figure:
     losses.set(title="Loss", xlabel="epoch")
     for name, colour in (("micro", BLUE), ("macro", ORANGE), ("samples", GREEN)):
         _curve(scores, table, f"val_{name}_f1", name, colour)
-    best = table["epoch"][table[f"val_{objective}_f1"].idxmax()]
+    best = int(table["epoch"].iloc[table[f"val_{objective}_f1"].argmax()])
     scores.axvline(best, color=GREY, linestyle="--", linewidth=1, zorder=0)
     scores.set(title=f"F1 on validation (best {objective}: epoch {best})", xlabel="epoch", ylim=(0, 1))
     for axes in (losses, scores):

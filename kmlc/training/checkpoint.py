@@ -22,11 +22,12 @@ def save_state(path: Path, model: keras.Model, history: History) -> None:
             them, so they need no state of their own.
     """
     arrays = {f"variable_{number:05d}": np.asarray(value) for number, value in enumerate(_values(model))}
+    arrays["history"] = np.array(json.dumps(history))
     path.parent.mkdir(exist_ok=True)
 
     def write(temporary: Path) -> None:
         with temporary.open("wb") as stream:
-            np.savez(stream, history=np.array(json.dumps(history)), **arrays)
+            np.savez(stream, allow_pickle=False, **arrays)
 
     write_with(path, write)
 

@@ -36,10 +36,14 @@ class TrainedRun:
     encode: Encode
     model: keras.Model
 
+    @property
+    def no_label(self) -> str | int:
+        """The rule for a row that gets no label, as `decide` takes it."""
+        return self.vocabulary.no_label(self.config.thresholds.no_label)
+
     def decide(self, probabilities: np.ndarray) -> np.ndarray:
         """Return the labels, bool (rows, classes), of probabilities of that shape."""
-        rule = self.vocabulary.no_label(self.config.thresholds.no_label)
-        return decide(probabilities, self.thresholds, rule)
+        return decide(probabilities, self.thresholds, self.no_label)
 
 
 def restore(run: RunDirectory) -> TrainedRun:

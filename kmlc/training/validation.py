@@ -47,15 +47,7 @@ class Validation:
 
     def fit(self, scores: np.ndarray) -> np.ndarray:
         """Return the threshold of each class, fitted with the configured method."""
-        settings = self.config.thresholds
-        return fit_thresholds(
-            settings.method,
-            self.labels,
-            scores,
-            average=self.config.objective,
-            value=settings.value,
-            grid=settings.grid,
-        )
+        return fit_thresholds(self.labels, scores, self.config.thresholds, self.config.objective)
 
     def decide(self, scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
         """Return the decided labels, bool (rows, classes), with the configured rule for rows without any."""

@@ -1,0 +1,67 @@
+"""A finished run against TF-IDF and logistic regression on the captions of the same rows.
+
+    python benchmarks/text_baseline.py --run runs/2026-01-31-hybrid
+
+The baseline is that of SYSTEMS.md: words and pairs of words, one logistic regression for each label, trained
+on the run's training rows and judged on its validation rows. Both are shown at a threshold of 0.5 and with
+thresholds fitted on the validation rows by the run's own method; the rule for rows without a label is the
+run's for both.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+
+from kmlc.cli import guard
+from kmlc.data.folder import read_labelled
+from kmlc.data.records import Records
+from kmlc.objectives.metrics import evaluate
+from kmlc.objectives.thresholds import decide, fit_thresholds
+from kmlc.prediction.predict import predict_probabilities
+from kmlc.training.prepare import load_split
+from kmlc.training.restore import TrainedRun, restore
+from kmlc.training.run_directory import existing_run
+
+FIGURES = ("micro_f1", "macro_f1", "samples_f1", "macro_map")
+
+
+def main() -> None:
+    """Print both, side by side."""
+    parser = argparse.ArgumentParser(description="A finished run against TF-IDF + logistic regression.")
+    parser.add_argument("--run", type=Path, required=True, help="run directory of a finished run")
+    run = existing_run(parser.parse_args().run)
+    trained = restore(run)
+    training, validation = load_split(run, read_labelled(trained.config))
+    print(f"{len(training):,} rows to train on, {len(validation):,} to validate on; {run.path}")
+    print(f"{'':<34}" + "".join(f"{name.replace('_', ' '):>12}" for name in FIGURES))
+    for name, scores in (
+        ("TF-IDF + logistic regression", baseline_probabilities(training, validation)),
+        (trained.config.model, predict_probabilities(trained, validation)),
+    ):
+        for method, thresholds in thresholds_for(trained, validation, scores).items():
+            decided = decide(scores, thresholds, trained.no_label)
+            figures = evaluate(validation.labels, scores, decided)
+            print(f"{f'{name}, {method}':<34}" + "".join(f"{figures[each]:>12.4f}" for each in FIGURES))
+
+
+def baseline_probabilities(training: Records, validation: Records) -> np.ndarray:
+    """Return the baseline's probabilities, shape (rows, classes), for the validation rows."""
+    words = TfidfVectorizer(ngram_range=(1, 2))
+    model = OneVsRestClassifier(LogisticRegression(max_iter=1000))
+    model.fit(words.fit_transform(training.captions), training.labels)
+    return model.predict_proba(words.transform(validation.captions))
+
+
+def thresholds_for(trained: TrainedRun, validation: Records, scores: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the thresholds to judge at: 0.5, and those fitted on the validation rows."""
+    config = trained.config
+    fitted = fit_thresholds(validation.labels, scores, config.thresholds, config.objective)
+    return {"0.5": np.full(len(trained.vocabulary), 0.5), config.thresholds.method: fitted}
+
+
+if __name__ == "__main__":
+    guard(main)

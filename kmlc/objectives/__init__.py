@@ -1,0 +1,1 @@
+"""Objectives: losses, metrics and thresholds, functions of labels and scores without state."""

@@ -1,0 +1,216 @@
+"""Losses on logits: multi-hot labels against float logits, one number a row.
+
+All compute in float32 with `keras.ops`, so that they are the same on every Keras backend and under mixed
+precision.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kmlc.config import LossConfig
+from kmlc.errors import UserError
+
+
+class ElementwiseLoss(keras.losses.Loss):
+    """A loss that is a mean over the classes, each class with a weight if there are weights.
+
+    Args:
+        class_weights: one factor for each class, shape (classes,); None weighs all alike.
+
+    Call arguments:
+        y_true: multi-hot labels, (batch, classes).
+        y_pred: logits, (batch, classes).
+    """
+
+    def __init__(self, class_weights: np.ndarray | None = None, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.class_weights = None if class_weights is None else np.asarray(class_weights, np.float32)
+
+    def elements(self, labels: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the loss of each label of each row, float32 (batch, classes)."""
+        raise NotImplementedError
+
+    def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the loss of each row, float32 (batch,)."""
+        losses = self.elements(ops.cast(y_true, "float32"), ops.cast(y_pred, "float32"))
+        if self.class_weights is not None:
+            losses = losses * self.class_weights
+        return ops.mean(losses, axis=-1)
+
+
+class SigmoidCrossEntropy(ElementwiseLoss):
+    """Binary cross-entropy of each label, on logits.
+
+    This is also the multi-label soft margin loss of system 2: the mean over the classes of
+    `-y·log p - (1-y)·log(1-p)`, p the sigmoid of the logit, as PyTorch's MultiLabelSoftMarginLoss.
+
+    Example:
+        SigmoidCrossEntropy()([[1, 0]], [[0.0, 0.0]])  # log 2
+    """
+
+    def elements(self, labels: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the cross-entropy of each label."""
+        return ops.binary_crossentropy(labels, logits, from_logits=True)
+
+
+class SmoothedFocalLoss(ElementwiseLoss):
+    """System 1's focal loss with label smoothing, on logits.
+
+    `y' = y·(1-s) + s/C`, `bce = BCE(y', logits)`, `p_t = exp(-bce)`, loss `alpha·(1-p_t)^gamma·bce`. It is
+    not Keras's BinaryFocalCrossentropy: p_t comes from the smoothed cross-entropy, and s is divided by the
+    number of classes C.
+
+    Args:
+        alpha: factor of the whole loss; system 1 takes `mean_class_alpha` of the training labels.
+        gamma: how far easy labels count less.
+        label_smoothing: s.
+        class_weights: one factor for each class, or None.
+
+    Example:
+        SmoothedFocalLoss(alpha=1.0, gamma=2.5, label_smoothing=0.1)(labels, logits)
+    """
+
+    def __init__(
+        self,
+        alpha: float,
+        gamma: float,
+        label_smoothing: float,
+        class_weights: np.ndarray | None = None,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(class_weights, **arguments)
+        self.alpha, self.gamma, self.label_smoothing = alpha, gamma, label_smoothing
+
+    def elements(self, labels: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the focal loss of each label."""
+        smoothing = self.label_smoothing
+        targets = labels * (1 - smoothing) + smoothing / labels.shape[-1]
+        bce = ops.binary_crossentropy(targets, logits, from_logits=True)
+        # 1 - p_t, exact where bce is small. Its power has an infinite slope at 0 for gamma below 1.
+        miss = ops.maximum(-ops.expm1(-bce), keras.config.epsilon())
+        return self.alpha * ops.power(miss, self.gamma) * bce
+
+
+class SigmoidFocalCrossEntropy(ElementwiseLoss):
+    """Keras's focal cross-entropy on logits (Lin et al., ICCV 2017), balanced by `positive_weight`.
+
+    Keras calls the weight alpha and leaves it out unless told to apply it; here it always counts.
+
+    Args:
+        positive_weight: weight of a label that is there; one that is not weighs 1 minus it.
+        gamma: how far easy labels count less.
+        class_weights: one factor for each class, or None.
+
+    Example:
+        SigmoidFocalCrossEntropy(positive_weight=0.25, gamma=2.0)(labels, logits)
+    """
+
+    def __init__(
+        self, positive_weight: float, gamma: float, class_weights: np.ndarray | None = None, **arguments: Any
+    ) -> None:
+        super().__init__(class_weights, **arguments)
+        self.positive_weight, self.gamma = positive_weight, gamma
+
+    def elements(self, labels: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the focal cross-entropy of each label."""
+        # Keras averages the last axis; one of length 1 leaves the elements as they are.
+        return keras.losses.binary_focal_crossentropy(
+            labels[..., None],
+            logits[..., None],
+            apply_class_balancing=True,
+            alpha=self.positive_weight,
+            gamma=self.gamma,
+            from_logits=True,
+        )
+
+
+def build_loss(config: LossConfig, labels: np.ndarray) -> keras.losses.Loss:
+    """Return the loss that the settings name.
+
+    Args:
+        config: the loss's settings.
+        labels: multi-hot training labels, shape (rows, classes), for what `auto` and `balanced` come to.
+
+    Raises:
+        UserError: if there are class weights, but not one for each class.
+
+    Example:
+        build_loss(LossConfig("focal", class_weights="balanced"), labels)
+    """
+    return LOSSES[config.name](config, labels, _class_weights(config, labels))
+
+
+def _class_weights(config: LossConfig, labels: np.ndarray) -> np.ndarray | None:
+    if config.class_weights == "none":
+        return None
+    if config.class_weights == "balanced":
+        return balanced_class_weights(labels)
+    if len(config.class_weights) != labels.shape[1]:
+        raise UserError(
+            f"loss.class_weights: expected {labels.shape[1]} numbers, one for each label; "
+            f"got {len(config.class_weights)}"
+        )
+    return np.array(config.class_weights, np.float32)
+
+
+def _cross_entropy(config: LossConfig, labels: np.ndarray, weights: np.ndarray | None) -> keras.losses.Loss:
+    return SigmoidCrossEntropy(weights)
+
+
+def _smoothed_focal(config: LossConfig, labels: np.ndarray, weights: np.ndarray | None) -> keras.losses.Loss:
+    alpha = mean_class_alpha(labels) if config.alpha == "auto" else config.alpha
+    return SmoothedFocalLoss(alpha, config.gamma, config.label_smoothing, weights)
+
+
+def _sigmoid_focal(config: LossConfig, labels: np.ndarray, weights: np.ndarray | None) -> keras.losses.Loss:
+    return SigmoidFocalCrossEntropy(config.positive_weight, config.gamma, weights)
+
+
+LOSSES: dict[str, Callable[[LossConfig, np.ndarray, np.ndarray | None], keras.losses.Loss]] = {
+    "bce": _cross_entropy,
+    "soft_margin": _cross_entropy,
+    "focal": _smoothed_focal,
+    "sigmoid_focal": _sigmoid_focal,
+}
+"""By the name in `loss.name`: from settings, training labels and class weights to a loss."""
+
+
+def mean_class_alpha(labels: np.ndarray) -> float:
+    """Return system 1's alpha: the mean over the classes seen of total/(K·v).
+
+    v is a class's number of rows, total the sum of all v, K the number of classes seen. Without any label it
+    is 1.
+
+    Args:
+        labels: multi-hot labels, shape (rows, classes).
+
+    Example:
+        mean_class_alpha(np.array([[1, 0], [1, 1]]))  # (3/(2·2) + 3/(2·1)) / 2 = 1.125
+    """
+    counts = np.asarray(labels, np.float64).sum(axis=0)
+    seen = counts[counts > 0]
+    return float(np.mean(seen.sum() / (len(seen) * seen))) if len(seen) else 1.0
+
+
+def balanced_class_weights(labels: np.ndarray) -> np.ndarray:
+    """Return a weight for each class that grows as the class is rarer: total/(K·v), scaled to a mean of 1.
+
+    Args:
+        labels: multi-hot labels, shape (rows, classes). v, total and K are as in `mean_class_alpha`.
+
+    Returns:
+        float32 of shape (classes,). A class that was never seen weighs 1.
+
+    Example:
+        balanced_class_weights(np.array([[1, 0], [1, 1]]))  # [0.667, 1.333]
+    """
+    counts = np.asarray(labels, np.float64).sum(axis=0)
+    weights = np.ones(len(counts), np.float32)
+    seen = counts > 0
+    inverse = 1 / counts[seen]
+    weights[seen] = inverse / inverse.mean()
+    return weights
