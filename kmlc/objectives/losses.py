@@ -89,10 +89,7 @@ class SmoothedFocalLoss(ElementwiseLoss):
         """Return the focal loss of each label."""
         smoothing = self.label_smoothing
         targets = labels * (1 - smoothing) + smoothing / labels.shape[-1]
-        bce = ops.binary_crossentropy(targets, logits, from_logits=True)
-        # 1 - p_t, exact where bce is small. Its power has an infinite slope at 0 for gamma below 1.
-        miss = ops.maximum(-ops.expm1(-bce), keras.config.epsilon())
-        return self.alpha * ops.power(miss, self.gamma) * bce
+        return self.alpha * _focal(targets, logits, self.gamma)
 
 
 class SigmoidFocalCrossEntropy(ElementwiseLoss):
@@ -117,15 +114,16 @@ class SigmoidFocalCrossEntropy(ElementwiseLoss):
 
     def elements(self, labels: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
         """Return the focal cross-entropy of each label."""
-        # Keras averages the last axis; one of length 1 leaves the elements as they are.
-        return keras.losses.binary_focal_crossentropy(
-            labels[..., None],
-            logits[..., None],
-            apply_class_balancing=True,
-            alpha=self.positive_weight,
-            gamma=self.gamma,
-            from_logits=True,
-        )
+        weights = labels * self.positive_weight + (1 - labels) * (1 - self.positive_weight)
+        return weights * _focal(labels, logits, self.gamma)
+
+
+def _focal(targets: keras.KerasTensor, logits: keras.KerasTensor, gamma: float) -> keras.KerasTensor:
+    """Return `(1-p_t)^gamma * bce` with `p_t = exp(-bce)`, which for targets 0 and 1 is their probability."""
+    bce = ops.binary_crossentropy(targets, logits, from_logits=True)
+    # 1 - p_t, exact where bce is small. Its power has an infinite slope at 0 for gamma below 1.
+    miss = ops.maximum(-ops.expm1(-bce), keras.config.epsilon())
+    return ops.power(miss, gamma) * bce
 
 
 def build_loss(config: LossConfig, labels: np.ndarray) -> keras.losses.Loss:

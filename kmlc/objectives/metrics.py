@@ -1,9 +1,13 @@
-"""Figures of multi-label predictions, as scikit-learn defines them."""
+"""Figures of multi-label predictions, as scikit-learn defines them.
+
+All but average precision come from counts: scikit-learn takes a single class for a binary problem, where
+micro-F1 is accuracy.
+"""
 
 from typing import Literal
 
 import numpy as np
-from sklearn.metrics import average_precision_score, hamming_loss, precision_recall_fscore_support
+from sklearn.metrics import average_precision_score
 
 Average = Literal["micro", "macro", "samples"]
 AVERAGES: tuple[Average, ...] = ("micro", "macro", "samples")
@@ -33,8 +37,21 @@ def f1(labels: np.ndarray, predictions: np.ndarray, average: Average) -> float:
     Example:
         f1(np.array([[1, 0], [1, 1]]), np.array([[1, 0], [0, 1]]), "micro")  # 0.8
     """
-    scores = precision_recall_fscore_support(labels, predictions, average=average, zero_division=0)
-    return float(scores[2])
+    labels, predictions = labels.astype(bool), predictions.astype(bool)
+    axis = {"micro": None, "macro": 0, "samples": 1}[average]
+    hits = (labels & predictions).sum(axis=axis)
+    return float(np.mean(f1_of_counts(hits, predictions.sum(axis=axis), labels.sum(axis=axis))))
+
+
+def f1_of_counts(hits: np.ndarray, decided: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Return F1 from numbers of labels; 0 where nothing is true and nothing decided.
+
+    Args:
+        hits: how many are both.
+        decided: how many are decided.
+        true: how many are true.
+    """
+    return 2 * hits / np.maximum(decided + true, 1)
 
 
 def evaluate(
@@ -54,7 +71,7 @@ def evaluate(
     Example:
         evaluate(labels, scores, scores >= 0.5)["micro_f1"]
     """
-    labels, predictions = labels.astype(np.int8), predictions.astype(np.int8)
+    labels, predictions = labels.astype(bool), predictions.astype(bool)
     seen = labels.any(axis=0)
     average_precisions = _average_precisions(labels, probabilities)
     figures: dict[str, float | None] = {
@@ -65,7 +82,7 @@ def evaluate(
         if seen.any()
         else None,
         "macro_map": float(np.mean(average_precisions[seen])) if seen.any() else None,
-        "hamming_loss": float(hamming_loss(labels, predictions)),
+        "hamming_loss": float(np.mean(labels != predictions)),
         "subset_accuracy": float(np.mean((labels == predictions).all(axis=1))),
     }
 
@@ -87,17 +104,18 @@ def per_class(
     Example:
         per_class(labels, scores, scores >= 0.5)[0]["f1"]
     """
-    labels, predictions = labels.astype(np.int8), predictions.astype(np.int8)
-    precision, recall, scores, support = precision_recall_fscore_support(labels, predictions, zero_division=0)
+    labels, predictions = labels.astype(bool), predictions.astype(bool)
+    hits, decided, true = (labels & predictions).sum(axis=0), predictions.sum(axis=0), labels.sum(axis=0)
+    columns = {
+        "support": true,
+        "precision": hits / np.maximum(decided, 1),
+        "recall": hits / np.maximum(true, 1),
+        "f1": f1_of_counts(hits, decided, true),
+        "average_precision": _average_precisions(labels, probabilities),
+    }
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     return [
-        {
-            "support": int(support[place]),
-            "precision": float(precision[place]),
-            "recall": float(recall[place]),
-            "f1": float(scores[place]),
-            "average_precision": None if np.isnan(average_precision) else float(average_precision),
-        }
-        for place, average_precision in enumerate(_average_precisions(labels, probabilities))
+        dict(zip(columns, (None if np.isnan(value) else value for value in row), strict=True)) for row in rows
     ]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from kmlc.config import ThresholdsConfig
-from kmlc.objectives.metrics import Average, f1
+from kmlc.objectives.metrics import Average, f1, f1_of_counts
 
 
 def decide(probabilities: np.ndarray, thresholds: np.ndarray, no_label: int | str) -> np.ndarray:
@@ -74,7 +74,7 @@ def grid(
     values = np.array(sorted(config.grid, key=lambda value: (abs(value - 0.5), value)), np.float64)
     decided = probabilities[None] >= values[:, None, None]
     hits = (decided & labels).sum(axis=1)
-    scores = _f1(hits, decided.sum(axis=1), labels.sum(axis=0))
+    scores = f1_of_counts(hits, decided.sum(axis=1), labels.sum(axis=0))
     return values[scores.argmax(axis=0)]
 
 
@@ -89,7 +89,7 @@ def curve(
     for place in np.flatnonzero(labels.any(axis=0)):
         cuts = Cuts(probabilities[:, place])
         hits = cuts.cumulate(labels[:, place])
-        scores = _f1(hits, cuts.sizes, labels[:, place].sum())
+        scores = f1_of_counts(hits, cuts.sizes, labels[:, place].sum())
         thresholds[place] = cuts.threshold(len(scores) - 1 - int(scores[::-1].argmax()))
     return thresholds
 
@@ -151,33 +151,28 @@ class Cuts:
         """Return the threshold that takes exactly the rows of a cut."""
         size = self.sizes[index]
         if size == 0:
-            # Just above 1 if a probability is 1: nothing else leaves that row out.
+            # Above 1, in float32 as well, if a probability is 1: nothing else leaves that row out.
             highest = self._sorted[0]
-            return float((highest + 1) / 2) if highest < 1 else float(np.nextafter(1, 2))
+            return float((highest + 1) / 2 if highest < 1 else np.nextafter(np.float32(1), np.float32(2)))
         below = self._sorted[size] if size < len(self._sorted) else 0.0
         return float((self._sorted[size - 1] + below) / 2)
-
-
-def _f1(hits: np.ndarray, decided: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Return F1 from counts; 0 where nothing is true and nothing decided."""
-    return 2 * hits / np.maximum(decided + true, 1)
 
 
 def _micro(labels: np.ndarray, decided: np.ndarray, place: int, cuts: Cuts) -> np.ndarray:
     """Return the micro-F1 of each cut of a class, given what is decided for all others."""
     hits = (decided & labels).sum() + cuts.cumulate(labels[:, place])
-    return _f1(hits, decided.sum() + cuts.sizes, labels.sum())
+    return f1_of_counts(hits, decided.sum() + cuts.sizes, labels.sum())
 
 
 def _macro(labels: np.ndarray, decided: np.ndarray, place: int, cuts: Cuts) -> np.ndarray:
     """Return the class's own F1 of each cut: the others do not change with it."""
-    return _f1(cuts.cumulate(labels[:, place]), cuts.sizes, labels[:, place].sum())
+    return f1_of_counts(cuts.cumulate(labels[:, place]), cuts.sizes, labels[:, place].sum())
 
 
 def _samples(labels: np.ndarray, decided: np.ndarray, place: int, cuts: Cuts) -> np.ndarray:
     """Return what each cut of a class adds to the sum of the rows' F1, given all others."""
     hits, number, true = (decided & labels).sum(axis=1), decided.sum(axis=1), labels.sum(axis=1)
-    gains = _f1(hits + labels[:, place], number + 1, true) - _f1(hits, number, true)
+    gains = f1_of_counts(hits + labels[:, place], number + 1, true) - f1_of_counts(hits, number, true)
     return cuts.cumulate(gains)
 
 

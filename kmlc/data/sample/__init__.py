@@ -18,7 +18,7 @@ import numpy as np
 
 from kmlc.data.sample.captions import write_caption
 from kmlc.data.sample.pictures import draw_picture
-from kmlc.data.sample.scenes import NAMES, Row, compose
+from kmlc.data.sample.scenes import NAMES, compose
 from kmlc.errors import UserError
 
 VERSION = 1

@@ -1,0 +1,128 @@
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kmlc.config import LossConfig
+from kmlc.errors import UserError
+from kmlc.objectives.losses import LOSSES, balanced_class_weights, build_loss, mean_class_alpha
+
+rng = np.random.default_rng(0)
+LABELS = (rng.random((12, 5)) < 0.4).astype(np.float32)
+LOGITS = rng.normal(0, 3, (12, 5)).astype(np.float32)
+WEIGHTS = [0.5, 1.0, 2.0, 3.0, 0.25]
+
+
+def cross_entropy(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """BCE with logits, elementwise, in float64."""
+    logits = logits.astype(np.float64)
+    return np.logaddexp(0, logits) - labels * logits
+
+
+def smoothed_focal(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """System 1's formula as SYSTEMS.md has it: alpha 1.7, gamma 2.5, s 0.1."""
+    bce = cross_entropy(labels * 0.9 + 0.1 / labels.shape[1], logits)
+    return 1.7 * (1 - np.exp(-bce)) ** 2.5 * bce
+
+
+def sigmoid_focal(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """Lin et al.'s formula with alpha 0.3 and gamma 2."""
+    p = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    positive = -0.3 * labels * (1 - p) ** 2 * np.log(p)
+    return positive - 0.7 * (1 - labels) * p**2 * np.log(1 - p)
+
+
+CASES: dict[str, tuple[LossConfig, Callable[[np.ndarray, np.ndarray], np.ndarray]]] = {
+    "bce": (LossConfig("bce"), cross_entropy),
+    "soft_margin": (LossConfig("soft_margin"), cross_entropy),
+    "focal": (LossConfig("focal", alpha=1.7, gamma=2.5, label_smoothing=0.1), smoothed_focal),
+    "sigmoid_focal": (LossConfig("sigmoid_focal", gamma=2.0, positive_weight=0.3), sigmoid_focal),
+}
+
+
+def test_every_loss_is_here() -> None:
+    assert set(CASES) == set(LOSSES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_loss_is_the_formula(name: str) -> None:
+    config, formula = CASES[name]
+    ours = build_loss(config, LABELS)(LABELS, LOGITS)
+    np.testing.assert_allclose(float(ours), formula(LABELS, LOGITS).mean(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_class_weights_scale_their_class(name: str) -> None:
+    config, formula = CASES[name]
+    weighted = LossConfig(**{**vars(config), "class_weights": WEIGHTS})
+    ours = build_loss(weighted, LABELS)(LABELS, LOGITS)
+    np.testing.assert_allclose(float(ours), (formula(LABELS, LOGITS) * WEIGHTS).mean(), rtol=1e-6)
+
+
+def test_known_values() -> None:
+    """By hand: log 2 at logit 0; at p 0.5 and no smoothing the focal loss is 0.5^gamma of it."""
+    labels, logits = np.array([[1.0, 0.0]]), np.zeros((1, 2))
+    assert float(build_loss(LossConfig("bce"), labels)(labels, logits)) == pytest.approx(np.log(2), abs=1e-6)
+    focal = build_loss(LossConfig("focal", alpha=1.0, gamma=2.0, label_smoothing=0.0), labels)
+    assert float(focal(labels, logits)) == pytest.approx(np.log(2) / 4, abs=1e-6)
+
+
+def test_sigmoid_focal_is_that_of_keras() -> None:
+    config, _ = CASES["sigmoid_focal"]
+    theirs = keras.losses.BinaryFocalCrossentropy(
+        apply_class_balancing=True, alpha=0.3, gamma=2.0, from_logits=True
+    )
+    np.testing.assert_allclose(
+        float(build_loss(config, LABELS)(LABELS, LOGITS)), float(theirs(LABELS, LOGITS)), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("gamma", [0.5, 2.5])
+@pytest.mark.parametrize("name", CASES)
+def test_gradients_are_finite_at_extreme_logits(name: str, gamma: float) -> None:
+    labels = tf.constant([[0.0, 1.0, 0.0, 1.0, 1.0]])
+    logits = tf.Variable([[-1e4, -1e4, 1e4, 1e4, 0.0]])
+    config = LossConfig(**{**vars(CASES[name][0]), "gamma": gamma, "label_smoothing": 0.0})
+    loss = build_loss(config, LABELS)
+    with tf.GradientTape() as tape:
+        value = loss(labels, logits)
+    assert np.isfinite(float(value))
+    assert np.isfinite(tape.gradient(value, logits).numpy()).all()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_batch_is_the_mean_of_its_rows(name: str) -> None:
+    loss = build_loss(CASES[name][0], LABELS)
+    rows = [float(loss(LABELS[row : row + 1], LOGITS[row : row + 1])) for row in range(len(LABELS))]
+    np.testing.assert_allclose(float(loss(LABELS, LOGITS)), np.mean(rows), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_float16_logits_are_judged_in_float32(name: str) -> None:
+    loss = build_loss(CASES[name][0], LABELS)
+    half = LOGITS.astype(np.float16)
+    np.testing.assert_allclose(
+        float(loss(LABELS, half)), float(loss(LABELS, half.astype(np.float32))), rtol=1e-6
+    )
+
+
+def test_alpha_by_hand() -> None:
+    """Frequencies 2, 1, 1, 0: total 4, K 3, mean of 4/(3·2), 4/3, 4/3."""
+    labels = np.array([[1, 1, 0, 0], [1, 0, 1, 0]])
+    assert mean_class_alpha(labels) == pytest.approx((4 / 6 + 4 / 3 + 4 / 3) / 3)
+    auto = build_loss(LossConfig("focal"), labels)
+    given = build_loss(LossConfig("focal", alpha=mean_class_alpha(labels)), labels)
+    assert float(auto(LABELS[:, :4], LOGITS[:, :4])) == float(given(LABELS[:, :4], LOGITS[:, :4]))
+
+
+def test_balanced_weights_by_hand() -> None:
+    """Frequencies 2, 1, 0: 1/2 and 1/1 scaled to a mean of 1; what was never seen weighs 1."""
+    labels = np.array([[1, 1, 0], [1, 0, 0]])
+    np.testing.assert_allclose(balanced_class_weights(labels), [2 / 3, 4 / 3, 1], rtol=1e-6)
+
+
+def test_too_few_class_weights() -> None:
+    with pytest.raises(UserError, match=r"loss\.class_weights: expected 5 numbers.*got 2"):
+        build_loss(LossConfig("bce", class_weights=[1.0, 2.0]), LABELS)

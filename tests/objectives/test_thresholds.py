@@ -1,0 +1,126 @@
+import itertools
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.metrics import precision_recall_curve
+
+from kmlc.config import ThresholdsConfig
+from kmlc.objectives.metrics import AVERAGES, Average, f1
+from kmlc.objectives.thresholds import METHODS, Cuts, decide, fit_thresholds
+
+
+def fit(method: str, labels: np.ndarray, scores: np.ndarray, average: Average = "micro") -> np.ndarray:
+    return fit_thresholds(labels, scores, ThresholdsConfig(method=method), average)  # type: ignore[arg-type]
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    shape = draw(st.tuples(st.integers(2, 9), st.integers(1, 3)))
+    labels = draw(hnp.arrays(bool, shape))
+    # Few different values, so that equal probabilities are common.
+    values = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.7, 0.9, 1.0])
+    return labels, draw(hnp.arrays(np.float32, shape, elements=values))
+
+
+def test_decide() -> None:
+    scores = np.array([[0.9, 0.2, 0.1], [0.1, 0.3, 0.2], [0.5, 0.5, 0.5]], np.float32)
+    thresholds = np.array([0.5, 0.5, 0.4])
+    none = [[1, 0, 0], [0, 0, 0], [1, 1, 1]]
+    np.testing.assert_array_equal(decide(scores, thresholds, "none"), none)
+    np.testing.assert_array_equal(decide(scores, thresholds, "top1"), [none[0], [0, 1, 0], none[2]])
+    np.testing.assert_array_equal(decide(scores, thresholds, 2), [none[0], [0, 0, 1], none[2]])
+
+
+def test_fixed() -> None:
+    config = ThresholdsConfig("fixed", value=0.3)
+    thresholds = fit_thresholds(np.ones((2, 2)), np.zeros((2, 2)), config, "micro")
+    np.testing.assert_array_equal(thresholds, [0.3, 0.3])
+
+
+def test_grid_by_hand() -> None:
+    """First class: 0.65 parts true from false; second: 0.3; third: all alike, 0.5."""
+    scores = np.array([[0.68, 0.32, 0.9], [0.6, 0.2, 0.1], [0.62, 0.1, 0.05]])
+    labels = np.array([[1, 1, 1], [0, 0, 0], [0, 0, 0]])
+    np.testing.assert_allclose(fit("grid", labels, scores), [0.65, 0.3, 0.5])
+
+
+def test_curve_by_hand() -> None:
+    """Scores in order: true, false, true, false. F1 of each cut: 2/3, 2/4, 4/5, 4/6."""
+    scores, labels = np.array([[0.9], [0.8], [0.6], [0.2]]), np.array([[1], [0], [1], [0]])
+    np.testing.assert_allclose(fit("curve", labels, scores), [0.4])
+
+
+@given(problems())
+def test_curve_is_the_best_point_of_scikit_learns_curve(problem: tuple[np.ndarray, np.ndarray]) -> None:
+    labels, scores = problem
+    thresholds = fit("curve", labels, scores)
+    for truth, column, ours in zip(labels.T, scores.T, thresholds, strict=True):
+        if not truth.any():
+            assert ours == 0.5
+            continue
+        precision, recall, theirs = precision_recall_curve(truth, column)
+        both = precision + recall
+        best = np.argmax(2 * precision * recall / np.where(both > 0, both, 1))
+        np.testing.assert_array_equal(column >= ours, column >= theirs[best])
+
+
+@given(problems(), st.sampled_from(AVERAGES))
+@settings(max_examples=150)
+def test_joint_is_a_local_best_and_never_below_its_starts(
+    problem: tuple[np.ndarray, np.ndarray], average: Average
+) -> None:
+    labels, scores = problem
+    thresholds = fit("joint", labels, scores, average)
+    reached = f1(labels, scores >= thresholds, average)
+    assert reached >= f1(labels, scores >= 0.5, average) - 1e-9
+    assert reached >= f1(labels, scores >= fit("curve", labels, scores), average) - 1e-9
+    for place, column in enumerate(scores.T):
+        for other in [*np.unique(column), 1.1]:
+            moved = thresholds.copy()
+            moved[place] = other
+            assert f1(labels, scores >= moved, average) <= reached + 1e-9
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+def test_joint_reaches_the_best_of_all_cuts(average: Average) -> None:
+    """Coordinate ascent may end below the best of all; on most small problems it does not."""
+    rng = np.random.default_rng(5)
+    reached = 0
+    for _ in range(30):
+        labels = rng.random((7, 2)) < 0.4
+        scores = rng.random((7, 2)).astype(np.float32)
+        cuts = itertools.product(*([*column, 1.1] for column in scores.T))
+        best = max(f1(labels, scores >= np.array(cut), average) for cut in cuts)
+        ours = f1(labels, scores >= fit("joint", labels, scores, average), average)
+        assert ours <= best + 1e-9
+        reached += ours >= best - 1e-9
+    assert reached >= 24
+
+
+@given(problems(), st.sampled_from(sorted(METHODS)))
+def test_decisions_survive_json(problem: tuple[np.ndarray, np.ndarray], method: str) -> None:
+    labels, scores = problem
+    thresholds = fit(method, labels, scores)
+    assert np.isfinite(thresholds).all()
+    again = np.array(json.loads(json.dumps(thresholds.tolist())))
+    np.testing.assert_array_equal(scores >= again, scores >= thresholds)
+
+
+@given(hnp.arrays(np.float32, st.integers(1, 12), elements=st.floats(0, 1, width=32)))
+def test_a_cut_takes_exactly_its_rows(scores: np.ndarray) -> None:
+    cuts = Cuts(scores)
+    assert cuts.sizes[0] == 0
+    assert cuts.sizes[-1] == len(scores)
+    for index, size in enumerate(cuts.sizes):
+        taken = np.flatnonzero(scores >= np.array([cuts.threshold(index)]))
+        assert sorted(cuts.order[:size]) == taken.tolist()
+        assert cuts.index_of(len(taken)) == index
+
+
+def test_equal_scores_are_never_parted() -> None:
+    cuts = Cuts(np.array([0.5, 0.5, 0.2, 0.5]))
+    assert cuts.sizes.tolist() == [0, 3, 4]
