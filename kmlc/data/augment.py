@@ -37,4 +37,5 @@ def flip(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
 
 def fold_in(key: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
     """Derive an independent stateless seed from `key` and a number."""
-    return tf.random.experimental.stateless_fold_in(key, number)
+    # The result depends on the number's type, too.
+    return tf.random.experimental.stateless_fold_in(key, tf.cast(number, tf.int64))

@@ -54,15 +54,14 @@ def _header_problem(path: Path, max_pixels: int) -> str | None:
 def _decodable(paths: Sequence[Path], rows: Sequence[int]) -> set[int]:
     """Return which of the rows have an image that decodes."""
 
-    def decode_row(row: tf.Tensor, path: tf.Tensor) -> tf.Tensor:
-        # Without this the decoded pixels would be unused, and the decoding left out.
-        with tf.control_dependencies([decode(tf.io.read_file(path))]):
-            return tf.identity(row)
+    def decode_row(row: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # Something of the pixels must be asked for, or the decoding is left out.
+        return row, tf.shape(decode(tf.io.read_file(path)))
 
     names = [str(paths[row]) for row in rows]
     dataset = tf.data.Dataset.from_tensor_slices((tf.constant(rows, tf.int64), tf.constant(names, tf.string)))
     dataset = dataset.map(decode_row, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
-    return {int(row) for row in dataset.as_numpy_iterator()}
+    return {int(row) for row, _ in dataset.as_numpy_iterator()}
 
 
 def decode(content: tf.Tensor) -> tf.Tensor:

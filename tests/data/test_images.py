@@ -1,0 +1,110 @@
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from kmlc.data.images import decode, find_problems, neutral_image, resize
+
+# A smooth picture: JPEG and palettes keep it nearly as it is.
+PIXELS = np.stack(np.meshgrid(np.linspace(0, 250, 30), np.linspace(20, 200, 24)), axis=-1)
+PIXELS = np.concatenate([PIXELS, np.full((24, 30, 1), 90)], axis=-1).astype(np.uint8)
+PICTURE = Image.fromarray(PIXELS)
+GREY = np.asarray(PICTURE.convert("L"), np.float32)
+
+
+def claim_size(path: Path, width: int, height: int) -> None:
+    """Write a small PNG whose header claims another size."""
+    PICTURE.save(path)
+    content = path.read_bytes()
+    chunk = b"IHDR" + struct.pack(">II", width, height) + content[24:29]
+    path.write_bytes(content[:12] + chunk + struct.pack(">I", zlib.crc32(chunk)) + content[33:])
+
+
+def sixteen_bit(path: Path) -> None:
+    Image.fromarray((GREY * 257).astype(np.uint16)).save(path)
+
+
+GOOD: dict[str, tuple[Callable[[Path], None], np.ndarray, float]] = {
+    "rgb.jpg": (lambda path: PICTURE.save(path, quality=95), PIXELS, 2),
+    "cmyk.jpg": (lambda path: PICTURE.convert("CMYK").save(path, quality=95), PIXELS, 4),
+    "grey.jpg": (lambda path: PICTURE.convert("L").save(path, quality=95), GREY[..., None], 2),
+    "rgb.png": (PICTURE.save, PIXELS, 0),
+    "palette.png": (lambda path: PICTURE.convert("P", palette=Image.Palette.ADAPTIVE).save(path), PIXELS, 6),
+    "16bit.png": (sixteen_bit, GREY[..., None], 1),
+    "alpha.png": (lambda path: PICTURE.convert("RGBA").save(path), PIXELS, 0),
+    "lossless.webp": (lambda path: PICTURE.save(path, lossless=True), PIXELS, 0),
+    "still.bmp": (PICTURE.save, PIXELS, 0),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_every_kind_of_image_becomes_rgb(name: str, tmp_path: Path) -> None:
+    save, expected, tolerance = GOOD[name]
+    save(tmp_path / name)
+    assert find_problems([tmp_path / name], 10_000) == [None]
+    image = decode(tf.io.read_file(str(tmp_path / name)))
+    assert image.dtype == tf.uint8
+    assert image.shape == (24, 30, 3)
+    assert np.abs(image.numpy().astype(float) - expected).mean() <= tolerance
+
+
+def text_file(path: Path) -> None:
+    path.write_text("this is no image")
+
+
+def truncated_jpeg(path: Path) -> None:
+    PICTURE.resize((90, 90)).save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def truncated_png(path: Path) -> None:
+    Image.effect_noise((60, 60), 50).save(path)
+    path.write_bytes(path.read_bytes()[:-800])
+
+
+def wrong_body(path: Path) -> None:
+    PICTURE.save(path)
+    content = bytearray(path.read_bytes())
+    content[60:90] = bytes(30)
+    path.write_bytes(content)
+
+
+BAD: dict[str, tuple[Callable[[Path], object], str]] = {
+    "none.jpg": (lambda path: None, "missing"),
+    "folder.jpg": (Path.mkdir, "missing"),
+    "empty.jpg": (Path.touch, "empty"),
+    "text.jpg": (text_file, "not an image"),
+    "truncated.jpg": (truncated_jpeg, "corrupt"),
+    "truncated.png": (truncated_png, "corrupt"),
+    "body.png": (wrong_body, "corrupt"),
+    "large.png": (lambda path: claim_size(path, 20_000, 20_000), "oversized"),
+    "medium.png": (lambda path: claim_size(path, 101, 100), "oversized"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_every_kind_of_problem_is_found(name: str, tmp_path: Path) -> None:
+    make, problem = BAD[name]
+    make(tmp_path / name)
+    PICTURE.save(tmp_path / "good.png")
+    paths = [tmp_path / "good.png", tmp_path / name, tmp_path / "good.png"]
+    assert find_problems(paths, max_pixels=10_000) == [None, problem, None]
+
+
+def test_resize_is_antialiased() -> None:
+    """One-pixel stripes become grey; without antialiasing they would stay stripes."""
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 255
+    small = resize(tf.constant(stripes), 16).numpy()
+    assert small.shape == (16, 16, 3)
+    assert small.dtype == np.float32
+    np.testing.assert_allclose(small[:, 2:-2], 127.5, atol=4)
+
+
+def test_neutral_image() -> None:
+    np.testing.assert_array_equal(neutral_image(4), np.full((4, 4, 3), 127.5, np.float32))
