@@ -21,7 +21,7 @@ types: .venv/installed-dev
 	$(BIN)/mypy
 
 unit: .venv/installed-dev
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadfile
 
 # Tests of minutes, and tests on the real data beside the checkout.
 slow: .venv/installed-dev

@@ -10,7 +10,6 @@ import dataclasses
 import difflib
 import errno
 import functools
-import json
 import os
 import re
 import signal
@@ -73,8 +72,7 @@ def load_config(path: Path) -> Config:
 
 def save_config(path: Path, config: Config) -> None:
     """Write settings so that `load_config` gives them back."""
-    # jsonargparse's ranged numbers are subclasses that YAML would not write; JSON makes them plain.
-    write_yaml(path, json.loads(json.dumps(dataclasses.asdict(config))))
+    write_yaml(path, dataclasses.asdict(config))
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -149,7 +147,20 @@ def _parse(layers: Sequence[Path], flags: Sequence[str]) -> Config:
         config = parser.instantiate(parser.parse_args(arguments))
     except argparse.ArgumentError as error:
         raise UserError(_explain(str(error), layers, flags)) from None
-    return Config(**{field.name: getattr(config, field.name) for field in dataclasses.fields(Config)})
+    return Config(**{field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(Config)})
+
+
+def _plain(value: Any) -> Any:
+    """Turn jsonargparse's ranged numbers, subclasses that Keras and YAML refuse, into plain ones."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return dataclasses.replace(value, **fields)
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    for kind in (bool, int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
 
 
 def _parser() -> ArgumentParser:

@@ -29,6 +29,11 @@ class ProgressLine:
         # \\x1b[K clears what a longer line left behind.
         print(f"\r{text}\x1b[K", end="", flush=True)
 
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._moving:
+            self.show("")
+
     def leave(self, text: str) -> None:
         """Put `text` in the line's place and go on below it."""
         print(f"\r{text}\x1b[K" if self._moving else text, flush=True)

@@ -62,6 +62,13 @@ def test_resolved_settings_come_back_from_a_file(tmp_path: Path) -> None:
     assert load_config(tmp_path / "config.yaml") == config
 
 
+def test_settings_are_plain_numbers() -> None:
+    """Jsonargparse hands out subclasses such as PositiveInt, and Keras refuses them as a dtype."""
+    config = config_of("--train.accumulation", "2", "--images.crop", "0.5", "--thresholds.grid", "[0.5]")
+    values = (config.train.accumulation, config.images.crop, config.thresholds.grid[0], config.seed)
+    assert [type(value) for value in values] == [int, float, float, int]
+
+
 def test_system2_is_the_published_form() -> None:
     config = config_of("--model", "system2")
     assert config.tower == TowerConfig("hybrid", sequence="last", feedforward_dim=2048, dropout=0.1)

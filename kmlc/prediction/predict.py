@@ -98,7 +98,7 @@ class _Progress(keras.callbacks.Callback):
             self.line.show(f"predicting: step {batch + 1}/{self.steps}, {duration(left)} left")
 
     def on_predict_end(self, logs: dict[str, float] | None = None) -> None:
-        self.line.show("")
+        self.line.clear()
 
 
 def _check_writable(path: Path) -> None:

@@ -50,8 +50,10 @@ def load_state(path: Path, model: keras.Model) -> History:
 
 
 def _variables(model: keras.Model) -> list[Any]:
-    # The optimizer makes its variables at its first step; a resumed one needs them before that.
-    model.optimizer.build(model.trainable_variables)
+    # The optimizer makes its variables at its first step; a resumed one needs them before that. A second
+    # build would give the loss-scaling one of float16 some of its variables twice.
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
     return [*model.variables, *model.optimizer.variables]
 
 

@@ -349,7 +349,7 @@ def draw_picture(row: Row, rng: np.random.Generator) -> Image.Image:
         _DRAWINGS[label][2](
             Pen(draw, _place(label, slot, len(row.drawn), image, rng), rng.random() < 0.5, rng)
         )
-        if rng.random() < 0.2:
+        if rng.random() < 0.15:
             _obstacle(draw, image, rng)
     return _photographed(image.resize((width, height), Image.Resampling.BOX), rng)
 
@@ -359,9 +359,9 @@ def _place(
 ) -> tuple[float, float, float, float]:
     """Return the box of a drawing: beside the others, partly over them, sometimes over the edge."""
     ratio, part, _ = _DRAWINGS[label]
-    height = image.height * part * rng.uniform(0.75, 1.3)
+    height = image.height * part * rng.uniform(1.0, 1.5)
     # No wider than its share, and then some: neighbours overlap.
-    height = min(height, image.width * min(0.95, 1.7 / slots) / ratio)
+    height = min(height, image.width * min(0.98, 1.8 / slots) / ratio)
     width = height * ratio
     centre = image.width * (slot + 0.5 + rng.uniform(-0.25, 0.25)) / slots
     bottom = image.height * (rng.uniform(0.5, 0.75) if label in _IN_THE_AIR else rng.uniform(0.84, 1.02))
@@ -438,7 +438,7 @@ def _photographed(image: Image.Image, rng: np.random.Generator) -> Image.Image:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.4, 1.2)))
     pixels = np.asarray(image, np.float32)
     pixels = (pixels - 128) * rng.uniform(0.8, 1.1) + 128 + rng.uniform(-22, 22)
-    pixels += rng.normal(0, rng.uniform(2, 8), pixels.shape).astype(np.float32)
+    pixels += rng.normal(0, rng.uniform(2, 6), pixels.shape).astype(np.float32)
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 

@@ -54,9 +54,9 @@ _SCENES: dict[str, tuple[float, dict[int, float]]] = {
     "corner": (0.03, {1: 0.3, 3: 0.35, 11: 0.6, 13: 0.35, 14: 0.25}),
 }
 
-_MOST_LABELS = 5
-_NAMED = 0.55
-_DRAWN_IF_NAMED = 0.5
+_MOST_LABELS = 4
+_NAMED = 0.45
+_DRAWN_IF_NAMED = 0.55
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,82 @@
+import json
+from pathlib import Path
+
+import keras_hub
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kmlc.config import CaptionsConfig, Config, FusionConfig, TowerConfig
+from kmlc.data.captions import caption_encoder, learn_captions
+from kmlc.errors import UserError
+from kmlc.models.build import build_model, load_pretrained, pretrained_sizes
+
+VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "dog", "bus", "##es"]
+
+
+@pytest.fixture(scope="module")
+def preset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny KerasHub preset in a local folder."""
+    folder = tmp_path_factory.mktemp("preset")
+    backbone = keras_hub.models.BertBackbone(
+        vocabulary_size=len(VOCABULARY),
+        num_layers=2,
+        num_heads=2,
+        hidden_dim=8,
+        intermediate_dim=16,
+        max_sequence_length=12,
+    )
+    backbone.save_to_preset(str(folder))
+    keras_hub.tokenizers.BertTokenizer(vocabulary=VOCABULARY, lowercase=True).save_to_preset(str(folder))
+    return folder
+
+
+def settings(preset: str, **captions: object) -> Config:
+    return Config(
+        tower=TowerConfig("none"),
+        captions=CaptionsConfig("bert", preset=preset, sequence_length=8, **captions),  # type: ignore[arg-type]
+        fusion=FusionConfig(hidden_dim=4),
+    )
+
+
+def test_a_local_preset_is_loaded(preset: Path) -> None:
+    config = settings(str(preset), pooling="first")
+    learnt = learn_captions(config.captions, []) | pretrained_sizes(config)
+    assert learnt["vocabulary"] == VOCABULARY
+    assert learnt["backbone"]["num_layers"] == 2
+    assert json.loads(json.dumps(learnt)) == learnt
+    model = build_model(config, 3, learnt)
+    load_pretrained(model, config)
+    inputs = caption_encoder(config.captions, learnt)(tf.constant(["A dog", "buses"]))
+    theirs = keras_hub.models.BertBackbone.from_preset(str(preset))(inputs)["sequence_output"]
+    np.testing.assert_allclose(model.get_layer("bert")(inputs), theirs, atol=1e-6)
+
+
+def test_a_preset_that_cannot_be_had_is_one_line(tmp_path: Path) -> None:
+    config = settings(str(tmp_path / "nothing"))
+    with pytest.raises(
+        UserError, match=r"captions\.preset: '.*nothing' could not be loaded .* or null to learn"
+    ) as raised:
+        learn_captions(config.captions, [])
+    assert "\n" not in str(raised.value)
+
+
+def test_captions_longer_than_the_encoder_reads(preset: Path) -> None:
+    config = settings(str(preset))
+    learnt = learn_captions(config.captions, []) | pretrained_sizes(config)
+    learnt["backbone"]["max_sequence_length"] = 4
+    with pytest.raises(UserError, match=r"captions\.sequence_length: expected at most 4, got 8"):
+        build_model(config, 3, learnt)
+
+
+def test_a_vocabulary_is_learnt_from_the_captions() -> None:
+    captions = ["a red bus", "two red buses", "a dog", "dogs and a bus"] * 5
+    learnt = learn_captions(CaptionsConfig("bert", vocabulary_size=60), captions)
+    assert learnt["vocabulary"][:5] == ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    assert {"bus", "red", "a"} <= set(learnt["vocabulary"])
+    assert learnt == learn_captions(CaptionsConfig("bert", vocabulary_size=60), captions)
+    encode = caption_encoder(CaptionsConfig("bert", sequence_length=6), learnt)
+    inputs = encode(tf.constant(["A RED bus"]))
+    pieces = [learnt["vocabulary"][place] for place in inputs["token_ids"].numpy()[0]]
+    assert pieces == ["[CLS]", "a", "red", "bus", "[SEP]", "[PAD]"]
+    np.testing.assert_array_equal(inputs["padding_mask"], [[True] * 5 + [False]])

@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from kmlc.errors import UserError
+from kmlc.training.checkpoint import load_state, save_state
+
+INPUTS = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
+TARGETS = np.ones((8, 1), np.float32)
+
+
+def compiled(width: int = 5, policy: str = "float32") -> keras.Model:
+    keras.config.set_dtype_policy(policy)
+    try:
+        inputs = keras.Input((4,))
+        x = keras.layers.Dense(width)(inputs)
+        x = keras.layers.Dropout(0.5)(x)
+        model = keras.Model(inputs, keras.layers.Dense(1, dtype="float32")(x))
+        model.compile(keras.optimizers.AdamW(0.01, gradient_accumulation_steps=2), "mse", jit_compile=False)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    return model
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_a_restored_model_goes_on_alike(tmp_path: Path, policy: str) -> None:
+    """Weights, Adam's moments, accumulated gradients, dropout's seed, float16's loss scale come back."""
+    model = compiled(policy=policy)
+    for _ in range(3):
+        model.train_on_batch(INPUTS, TARGETS)
+    save_state(tmp_path / "checkpoint" / "state.npz", model, [{"loss": 0.1}])
+    other = compiled(policy=policy)
+    assert load_state(tmp_path / "checkpoint" / "state.npz", other) == [{"loss": 0.1}]
+    for _ in range(3):
+        assert model.train_on_batch(INPUTS, TARGETS) == other.train_on_batch(INPUTS, TARGETS)
+    for one, two in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_history_keeps_every_digit(tmp_path: Path) -> None:
+    history = [{"loss": 0.1 + 0.2, "val_loss": float(np.float32(1) / 3), "val_macro_map": float("nan")}]
+    model = compiled()
+    save_state(tmp_path / "state.npz", model, history)
+    (epoch,) = load_state(tmp_path / "state.npz", model)
+    assert (epoch["loss"], epoch["val_loss"]) == (history[0]["loss"], history[0]["val_loss"])
+    assert np.isnan(epoch["val_macro_map"])
+
+
+def test_a_state_of_another_model_is_refused(tmp_path: Path) -> None:
+    save_state(tmp_path / "state.npz", compiled(width=5), [])
+    with pytest.raises(UserError, match=r"state\.npz: does not fit the model"):
+        load_state(tmp_path / "state.npz", compiled(width=6))
+
+
+def test_a_failed_write_leaves_the_old_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "state.npz"
+    save_state(path, compiled(), [])
+    before = path.read_bytes()
+
+    def full_disk(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        save_state(path, compiled(), [{"loss": 1.0}])
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["state.npz"]
+
+
+def test_the_learning_rate_of_float16_is_the_inner_optimizers() -> None:
+    model = compiled(policy="mixed_float16")
+    model.optimizer.learning_rate = 0.125
+    assert float(model.optimizer.inner_optimizer.learning_rate) == 0.125
+    assert float(model.optimizer.learning_rate) == 0.125
