@@ -112,12 +112,14 @@ class TowerConfig:
     Attributes:
         name: none leaves the images out; hybrid is system 2's CNN, LSTM and Transformer.
         sequence: hybrid only; all attends over every LSTM step, last keeps the last step alone (system 2).
+        norm: hybrid only; a Transformer layer normalises before its parts, or after them (PyTorch's default).
         feedforward_dim: hybrid only; width inside a Transformer layer's feed-forward part.
         dropout: hybrid only; dropout rate inside the Transformer layers.
     """
 
     name: Literal["none", "hybrid"] = "hybrid"
     sequence: Literal["all", "last"] = "all"
+    norm: Literal["before", "after"] = "before"
     feedforward_dim: PositiveInt = 512
     dropout: ClosedUnitInterval = 0.1
 

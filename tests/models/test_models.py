@@ -97,7 +97,7 @@ def test_the_published_hybrid() -> None:
     """System 2: 128 + 26³ = 17,704 values meet in Linear(17704→1024); every parameter counted by hand."""
     config = Config(
         images=ImagesConfig(size=224),
-        tower=TowerConfig("hybrid", sequence="last", feedforward_dim=2048),
+        tower=TowerConfig("hybrid", sequence="last", norm="after", feedforward_dim=2048),
         captions=CaptionsConfig("trigram"),
         fusion=FusionConfig(hidden_dim=1024),
     )
