@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kmlc.cli import load_config, model_names, parse_train, save_config
+from kmlc.cli import parse_train
 from kmlc.config import CaptionsConfig, Config, FusionConfig, TowerConfig
 from kmlc.errors import UserError
 from kmlc.files import write_yaml
+from kmlc.settings import load_config, model_names, save_config
 
 ROOT = Path(__file__).parent.parent
 

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from kmlc.cli import load_config, setting, setting_types
 from kmlc.config import Config
 from kmlc.files import read_json, write_text, write_with
 from kmlc.reports import plots
+from kmlc.settings import load_config, setting, setting_types
 from kmlc.training.prepare import load_vocabulary
 from kmlc.training.run_directory import RunDirectory
 

@@ -4,7 +4,6 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from kmlc.cli import save_config
 from kmlc.config import Config
 from kmlc.data.captions import learn_captions
 from kmlc.data.folder import LabelledData
@@ -14,6 +13,7 @@ from kmlc.data.splits import split_rows
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_json
 from kmlc.models.build import pretrained_sizes
+from kmlc.settings import save_config
 from kmlc.training.environment import describe
 from kmlc.training.run_directory import RunDirectory, new_run
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from kmlc.cli import load_config
 from kmlc.config import Config
 from kmlc.data.captions import Encode, caption_encoder
 from kmlc.data.labels import Vocabulary
@@ -13,6 +12,7 @@ from kmlc.errors import UserError
 from kmlc.files import read_json, sha256
 from kmlc.models.build import build_model
 from kmlc.objectives.thresholds import decide
+from kmlc.settings import load_config
 from kmlc.training import environment
 from kmlc.training.prepare import load_learnt, load_vocabulary
 from kmlc.training.run_directory import RunDirectory

@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from kmlc.cli import load_config, setting, setting_types
 from kmlc.config import Config
 from kmlc.errors import UserError
+from kmlc.settings import load_config, setting, setting_types
 from kmlc.training.run_directory import RunDirectory, existing_run, newest_run
 
 

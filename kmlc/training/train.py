@@ -5,7 +5,6 @@ from typing import Literal
 
 import keras
 
-from kmlc.cli import load_config
 from kmlc.config import Config
 from kmlc.data.batches import evaluation_batches, training_batches
 from kmlc.data.captions import Encode, caption_encoder
@@ -13,6 +12,7 @@ from kmlc.data.folder import read_labelled
 from kmlc.data.records import Records
 from kmlc.models.build import build_model, load_pretrained
 from kmlc.objectives.losses import build_loss
+from kmlc.settings import load_config
 from kmlc.training import environment
 from kmlc.training.callbacks import EpochRecorder, Progress, objective
 from kmlc.training.checkpoint import load_state
