@@ -10,6 +10,7 @@ BIN := .venv/bin
 run: .venv/installed
 	$(BIN)/python train.py --model hybrid
 	$(BIN)/python predict.py --out submission.csv
+	@echo "Results: submission.csv, and report.md and plots/ in the newest folder of runs/"
 
 test: lint types unit
 

@@ -1,0 +1,65 @@
+"""The real competition tables, as their makers left them; they stand beside the checkout."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kmlc.config import Config, SplitConfig
+from kmlc.data.folder import read_labelled, read_test
+from kmlc.data.splits import split_rows
+from kmlc.data.table import Table, read_table
+
+FOLDER = Path(__file__).parent.parent.parent / "shared" / "data" / "coco19"
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(not FOLDER.is_dir(), reason=f"needs the real data in {FOLDER}"),
+]
+
+
+def captions(table: Table) -> dict[str, str]:
+    return dict(zip(table.columns["ImageID"], table.columns["Caption"], strict=True))
+
+
+def test_train_table() -> None:
+    table = read_table(FOLDER / "train.csv", "Caption")
+    assert len(table) == 10_000
+    assert table.columns["ImageID"] == [f"{number}.jpg" for number in range(10_000)]
+    assert len(table.repaired) == 28
+    assert table.unreadable == []
+    found = captions(table)
+    assert found["552.jpg"] == (
+        'A yellow and blue fire hydrant that has falling into the street with "caution" tape around it.'
+    )
+    assert found["1338.jpg"] == 'A man surfing with titling that reads "spray."'
+    assert found["7208.jpg"] == 'A kitten looking at a television screen which reads, "COME DINE WITH ME".'
+    assert found["9084.jpg"] == (
+        'A street sign labeled "Seltzer Way," with a red fire hydrant in the foreground and a street stretching '
+        "into the background."
+    )
+    assert found["6751.jpg"].split() == (
+        "Red motor scooter parked on the sand with a sunset in background.".split()
+    )
+    assert found["2259.jpg"] == "Men loading up a van with bags and suitcases.\n."
+    assert found["9999.jpg"] == "People watching a happy jockey, horse and owner at an arena"
+
+
+def test_test_table() -> None:
+    table = read_table(FOLDER / "test.csv", "Caption")
+    assert len(table) == 1_006
+    assert len(table.repaired) == 29
+    found = captions(table)
+    assert found["36091.jpg"] == 'A baby in a high chair is being given a birthday cake with a "1" candle'
+    assert found["37340.jpg"].endswith('as in "Proposition 350".')
+
+
+def test_labels_images_and_split() -> None:
+    data = read_labelled(Config(data=str(FOLDER)))
+    assert len(data.records) == 10_000
+    assert data.vocabulary.labels == tuple(str(number) for number in range(1, 20) if number != 12)
+    train, validation = split_rows(data.records.labels, SplitConfig(), seed=42)
+    shares = data.records.labels[validation].sum(axis=0) / data.records.labels.sum(axis=0)
+    assert np.abs(shares - 0.2).max() < 0.01
+    assert len(train) + len(validation) == 10_000
+    assert len(read_test(Config(data=str(FOLDER)))[0]) == 1_006
