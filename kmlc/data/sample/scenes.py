@@ -55,8 +55,8 @@ _SCENES: dict[str, tuple[float, dict[int, float]]] = {
 }
 
 _MOST_LABELS = 4
-_NAMED = 0.45
-_DRAWN_IF_NAMED = 0.55
+_NAMED = 0.35
+_DRAWN_IF_NAMED = 0.5
 
 
 @dataclass(frozen=True)
