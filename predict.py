@@ -4,13 +4,12 @@
     python predict.py --run RUN --data DIR --out submission.csv --proba probabilities.csv
     python predict.py --image photo.jpg --caption "A man rides a bike."
 
-Every row of the test table comes back once and in order, whatever its image is like.
+Every row of the test table comes back once and in order.
 """
 
-import sys
 from pathlib import Path
 
-from kmlc.cli import OneLineParser, guard
+from kmlc.cli import OneLineParser, guard, without_chatter
 
 
 def main() -> None:
@@ -22,11 +21,12 @@ def main() -> None:
     parser.add_argument("--proba", type=Path, help="also write the probabilities, a column for each label")
     parser.add_argument("--image", type=Path, help="predict this picture instead of a table")
     parser.add_argument("--caption", help="caption of that picture; may stand alone")
-    options = parser.parse_args(sys.argv[1:])
+    options = parser.parse_args()
 
-    from kmlc.prediction.predict import predict_one, predict_table
-    from kmlc.training.restore import restore
-    from kmlc.training.run_directory import existing_run, newest_run
+    with without_chatter():
+        from kmlc.prediction.predict import predict_one, predict_table
+        from kmlc.training.restore import restore
+        from kmlc.training.run_directory import existing_run, newest_run
 
     run = existing_run(options.run) if options.run else newest_run(finished=True)
     trained = restore(run)

@@ -8,15 +8,16 @@ python train.py --help                              # every setting
 
 import sys
 
-from kmlc.cli import guard, parse_train
+from kmlc.cli import guard, parse_train, without_chatter
 
 
 def main() -> None:
     """Parse, train, report, and say what to do next."""
     config, resume = parse_train(sys.argv[1:])
 
-    from kmlc.reports.report import write_report
-    from kmlc.training.train import train
+    with without_chatter():
+        from kmlc.reports.report import write_report
+        from kmlc.training.train import train
 
     run = train(config, resume)
     write_report(run)

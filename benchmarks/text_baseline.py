@@ -59,7 +59,7 @@ def baseline_probabilities(training: Records, validation: Records) -> np.ndarray
 def thresholds_for(trained: TrainedRun, validation: Records, scores: np.ndarray) -> dict[str, np.ndarray]:
     """Return the thresholds to judge at: 0.5, and those fitted on the validation rows."""
     config = trained.config
-    fitted = fit_thresholds(validation.labels, scores, config.thresholds, config.objective)
+    fitted = fit_thresholds(validation.labels, scores, config.thresholds, config.objective, trained.no_label)
     return {"0.5": np.full(len(trained.vocabulary), 0.5), config.thresholds.method: fitted}
 
 

@@ -5,7 +5,8 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -69,14 +70,35 @@ def guard(command: Callable[[], None]) -> NoReturn:
     except OSError as error:
         if error.errno not in _REFUSALS:
             raise
-        sys.exit(_fail(name, f"{error.filename or 'writing a file'}: {error.strerror}"))
+        sys.exit(_fail(name, f"{error.filename or 'the disk'}: {error.strerror}"))
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(0)
 
 
-# What the disk says when it refuses: full, over quota, read-only, not permitted, not a folder.
-_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
+@contextmanager
+def without_chatter() -> Iterator[None]:
+    """Keep off the screen what TensorFlow's libraries write while they are imported; errors are exceptions.
+
+    They write to the file descriptor, before any log level counts, so that is where they are stopped.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+# What the disk says when it refuses: full, over quota, read-only, not permitted, not there, not a folder.
+_REFUSALS = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.ENOENT, errno.ENOTDIR, errno.EEXIST),
+}
 
 
 def _fail(name: str, message: str) -> int:

@@ -68,7 +68,7 @@ class LabelsConfig:
 
     delimiter: str = " "
     kind: Literal["auto", "integer", "name"] = "auto"
-    vocabulary: list[str] | None = None
+    vocabulary: list[int | str] | None = None
     names: str = "label_names.csv"
     unknown: Literal["error", "drop"] = "error"
 

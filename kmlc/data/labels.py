@@ -108,15 +108,15 @@ def parse_labels(cells: Sequence[str], config: LabelsConfig) -> ParsedLabels:
     if config.vocabulary is None:
         seen = {label for row in rows for label in row}
         return ParsedLabels(tuple(sorted(seen, key=int) if integer else sorted(seen)), rows, invalid, [])
-    vocabulary = tuple(dict.fromkeys(config.vocabulary))
+    vocabulary = tuple(dict.fromkeys(str(label) for label in config.vocabulary))
     known = set(vocabulary)
     unknown = [(number, label) for number, row in enumerate(rows) for label in row if label not in known]
     rows = [[label for label in row if label in known] for row in rows]
     return ParsedLabels(vocabulary, rows, invalid, unknown)
 
 
-def _mostly_integers(rows: Sequence[Sequence[str]], vocabulary: Sequence[str] | None) -> bool:
-    entries = vocabulary or [entry for row in rows for entry in row]
+def _mostly_integers(rows: Sequence[Sequence[str]], vocabulary: Sequence[int | str] | None) -> bool:
+    entries = [str(label) for label in vocabulary or []] or [entry for row in rows for entry in row]
     return 2 * sum(map(_is_integer, entries)) > len(entries)
 
 

@@ -5,21 +5,24 @@ threshold stands halfway between the last probability that is in and the first t
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from kmlc.config import ThresholdsConfig
 from kmlc.objectives.metrics import Average, f1, f1_of_counts
 
+NoLabel = int | str
+"""What a row that got no label is given: "none", "top1" (its most probable class), or a class's index."""
 
-def decide(probabilities: np.ndarray, thresholds: np.ndarray, no_label: int | str) -> np.ndarray:
+
+def decide(probabilities: np.ndarray, thresholds: np.ndarray, no_label: NoLabel) -> np.ndarray:
     """Return the labels of each row: those whose probability reaches the threshold, and a rule for none.
 
     Args:
         probabilities: float, shape (rows, classes).
         thresholds: one for each class, shape (classes,).
-        no_label: for a row that got no label: "none" leaves it so, "top1" gives the most probable one, a
-            number gives the class of that index (system 2).
+        no_label: the rule for a row that got no label; a class's index is system 2's.
 
     Returns:
         bool of shape (rows, classes).
@@ -28,9 +31,14 @@ def decide(probabilities: np.ndarray, thresholds: np.ndarray, no_label: int | st
         decide(np.array([[0.9, 0.2], [0.1, 0.3]]), np.array([0.5, 0.5]), "top1")
         # [[True, False], [False, True]]
     """
-    decided = probabilities >= thresholds
+    return _with_rule(probabilities >= thresholds, probabilities, no_label)
+
+
+def _with_rule(decided: np.ndarray, probabilities: np.ndarray, no_label: NoLabel) -> np.ndarray:
+    """Return the decided labels with the rule applied to rows without any."""
     if no_label == "none":
         return decided
+    decided = decided.copy()
     empty = np.flatnonzero(~decided.any(axis=1))
     classes = probabilities[empty].argmax(axis=1) if no_label == "top1" else np.full(len(empty), no_label)
     decided[empty, classes] = True
@@ -38,7 +46,11 @@ def decide(probabilities: np.ndarray, thresholds: np.ndarray, no_label: int | st
 
 
 def fit_thresholds(
-    labels: np.ndarray, probabilities: np.ndarray, config: ThresholdsConfig, average: Average
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    config: ThresholdsConfig,
+    average: Average,
+    no_label: NoLabel = "none",
 ) -> np.ndarray:
     """Fit the threshold of each class with the configured method.
 
@@ -47,63 +59,73 @@ def fit_thresholds(
         probabilities: float, same shape.
         config: the method and what it needs.
         average: the F1 that `joint` makes high.
+        no_label: the rule for rows without a label, as `decide` takes it; `joint` reckons with it.
 
     Returns:
         float64 of shape (classes,).
 
     Example:
-        fit_thresholds(labels, scores, ThresholdsConfig("joint"), "micro")
+        fit_thresholds(labels, scores, ThresholdsConfig("joint"), "micro", "top1")
     """
-    return METHODS[config.method](labels.astype(bool), probabilities, config, average)
+    problem = Problem(labels.astype(bool), probabilities, average, no_label)
+    return METHODS[config.method](problem, config)
 
 
-def fixed(
-    labels: np.ndarray, probabilities: np.ndarray, config: ThresholdsConfig, average: Average
-) -> np.ndarray:
+@dataclass(frozen=True)
+class Problem:
+    """What thresholds are fitted to: the arguments of `fit_thresholds` that are not settings of a method."""
+
+    labels: np.ndarray
+    probabilities: np.ndarray
+    average: Average
+    no_label: NoLabel
+
+    def figure(self, thresholds: np.ndarray) -> float:
+        """Return the chosen F1 of the labels that thresholds decide."""
+        return f1(self.labels, decide(self.probabilities, thresholds, self.no_label), self.average)
+
+
+def fixed(problem: Problem, config: ThresholdsConfig) -> np.ndarray:
     """Return the configured value for every class."""
-    return np.full(labels.shape[1], float(config.value))
+    return np.full(problem.labels.shape[1], float(config.value))
 
 
-def grid(
-    labels: np.ndarray, probabilities: np.ndarray, config: ThresholdsConfig, average: Average
-) -> np.ndarray:
+def grid(problem: Problem, config: ThresholdsConfig) -> np.ndarray:
     """Return for each class the value of the grid with the highest binary F1 (system 1).
 
     Of equals the one nearest 0.5, then the lower.
     """
     values = np.array(sorted(config.grid, key=lambda value: (abs(value - 0.5), value)), np.float64)
-    decided = probabilities[None] >= values[:, None, None]
-    hits = (decided & labels).sum(axis=1)
-    scores = f1_of_counts(hits, decided.sum(axis=1), labels.sum(axis=0))
+    decided = problem.probabilities[None] >= values[:, None, None]
+    hits = (decided & problem.labels).sum(axis=1)
+    scores = f1_of_counts(hits, decided.sum(axis=1), problem.labels.sum(axis=0))
     return values[scores.argmax(axis=0)]
 
 
-def curve(
-    labels: np.ndarray, probabilities: np.ndarray, config: ThresholdsConfig, average: Average
-) -> np.ndarray:
+def curve(problem: Problem, config: ThresholdsConfig) -> np.ndarray:
     """Return for each class the point of its precision-recall curve with the highest F1 (system 3), exactly.
 
     Of equals the lowest. A class that no row has gets 0.5.
     """
+    labels = problem.labels
     thresholds = np.full(labels.shape[1], 0.5)
     for place in np.flatnonzero(labels.any(axis=0)):
-        cuts = Cuts(probabilities[:, place])
+        cuts = Cuts(problem.probabilities[:, place])
         hits = cuts.cumulate(labels[:, place])
         scores = f1_of_counts(hits, cuts.sizes, labels[:, place].sum())
         thresholds[place] = cuts.threshold(len(scores) - 1 - int(scores[::-1].argmax()))
     return thresholds
 
 
-def joint(
-    labels: np.ndarray, probabilities: np.ndarray, config: ThresholdsConfig, average: Average
-) -> np.ndarray:
-    """Fit the thresholds together: coordinate ascent on the chosen F1.
+def joint(problem: Problem, config: ThresholdsConfig) -> np.ndarray:
+    """Fit the thresholds together: coordinate ascent on the chosen F1, the no-label rule included.
 
     Each class in turn takes the cut that is best given all others, until no class gains. It starts from the
     better of 0.5 everywhere and `curve`, so it never ends below either.
     """
-    starts = [np.full(labels.shape[1], 0.5), curve(labels, probabilities, config, average)]
-    thresholds = max(starts, key=lambda start: f1(labels, probabilities >= start, average))
+    probabilities = problem.probabilities
+    starts = [np.full(problem.labels.shape[1], 0.5), curve(problem, config)]
+    thresholds = max(starts, key=problem.figure)
     all_cuts = [Cuts(column) for column in probabilities.T]
     decided = probabilities >= thresholds
     gained = True
@@ -112,7 +134,7 @@ def joint(
         for place, cuts in enumerate(all_cuts):
             now = cuts.index_of(int(decided[:, place].sum()))
             decided[:, place] = False
-            values = _VALUES[average](labels, decided, place, cuts)
+            values = _value_of_each_cut(problem, decided, place, cuts)
             best = int(values.argmax())
             # Less is rounding, and could go round in circles.
             if values[best] > values[now] + 1e-12:
@@ -120,6 +142,18 @@ def joint(
                 thresholds[place] = cuts.threshold(best)
             decided[cuts.order[: cuts.sizes[now]], place] = True
     return thresholds
+
+
+def _value_of_each_cut(problem: Problem, others: np.ndarray, place: int, cuts: "Cuts") -> np.ndarray:
+    """Return the chosen F1 for each cut of one class, given what is decided for all others.
+
+    A row's labels depend on whether the cut takes it, and on no other row: sums over the rows taken follow
+    from cumulative sums in the order of the cuts.
+    """
+    left_out = _with_rule(others, problem.probabilities, problem.no_label)
+    taken = others.copy()
+    taken[:, place] = True
+    return _VALUES[problem.average](problem.labels, left_out, taken, cuts)
 
 
 class Cuts:
@@ -140,8 +174,13 @@ class Cuts:
         self.sizes = np.concatenate([[0], parted, [len(probabilities)]])
 
     def cumulate(self, values: np.ndarray) -> np.ndarray:
-        """Return for each cut the sum of a value of each row, shape (rows,), over the rows it takes."""
-        return np.concatenate([[0], np.cumsum(values[self.order])])[self.sizes]
+        """Return for each cut the sum of the values, shape (rows, …), of the rows it takes."""
+        sums = np.cumsum(values[self.order], axis=0)
+        return np.concatenate([np.zeros_like(sums[:1]), sums])[self.sizes]
+
+    def total(self, left_out: np.ndarray, taken: np.ndarray) -> np.ndarray:
+        """Return for each cut the sum over all rows of one value if it takes the row, of another if not."""
+        return left_out.sum(axis=0) + self.cumulate(taken.astype(float) - left_out)
 
     def index_of(self, size: int) -> int:
         """Return the number of the cut that takes `size` rows."""
@@ -158,27 +197,33 @@ class Cuts:
         return float((self._sorted[size - 1] + below) / 2)
 
 
-def _micro(labels: np.ndarray, decided: np.ndarray, place: int, cuts: Cuts) -> np.ndarray:
-    """Return the micro-F1 of each cut of a class, given what is decided for all others."""
-    hits = (decided & labels).sum() + cuts.cumulate(labels[:, place])
-    return f1_of_counts(hits, decided.sum() + cuts.sizes, labels.sum())
+def _micro(labels: np.ndarray, left_out: np.ndarray, taken: np.ndarray, cuts: Cuts) -> np.ndarray:
+    hits = cuts.total((left_out & labels).sum(axis=1), (taken & labels).sum(axis=1))
+    return f1_of_counts(hits, cuts.total(left_out.sum(axis=1), taken.sum(axis=1)), labels.sum())
 
 
-def _macro(labels: np.ndarray, decided: np.ndarray, place: int, cuts: Cuts) -> np.ndarray:
-    """Return the class's own F1 of each cut: the others do not change with it."""
-    return f1_of_counts(cuts.cumulate(labels[:, place]), cuts.sizes, labels[:, place].sum())
+def _macro(labels: np.ndarray, left_out: np.ndarray, taken: np.ndarray, cuts: Cuts) -> np.ndarray:
+    hits = cuts.total(left_out & labels, taken & labels)
+    return f1_of_counts(hits, cuts.total(left_out, taken), labels.sum(axis=0)).mean(axis=1)
 
 
-def _samples(labels: np.ndarray, decided: np.ndarray, place: int, cuts: Cuts) -> np.ndarray:
-    """Return what each cut of a class adds to the sum of the rows' F1, given all others."""
-    hits, number, true = (decided & labels).sum(axis=1), decided.sum(axis=1), labels.sum(axis=1)
-    gains = f1_of_counts(hits + labels[:, place], number + 1, true) - f1_of_counts(hits, number, true)
-    return cuts.cumulate(gains)
+def _samples(labels: np.ndarray, left_out: np.ndarray, taken: np.ndarray, cuts: Cuts) -> np.ndarray:
+    def scores(decided: np.ndarray) -> np.ndarray:
+        return f1_of_counts((decided & labels).sum(axis=1), decided.sum(axis=1), labels.sum(axis=1))
+
+    return cuts.total(scores(left_out), scores(taken)) / len(labels)
 
 
-Values = Callable[[np.ndarray, np.ndarray, int, Cuts], np.ndarray]
-_VALUES: dict[str, Values] = {"micro": _micro, "macro": _macro, "samples": _samples}
+_VALUES: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray, Cuts], np.ndarray]] = {
+    "micro": _micro,
+    "macro": _macro,
+    "samples": _samples,
+}
 
-Method = Callable[[np.ndarray, np.ndarray, ThresholdsConfig, Average], np.ndarray]
-METHODS: dict[str, Method] = {"fixed": fixed, "grid": grid, "curve": curve, "joint": joint}
+METHODS: dict[str, Callable[[Problem, ThresholdsConfig], np.ndarray]] = {
+    "fixed": fixed,
+    "grid": grid,
+    "curve": curve,
+    "joint": joint,
+}
 """By the name in `thresholds.method`."""

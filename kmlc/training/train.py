@@ -10,6 +10,7 @@ from kmlc.data.batches import evaluation_batches, training_batches
 from kmlc.data.captions import Encode, caption_encoder
 from kmlc.data.folder import read_labelled
 from kmlc.data.records import Records
+from kmlc.errors import UserError
 from kmlc.models.build import build_model, load_pretrained
 from kmlc.objectives.losses import build_loss
 from kmlc.settings import load_config
@@ -110,7 +111,7 @@ def _fit(
                 keras.callbacks.TensorBoard(run.tensorboard, write_graph=False),
             ],
         )
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, UserError):
         print(
             f"\nStopped in epoch {len(history) + 1}; {len(history)} finished epochs are saved. To go on:\n"
             f"  python train.py --resume {run.path}"

@@ -47,8 +47,14 @@ class Validation:
 
     def fit(self, scores: np.ndarray) -> np.ndarray:
         """Return the threshold of each class, fitted with the configured method."""
-        return fit_thresholds(self.labels, scores, self.config.thresholds, self.config.objective)
+        config = self.config
+        return fit_thresholds(self.labels, scores, config.thresholds, config.objective, self.no_label)
 
     def decide(self, scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
         """Return the decided labels, bool (rows, classes), with the configured rule for rows without any."""
-        return decide(scores, thresholds, self.vocabulary.no_label(self.config.thresholds.no_label))
+        return decide(scores, thresholds, self.no_label)
+
+    @property
+    def no_label(self) -> str | int:
+        """The rule for a row that got no label, as `decide` takes it."""
+        return self.vocabulary.no_label(self.config.thresholds.no_label)

@@ -84,7 +84,7 @@ def test_entries_that_are_no_labels(folder: Path) -> None:
 
 def test_an_unknown_label_is_an_error_unless_dropped(folder: Path) -> None:
     edit(folder / "train.csv", "\n7.jpg,", "\n7.jpg,99 ")
-    known = ["1", "3", "18"]
+    known: list[int | str] = ["1", "3", "18"]
     with pytest.raises(UserError, match=r"train\.csv: row 8 \(7\.jpg\): label '99' is not in the vocabulary"):
         labelled(folder, LabelsConfig(vocabulary=known))
     found = labelled(folder, LabelsConfig(vocabulary=known, unknown="drop"))

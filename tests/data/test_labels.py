@@ -26,12 +26,16 @@ def test_what_is_no_integer_among_integers_is_set_aside() -> None:
 
 def test_system_1_filter() -> None:
     """12 and what is outside 1..19 is no label of the competition (system 1)."""
-    vocabulary = [str(number) for number in range(1, 20) if number != 12]
+    vocabulary: list[int | str] = [str(number) for number in range(1, 20) if number != 12]
     parsed = parse_labels(["1 12", "20 0", "dog 18"], LabelsConfig(vocabulary=vocabulary, unknown="drop"))
     assert parsed.vocabulary == tuple(vocabulary)
     assert parsed.rows == [["1"], [], ["18"]]
     assert parsed.unknown == [(0, "12"), (1, "20"), (1, "0")]
     assert parsed.invalid == [(2, "dog")]
+
+
+def test_a_given_vocabulary_may_be_numbers() -> None:
+    assert parse_labels(["3 1"], LabelsConfig(vocabulary=[1, 3])).vocabulary == ("1", "3")
 
 
 def test_a_given_vocabulary_keeps_its_order() -> None:
