@@ -1,14 +1,12 @@
 """A finished run against TF-IDF and logistic regression on the captions of the same rows.
 
-    python benchmarks/text_baseline.py --run runs/2026-01-31-hybrid
+    python -m benchmarks.text_baseline --run runs/2026-01-31-hybrid
 
-The baseline is that of SYSTEMS.md: words and pairs of words, one logistic regression for each label, trained
-on the run's training rows and judged on its validation rows. Both are shown at a threshold of 0.5 and with
-thresholds fitted on the validation rows by the run's own method; the rule for rows without a label is the
-run's for both.
+The baseline reads words and pairs of words, with one logistic regression for each label. It is trained on the
+run's training rows and judged on its validation rows. Both are shown at a threshold of 0.5 and with thresholds
+fitted on the validation rows by the run's own method; rows without a label take the run's rule for both.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +14,13 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
-from kmlc.cli import guard
+from kmlc.cli import OneLineParser, guard
 from kmlc.data.folder import read_labelled
 from kmlc.data.records import Records
 from kmlc.objectives.metrics import evaluate
 from kmlc.objectives.thresholds import decide, fit_thresholds
 from kmlc.prediction.predict import predict_probabilities
-from kmlc.training.prepare import load_split
+from kmlc.training.prepare import load_prepared
 from kmlc.training.restore import TrainedRun, restore
 from kmlc.training.run_directory import existing_run
 
@@ -31,11 +29,12 @@ FIGURES = ("micro_f1", "macro_f1", "samples_f1", "macro_map")
 
 def main() -> None:
     """Print both, side by side."""
-    parser = argparse.ArgumentParser(description="A finished run against TF-IDF + logistic regression.")
+    parser = OneLineParser(description="A finished run against TF-IDF + logistic regression.")
     parser.add_argument("--run", type=Path, required=True, help="run directory of a finished run")
     run = existing_run(parser.parse_args().run)
     trained = restore(run)
-    training, validation = load_split(run, read_labelled(trained.config))
+    prepared = load_prepared(run, read_labelled(trained.config))
+    training, validation = prepared.training, prepared.validation
     print(f"{len(training):,} rows to train on, {len(validation):,} to validate on; {run.path}")
     print(f"{'':<34}" + "".join(f"{name.replace('_', ' '):>12}" for name in FIGURES))
     for name, scores in (

@@ -1,6 +1,7 @@
 """What a run settles before its first step and never changes: settings, labels, split, caption vocabulary."""
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,55 +19,63 @@ from kmlc.training.environment import describe
 from kmlc.training.run_directory import RunDirectory, new_run
 
 
-def begin_run(config: Config, data: LabelledData) -> RunDirectory:
-    """Make a run directory with everything that a later command needs besides weights.
+@dataclass(frozen=True)
+class Prepared:
+    """What is settled before the first step.
+
+    Attributes:
+        training: the rows to train on.
+        validation: the rows to validate on.
+        learnt: what the caption encoder learnt, and the sizes of pretrained parts.
+    """
+
+    training: Records
+    validation: Records
+    learnt: dict[str, Any]
+
+
+def prepare(config: Config, data: LabelledData) -> Prepared:
+    """Settle a new run; nothing is written.
 
     Args:
         config: the resolved settings.
         data: the labelled rows.
 
-    Returns:
-        The run directory. `config.yaml` is written last: a directory with it is a run that was begun.
-
     Raises:
-        UserError: if a preset cannot be loaded, or the split leaves no row on one side.
+        UserError: if a preset cannot be loaded, the split leaves no row on one side, or the no-label rule
+            names no label.
     """
+    data.vocabulary.no_label(config.thresholds.no_label)
     training, validation = split_rows(data.records.labels, config.split, config.seed)
     if not len(training) or not len(validation):
         raise UserError(
             f"split.validation: {config.split.validation} of {len(data.records)} rows leaves "
             f"{len(training)} to train on and {len(validation)} to validate on; expected some of both"
         )
-    data.vocabulary.no_label(config.thresholds.no_label)
-    learnt = learn_captions(config.captions, data.records.take(training).captions) | pretrained_sizes(config)
+    rows = data.records.take(training)
+    learnt = learn_captions(config.captions, rows.captions) | pretrained_sizes(config)
+    return Prepared(rows, data.records.take(validation), learnt)
+
+
+def begin_run(config: Config, data: LabelledData, prepared: Prepared) -> RunDirectory:
+    """Make a run directory with everything that a later command needs besides weights.
+
+    Returns:
+        The run directory. `config.yaml` is written last: a directory with it is a run that was begun.
+    """
     run = new_run(config.model) if config.run is None else RunDirectory(Path(config.run))
     run.path.mkdir(parents=True, exist_ok=True)
-    ids = data.records.ids
-    write_json(
-        run.split,
-        {"training": [ids[row] for row in training], "validation": [ids[row] for row in validation]},
-    )
+    write_json(run.split, {"training": prepared.training.ids, "validation": prepared.validation.ids})
     write_json(run.labels, dataclasses.asdict(data.vocabulary))
-    write_json(run.learnt, learnt)
+    write_json(run.learnt, prepared.learnt)
     write_json(run.data_report, {"training": data.report.as_dict()})
     write_json(run.environment, describe())
     save_config(run.config, config)
     return run
 
 
-def load_vocabulary(run: RunDirectory) -> Vocabulary:
-    """Return the run's labels."""
-    saved = read_json(run.labels)
-    return Vocabulary(tuple(saved["labels"]), tuple(saved["names"]), saved["delimiter"])
-
-
-def load_learnt(run: RunDirectory) -> dict[str, Any]:
-    """Return what the run's caption encoder learnt, and the sizes of pretrained parts."""
-    return read_json(run.learnt)
-
-
-def load_split(run: RunDirectory, data: LabelledData) -> tuple[Records, Records]:
-    """Return the run's training and validation rows.
+def load_prepared(run: RunDirectory, data: LabelledData) -> Prepared:
+    """Return what was settled when the run was begun.
 
     Raises:
         UserError: if the data is no longer what the run was begun with.
@@ -83,4 +92,15 @@ def load_split(run: RunDirectory, data: LabelledData) -> tuple[Records, Records]
     training, validation = (
         data.records.take([rows[name] for name in split[part]]) for part in ("training", "validation")
     )
-    return training, validation
+    return Prepared(training, validation, load_learnt(run))
+
+
+def load_vocabulary(run: RunDirectory) -> Vocabulary:
+    """Return the run's labels."""
+    saved = read_json(run.labels)
+    return Vocabulary(tuple(saved["labels"]), tuple(saved["names"]), saved["delimiter"])
+
+
+def load_learnt(run: RunDirectory) -> dict[str, Any]:
+    """Return what the run's caption encoder learnt, and the sizes of pretrained parts."""
+    return read_json(run.learnt)

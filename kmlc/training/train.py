@@ -17,7 +17,7 @@ from kmlc.settings import load_config
 from kmlc.training import environment
 from kmlc.training.callbacks import EpochRecorder, Progress, objective
 from kmlc.training.checkpoint import load_state
-from kmlc.training.prepare import begin_run, load_learnt, load_split
+from kmlc.training.prepare import begin_run, load_prepared, prepare
 from kmlc.training.results import write_results
 from kmlc.training.resume import resolve, unfinished_run
 from kmlc.training.run_directory import RunDirectory
@@ -50,14 +50,14 @@ def train(config: Config, resume: Path | Literal["newest"] | None = None) -> Run
 
     data = read_labelled(config)
     print(data.report.summary(), flush=True)
-    run = begun or begin_run(config, data)
-    training, validating = load_split(run, data)
-    print(f"{len(training):,} rows to train on, {len(validating):,} to validate on; run directory {run.path}")
-
-    learnt = load_learnt(run)
-    model = build_model(config, len(data.vocabulary), learnt)
+    prepared = load_prepared(begun, data) if begun else prepare(config, data)
+    training, validating = prepared.training, prepared.validation
+    model = build_model(config, len(data.vocabulary), prepared.learnt)
     loss = build_loss(config.loss, training.labels)
     _compile(model, loss, config)
+    # Nothing is written before all that settings can get wrong is behind us.
+    run = begun or begin_run(config, data, prepared)
+    print(f"{len(training):,} rows to train on, {len(validating):,} to validate on; run directory {run.path}")
     if run.checkpoint.is_file():
         history = load_state(run.checkpoint, model)
         print(f"Going on after epoch {len(history)} of {config.train.epochs}")
@@ -66,7 +66,7 @@ def train(config: Config, resume: Path | Literal["newest"] | None = None) -> Run
         load_pretrained(model, config)
     print(f"{model.name}: {model.count_params():,} parameters", flush=True)
 
-    encode = caption_encoder(config.captions, learnt)
+    encode = caption_encoder(config.captions, prepared.learnt)
     batches = evaluation_batches(validating, config, encode)
     validation = Validation(batches, validating.labels, data.vocabulary, loss, config)
     _fit(model, run, config, training, encode, validation, history)

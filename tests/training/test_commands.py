@@ -220,3 +220,11 @@ def test_changed_weights_are_refused(folder: Path) -> None:
         weights.write_bytes(content)
     assert done.returncode == 2
     assert "sha256 differs" in done.stderr
+
+
+def test_settings_that_cannot_be_built_leave_no_run(data: Path, tmp_path: Path) -> None:
+    weights = "--loss.class_weights=[1, 2]"
+    done = run(tmp_path, str(ROOT / "train.py"), *TINY, f"--data={data}", "--captions.encoder=none", weights)
+    assert done.returncode == 2
+    assert "loss.class_weights: expected 3 numbers, one for each label; got 2" in done.stderr
+    assert list(tmp_path.iterdir()) == []
