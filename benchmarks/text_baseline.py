@@ -2,9 +2,9 @@
 
     python -m benchmarks.text_baseline --run runs/2026-01-31-hybrid
 
-The baseline reads words and pairs of words, with one logistic regression for each label. It is trained on the
-run's training rows and judged on its validation rows. Both are shown at a threshold of 0.5 and with thresholds
-fitted on the validation rows by the run's own method; rows without a label take the run's rule for both.
+The baseline reads words and pairs of words, with one logistic regression for each label. It is trained on
+the run's training rows and judged on its validation rows. Both are shown at a threshold of 0.5 and with
+thresholds fitted on the validation rows by the run's own method; rows without a label take the run's rule.
 """
 
 from pathlib import Path
