@@ -22,7 +22,7 @@ def cross_entropy(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
 
 
 def smoothed_focal(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
-    """System 1's formula as SYSTEMS.md has it: alpha 1.7, gamma 2.5, s 0.1."""
+    """System 1's formula (docs/systems.md): alpha 1.7, gamma 2.5, s 0.1."""
     bce = cross_entropy(labels * 0.9 + 0.1 / labels.shape[1], logits)
     return 1.7 * (1 - np.exp(-bce)) ** 2.5 * bce
 
