@@ -39,7 +39,7 @@ def count_in_python(caption: str, n: int, cross_words: bool) -> np.ndarray:
         st.text(max_size=30) | st.from_regex(r"[A-Za-z ,.]{0,40}", fullmatch=True), min_size=1, max_size=4
     )
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_counts_are_those_of_a_plain_python_count(n: int, cross_words: bool, captions: list[str]) -> None:
     counted = letter_ngram_counts(
         tf.constant([text.encode("utf-8", "ignore") for text in captions]), n, cross_words

@@ -69,7 +69,7 @@ def test_curve_is_the_best_point_of_scikit_learns_curve(problem: tuple[np.ndarra
 
 
 @given(problems(), st.sampled_from(AVERAGES), st.sampled_from(["none", "top1", 0]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_joint_is_a_local_best_and_never_below_its_starts(
     problem: tuple[np.ndarray, np.ndarray], average: Average, no_label: NoLabel
 ) -> None:
