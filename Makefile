@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint types unit slow real requirements clean
+.PHONY: run test lint types unit real requirements clean
 
 run: .venv/installed
 	$(BIN)/python train.py --model hybrid
@@ -24,10 +24,7 @@ types: .venv/installed-dev
 unit: .venv/installed-dev
 	$(BIN)/pytest -n 2 --dist loadfile
 
-# Tests of minutes, and tests on the real data beside the checkout.
-slow: .venv/installed-dev
-	$(BIN)/pytest -m slow
-
+# The tests on the real data beside the checkout.
 real: .venv/installed-dev
 	$(BIN)/pytest -m real
 
