@@ -1,6 +1,7 @@
 """Predicts the test rows of a data folder, or one picture, with a finished run."""
 
 import dataclasses
+import tempfile
 import time
 from pathlib import Path
 
@@ -107,8 +108,11 @@ def _check_writable(path: Path) -> None:
         raise UserError(f"{path}: expected a file to write, it is a folder")
     if not path.parent.is_dir():
         raise UserError(f"{path.parent}: no such folder to write {path.name} in")
-    write_text(path.with_name(f".{path.name}.trial"), "")
-    path.with_name(f".{path.name}.trial").unlink()
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise UserError(f"{path}: could not be written: {error.strerror}") from None
 
 
 def _write_csv(path: Path, table: pd.DataFrame) -> None:
