@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -70,6 +71,22 @@ def write_with(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` make the file at a temporary path, then rename it to `path`."""
     with replacing(path) as temporary:
         write(temporary)
+
+
+def check_room(path: Path, size: int) -> None:
+    """Raise now if the disk has no room for a file of `size` bytes at `path`.
+
+    For writers that do not survive a full disk: HDF5 takes the process down with it.
+
+    Raises:
+        UserError: with the room that is needed and the room that there is.
+    """
+    free = shutil.disk_usage(path.parent).free
+    if free < size:
+        raise UserError(
+            f"{path}: could not be written: No space left on device "
+            f"({size / 1e6:.1f} MB needed, {free / 1e6:.1f} free)"
+        )
 
 
 def sha256(path: Path) -> str:

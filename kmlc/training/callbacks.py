@@ -6,9 +6,9 @@ import keras
 import pandas as pd
 
 from kmlc.config import Config
-from kmlc.files import write_text, write_with
+from kmlc.files import write_text
 from kmlc.progress import ProgressLine, duration
-from kmlc.training.checkpoint import save_state
+from kmlc.training.checkpoint import save_state, save_weights
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.schedule import History, best_epoch, learning_rate, should_stop
 from kmlc.training.validation import Validation
@@ -39,13 +39,15 @@ class EpochRecorder(keras.callbacks.Callback):
         optimizer = self.model.optimizer
         logs |= {f"val_{name}": value for name, value in self.validation.figures(self.model).items()}
         logs["learning_rate"] = float(optimizer.learning_rate)
-        self.history.append({name: float(value) for name, value in logs.items()})
+        history = [*self.history, {name: float(value) for name, value in logs.items()}]
         figure = objective(self.config)
-        if best_epoch(self.history, figure) == epoch:
-            write_with(self.run.best_weights, self.model.save_weights)
-        optimizer.learning_rate = learning_rate(self.history, self.config.train)
-        self.model.stop_training = should_stop(self.history, figure, self.config.train.early_stopping)
-        save_state(self.run.checkpoint, self.model, self.history)
+        if best_epoch(history, figure) == epoch:
+            save_weights(self.run.best_weights, self.model)
+        optimizer.learning_rate = learning_rate(history, self.config.train)
+        self.model.stop_training = should_stop(history, figure, self.config.train.early_stopping)
+        save_state(self.run.checkpoint, self.model, history)
+        # Only now: what the history has is what a resumed run finds on the disk.
+        self.history.append(history[-1])
         write_history(self.run, self.history)
 
 

@@ -1,4 +1,4 @@
-"""The state of a run after its last finished epoch: all that a resumed run needs to go on."""
+"""What a run keeps of its model: the weights of the best epoch, and the state after the last finished one."""
 
 import json
 from pathlib import Path
@@ -8,8 +8,30 @@ import keras
 import numpy as np
 
 from kmlc.errors import UserError
-from kmlc.files import write_with
+from kmlc.files import check_room, write_with
 from kmlc.training.schedule import History
+
+
+def save_weights(path: Path, model: keras.Model) -> None:
+    """Write the weights of a model into one `.weights.h5` file, whole or not at all.
+
+    Raises:
+        UserError: if the disk has no room for them.
+    """
+    weights = _weights_alone(model)
+    # HDF5 adds one to two kilobytes to each array.
+    check_room(path, sum(weight.nbytes + 8192 for weight in weights.get_weights()))
+    write_with(path, weights.save_weights)
+
+
+def load_weights(path: Path, model: keras.Model) -> None:
+    """Load what `save_weights` wrote into a model built the same way."""
+    _weights_alone(model).load_weights(path)
+
+
+def _weights_alone(model: keras.Model) -> keras.Model:
+    """Return the same layers without the optimizer, whose state Keras would write into the file as well."""
+    return keras.Model(model.inputs, model.outputs)
 
 
 def save_state(path: Path, model: keras.Model, history: History) -> None:

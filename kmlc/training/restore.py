@@ -14,6 +14,7 @@ from kmlc.models.build import build_model
 from kmlc.objectives.thresholds import decide
 from kmlc.settings import load_config
 from kmlc.training import environment
+from kmlc.training.checkpoint import load_weights
 from kmlc.training.prepare import load_learnt, load_vocabulary
 from kmlc.training.run_directory import RunDirectory
 
@@ -66,7 +67,7 @@ def restore(run: RunDirectory) -> TrainedRun:
     keras.mixed_precision.set_dtype_policy(environment.precision(config.train))
     vocabulary, learnt = load_vocabulary(run), load_learnt(run)
     model = build_model(config, len(vocabulary), learnt)
-    model.load_weights(run.best_weights)
+    load_weights(run.best_weights, model)
     saved = read_json(run.thresholds)
     thresholds = np.array([saved[label] for label in vocabulary.labels])
     return TrainedRun(config, vocabulary, thresholds, caption_encoder(config.captions, learnt), model)

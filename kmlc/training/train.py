@@ -16,7 +16,7 @@ from kmlc.objectives.losses import build_loss
 from kmlc.settings import load_config
 from kmlc.training import environment
 from kmlc.training.callbacks import EpochRecorder, Progress, objective
-from kmlc.training.checkpoint import load_state
+from kmlc.training.checkpoint import load_state, load_weights
 from kmlc.training.prepare import begin_run, load_prepared, prepare
 from kmlc.training.results import write_results
 from kmlc.training.resume import resolve, unfinished_run
@@ -70,7 +70,7 @@ def train(config: Config, resume: Path | Literal["newest"] | None = None) -> Run
     batches = evaluation_batches(validating, config, encode)
     validation = Validation(batches, validating.labels, data.vocabulary, loss, config)
     _fit(model, run, config, training, encode, validation, history)
-    model.load_weights(run.best_weights)
+    load_weights(run.best_weights, model)
     print(write_results(run, config, model, validation, history))
     return run
 

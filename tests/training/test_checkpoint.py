@@ -1,11 +1,14 @@
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
 from kmlc.errors import UserError
-from kmlc.training.checkpoint import load_state, save_state
+from kmlc.files import check_room
+from kmlc.training.checkpoint import load_state, load_weights, save_state, save_weights
 
 INPUTS = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
 TARGETS = np.ones((8, 1), np.float32)
@@ -69,8 +72,28 @@ def test_a_failed_write_leaves_the_old_state(tmp_path: Path, monkeypatch: pytest
     assert [file.name for file in tmp_path.iterdir()] == ["state.npz"]
 
 
+def test_weights_are_not_begun_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HDF5 crashes the process when the disk fills up under it."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=500))
+    check_room(tmp_path / "best.weights.h5", 500)
+    with pytest.raises(UserError, match=r"best\.weights\.h5: could not be written: No space left"):
+        check_room(tmp_path / "best.weights.h5", 501)
+
+
 def test_the_learning_rate_of_float16_is_the_inner_optimizers() -> None:
     model = compiled(policy="mixed_float16")
     model.optimizer.learning_rate = 0.125
     assert float(model.optimizer.inner_optimizer.learning_rate) == 0.125
     assert float(model.optimizer.learning_rate) == 0.125
+
+
+def test_the_weights_file_holds_no_optimizer(tmp_path: Path) -> None:
+    """Keras writes a compiled model's optimizer beside its weights: three times their size."""
+    model = compiled(width=5000)
+    model.train_on_batch(INPUTS, TARGETS)
+    save_weights(tmp_path / "best.weights.h5", model)
+    assert (tmp_path / "best.weights.h5").stat().st_size < 1.5 * sum(map(np.size, model.get_weights())) * 4
+    other = compiled(width=5000)
+    load_weights(tmp_path / "best.weights.h5", other)
+    for one, two in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)

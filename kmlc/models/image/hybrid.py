@@ -1,5 +1,7 @@
 """The CNN-LSTM-Transformer of system 2."""
 
+import warnings
+
 import keras
 from keras import layers
 from keras_hub.layers import TransformerEncoder
@@ -38,6 +40,8 @@ def hybrid(images: keras.KerasTensor, config: TowerConfig) -> keras.KerasTensor:
     x = layers.Reshape((-1, CONVOLUTIONS[-1]))(x)
     x = layers.LSTM(WIDTH, return_sequences=True, name="lstm")(x)
     if config.sequence == "last":
+        # Keras warns of attention over a single step wherever it meets it. Here it is the published form.
+        warnings.filterwarnings("ignore", message="You are using a softmax over axis")
         x = x[:, -1:]
     for number in range(1, TRANSFORMER_LAYERS + 1):
         x = TransformerEncoder(
