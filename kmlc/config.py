@@ -110,18 +110,53 @@ class TowerConfig:
     """The image model.
 
     Attributes:
-        name: none leaves the images out; hybrid is system 2's CNN, LSTM and Transformer.
+        name: none leaves the images out; mlp takes feature vectors in their place (system 5); hybrid is system
+            2's CNN, LSTM and Transformer; `train.py --models` lists them all.
+        weights: none starts from scratch; imagenet; or a Keras weights file (*.weights.h5) of the backbone.
+        trainable: all, none, or `from LAYER`: that layer of the backbone and those behind it.
+        dropout: dropout rate of the image's vector.
         sequence: hybrid only; all attends over every LSTM step, last keeps the last step alone (system 2).
         norm: hybrid only; a Transformer layer normalises before its parts, or after them (PyTorch's default).
         feedforward_dim: hybrid only; width inside a Transformer layer's feed-forward part.
-        dropout: hybrid only; dropout rate inside the Transformer layers.
+        transformer_dropout: hybrid only; dropout rate inside the Transformer layers.
+        hidden_dims: mlp only; width of each dense layer.
+        dropouts: mlp only; dropout rate behind each dense layer.
+        batch_norm: mlp only; normalise each dense layer's values over the batch.
     """
 
-    name: Literal["none", "hybrid"] = "hybrid"
+    name: Literal[
+        "none",
+        "mlp",
+        "hybrid",
+        "simple_cnn",
+        "cnn2",
+        "advanced_cnn",
+        "resnet18",
+        "resnet50",
+        "vgg16",
+        "inceptionv3",
+        "efficientnetb0",
+        "efficientnetb4",
+        "mobilenetv2",
+        "convnext_tiny",
+    ] = "hybrid"
+    weights: str = "none"
+    trainable: str = "all"
+    dropout: ClosedUnitInterval = 0.0
     sequence: Literal["all", "last"] = "all"
     norm: Literal["before", "after"] = "before"
     feedforward_dim: PositiveInt = 512
-    dropout: ClosedUnitInterval = 0.1
+    transformer_dropout: ClosedUnitInterval = 0.1
+    hidden_dims: list[PositiveInt] = field(default_factory=lambda: [128, 64])
+    dropouts: list[ClosedUnitInterval] = field(default_factory=lambda: [0.4, 0.3])
+    batch_norm: bool = True
+
+    @property
+    def input(self) -> Literal["none", "features", "image"]:
+        """What the model takes of a row beside its caption."""
+        if self.name in ("none", "mlp"):
+            return "none" if self.name == "none" else "features"
+        return "image"
 
 
 @dataclass(frozen=True)
@@ -162,14 +197,22 @@ class FusionConfig:
     """How the image vector and the caption vector become logits.
 
     Attributes:
-        name: concat joins the vectors end to end.
-        hidden_dim: width of the dense layer between the joined vectors and the logits.
+        name: concat joins the vectors end to end; gated weighs them by a learnt gate; late gives each branch
+            its own logits and mixes those by learnt weights for each label.
+        hidden_dim: width of the dense layer before the logits; 0 leaves it out.
         dropout: dropout rate before the logits.
+        modality_dropout: part of the training rows that are shown without their image or without their
+            caption, half of them each.
+        image_run: late only; a finished run of the image branch alone, whose weights are taken and kept.
+        caption_run: late only; the same of the caption branch.
     """
 
-    name: Literal["concat"] = "concat"
-    hidden_dim: PositiveInt = 1024
+    name: Literal["concat", "gated", "late"] = "concat"
+    hidden_dim: NonNegativeInt = 1024
     dropout: ClosedUnitInterval = 0.5
+    modality_dropout: ClosedUnitInterval = 0.0
+    image_run: str | None = None
+    caption_run: str | None = None
 
 
 @dataclass(frozen=True)
@@ -203,9 +246,12 @@ class TrainConfig:
         learning_rate: Adam's step size at the start.
         weight_decay: AdamW's decoupled decay; 0 is plain Adam.
         accumulation: steps whose gradients are averaged before the weights change.
-        early_stopping: stop after this many epochs without a better objective; 0 never stops early.
+        monitor: what picks the best epoch and stops early; the objective (higher is better) or the validation
+            loss (lower is better).
+        early_stopping: stop after this many epochs without a better one; 0 never stops early.
         plateau_patience: lower the learning rate after this many epochs without a lower loss; 0 never does.
         plateau_factor: what the learning rate is multiplied with then.
+        judge_training: at the end also take the figures of the training rows, to see how much was memorised.
         precision: auto is mixed_float16 on a GPU and float32 on a CPU.
         xla: compile with XLA; auto is on for a GPU and off for a CPU, where it measured two times slower.
     """
@@ -215,9 +261,11 @@ class TrainConfig:
     learning_rate: PositiveFloat = 0.001
     weight_decay: NonNegativeFloat = 0.0
     accumulation: PositiveInt = 1
+    monitor: Literal["objective", "loss"] = "objective"
     early_stopping: NonNegativeInt = 6
     plateau_patience: NonNegativeInt = 2
     plateau_factor: OpenUnitInterval = 0.5
+    judge_training: bool = False
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = "auto"
     xla: Literal["auto"] | bool = "auto"
 

@@ -66,12 +66,15 @@ def _reader(
 ) -> Callable[[tf.Tensor, tf.Tensor | None], tuple[Row, tf.Tensor]]:
     """Return the function that reads one row: its inputs and its labels.
 
-    Given a key, the image is varied.
+    Given a key, as in training, the image is varied, and it or the caption may be dropped.
     """
     size = config.images.size
     assert isinstance(size, int), "images.size is resolved before batches are made"
     paths, captions = tf.constant(records.paths), tf.constant(records.captions)
+    features = None if records.features is None else tf.constant(records.features)
     labels = tf.constant(records.labels, tf.float32)
+    both = config.tower.input == "image" and config.captions.encoder != "none"
+    dropped = config.fusion.modality_dropout if both else 0.0
 
     def image(path: tf.Tensor, key: tf.Tensor | None) -> tf.Tensor:
         pixels = decode(tf.io.read_file(path))
@@ -80,10 +83,16 @@ def _reader(
         return flip(resize(crop(pixels, config.images, key), size), config.images, key)
 
     def read(row: tf.Tensor, key: tf.Tensor | None) -> tuple[Row, tf.Tensor]:
-        inputs = {"caption": captions[row]}
-        if config.tower.name != "none":
-            path = paths[row]
+        path, caption = paths[row], captions[row]
+        if key is not None and dropped:
+            draw = tf.random.stateless_uniform((), fold_in(key, 100))
+            path = tf.where(draw < dropped / 2, "", path)
+            caption = tf.where((draw >= dropped / 2) & (draw < dropped), "", caption)
+        inputs = {"caption": caption}
+        if config.tower.input == "image":
             inputs["image"] = tf.cond(path == "", lambda: neutral_image(size), lambda: image(path, key))
+        if features is not None:
+            inputs["features"] = features[row]
         return inputs, labels[row]
 
     return read

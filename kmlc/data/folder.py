@@ -171,7 +171,7 @@ def _captions(config: Config, table: Table, report: TableReport, rows: Sequence[
 
 def _check_images(config: Config, folder: Path, ids: Sequence[str]) -> tuple[list[str], list[str | None]]:
     """Return each row's image file, and what is wrong with it; nothing is checked if no image is used."""
-    if config.tower.name == "none":
+    if config.tower.input != "image":
         return [""] * len(ids), [None] * len(ids)
     images = folder / config.table.images
     if not images.is_dir():

@@ -7,9 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 from PIL import Image, UnidentifiedImageError
 
-NEUTRAL = 127.5
-"""Value of every pixel of the image that stands for one that cannot be read."""
-
+from kmlc.data.records import NEUTRAL
 
 def find_problems(paths: Sequence[Path], max_pixels: int) -> list[str | None]:
     """Say of each file why it cannot be used as an image, or None if it can.

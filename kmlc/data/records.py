@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+NEUTRAL = 127.5
+"""Value of every pixel of the image that stands for one that cannot be read."""
+
 
 @dataclass(frozen=True)
 class Records:
@@ -15,12 +18,14 @@ class Records:
         paths: the image files; "" stands for an image that cannot be read, the neutral image takes its place.
         captions: the captions, "" where there is none.
         labels: multi-hot labels, uint8 of shape (rows, classes); no classes where labels are not known.
+        features: feature vectors, float32 of shape (rows, width); None where images are read.
     """
 
     ids: list[str]
     paths: list[str]
     captions: list[str]
     labels: np.ndarray
+    features: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -32,6 +37,7 @@ class Records:
             [self.paths[row] for row in rows],
             [self.captions[row] for row in rows],
             self.labels[rows],
+            None if self.features is None else self.features[rows],
         )
 
 

@@ -1,14 +1,22 @@
 """From settings to a model: the one place where towers and fusion are joined."""
 
+from dataclasses import replace
 from typing import Any
 
 import keras
+from keras import ops
 
 from kmlc.config import Config
+from kmlc.data.records import NEUTRAL
 from kmlc.errors import UserError
 from kmlc.models import image, text
-from kmlc.models.fusion import FUSIONS
+from kmlc.models.branch import Branch
+from kmlc.models.fusion import FUSIONS, Heads, taken_from_run
+from kmlc.models.image.tower import image_tower, load_tower_weights
+from kmlc.models.mlp import mlp
 from kmlc.models.text import pretrained
+
+Inputs = dict[str, keras.KerasTensor]
 
 
 def pretrained_sizes(config: Config) -> dict[str, Any]:
@@ -23,41 +31,68 @@ def pretrained_sizes(config: Config) -> dict[str, Any]:
 
 
 def load_pretrained(model: keras.Model, config: Config) -> None:
-    """Load the weights of the pretrained parts that the settings name into a fresh model."""
+    """Load the weights of the pretrained parts that the settings name into a fresh model.
+
+    Raises:
+        UserError: if they cannot be had, or do not fit.
+    """
     if config.captions.encoder == "bert" and config.captions.preset is not None:
         pretrained.load_weights(model, config.captions.preset)
+    if config.tower.input == "image":
+        load_tower_weights(model, image.TOWERS[config.tower.name], config.tower)
 
 
-def build_model(config: Config, classes: int, learnt: dict[str, Any]) -> keras.Model:
+def build_model(config: Config, heads: Heads, learnt: dict[str, Any]) -> keras.Model:
     """Build the model that the settings describe, with fresh weights.
 
     Args:
         config: `images.size` is resolved to a number.
-        classes: number of labels.
-        learnt: what the caption encoder learnt (`kmlc.data.captions.learn_captions`), and the sizes of
-            pretrained parts (`pretrained_sizes`).
+        heads: the number of classes of each head by its name.
+        learnt: what the caption encoder learnt (`kmlc.data.captions.learn_captions`), the width of the
+            feature vectors, and the sizes of pretrained parts (`pretrained_sizes`).
 
     Returns:
-        A functional model from named inputs (`image`, and those of the caption encoder) to float32 LOGITS of
-        shape (batch, classes).
+        A functional model from named inputs (`image` or `features`, and those of the caption encoder) to
+        float32 LOGITS of shape (batch, classes of all heads).
 
     Raises:
         UserError: if the settings leave out both the image and the caption.
 
     Example:
         config = Config(images=ImagesConfig(size=64), captions=CaptionsConfig(encoder="trigram"))
-        model = build_model(config, classes=18, learnt={})
+        model = build_model(config, {"labels": 18}, learnt={})
     """
-    inputs: dict[str, keras.KerasTensor] = {}
-    vectors = []
-    if config.tower.name != "none":
-        inputs["image"] = keras.Input((config.images.size, config.images.size, 3), name="image")
-        vectors.append(image.TOWERS[config.tower.name](inputs["image"], config.tower))
+    inputs: Inputs = {}
+    branches = []
+    if config.tower.input != "none":
+        add = _image_branch if config.tower.input == "image" else _features_branch
+        branches.append(add(inputs, config, learnt))
     if config.captions.encoder != "none":
-        caption_inputs, vector = text.TOWERS[config.captions.encoder](config.captions, learnt)
+        frozen = taken_from_run("caption", config.fusion)
+        settings = replace(config.captions, trainable=False) if frozen else config.captions
+        caption_inputs, branch = text.TOWERS[settings.encoder](settings, learnt)
         inputs |= caption_inputs
-        vectors.append(vector)
-    if not vectors:
+        branches.append(branch)
+    if not branches:
         raise UserError("tower.name and captions.encoder are both none; a model needs one of the two")
-    logits = FUSIONS[config.fusion.name](vectors, classes, config.fusion)
+    logits = FUSIONS[config.fusion.name](branches, heads, config.fusion)
     return keras.Model(inputs, logits, name=config.model)
+
+
+def _image_branch(inputs: Inputs, config: Config, learnt: dict[str, Any]) -> Branch:
+    size = config.images.size
+    assert isinstance(size, int), "images.size is resolved before a model is built"
+    frozen = taken_from_run("image", config.fusion)
+    settings = replace(config.tower, trainable="none") if frozen else config.tower
+    tower = image_tower(image.TOWERS[config.tower.name], size, settings)
+    inputs["image"] = keras.Input((size, size, 3), name="image")
+    vector = tower(inputs["image"], training=False if frozen else None)
+    is_neutral = ops.all(inputs["image"] == NEUTRAL, axis=(1, 2, 3))
+    present = ops.expand_dims(1 - ops.cast(is_neutral, "float32"), -1)
+    return Branch("image", vector, present)
+
+
+def _features_branch(inputs: Inputs, config: Config, learnt: dict[str, Any]) -> Branch:
+    inputs["features"] = keras.Input((learnt["features"],), name="features")
+    present = ops.ones_like(inputs["features"][:, :1])
+    return Branch("image", mlp(learnt["features"], config.tower)(inputs["features"]), present)

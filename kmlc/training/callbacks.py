@@ -8,9 +8,10 @@ import pandas as pd
 from kmlc.config import Config
 from kmlc.files import write_text
 from kmlc.progress import ProgressLine, duration
+from kmlc.tasks.task import Task
 from kmlc.training.checkpoint import save_state, save_weights
 from kmlc.training.run_directory import RunDirectory
-from kmlc.training.schedule import History, best_epoch, learning_rate, should_stop
+from kmlc.training.schedule import History, best_epoch, learning_rate, monitored, should_stop
 from kmlc.training.validation import Validation
 
 Logs = dict[str, float]
@@ -40,7 +41,7 @@ class EpochRecorder(keras.callbacks.Callback):
         logs |= {f"val_{name}": value for name, value in self.validation.figures(self.model).items()}
         logs["learning_rate"] = float(optimizer.learning_rate)
         history = [*self.history, {name: float(value) for name, value in logs.items()}]
-        figure = objective(self.config)
+        figure = monitored(self.config, self.validation.task)
         if best_epoch(history, figure) == epoch:
             save_weights(self.run.best_weights, self.model)
         optimizer.learning_rate = learning_rate(history, self.config.train)
@@ -49,11 +50,6 @@ class EpochRecorder(keras.callbacks.Callback):
         # Only now: what the history has is what a resumed run finds on the disk.
         self.history.append(history[-1])
         write_history(self.run, self.history)
-
-
-def objective(config: Config) -> str:
-    """Return the name, in a history, of the figure that picks the best epoch."""
-    return f"val_{config.objective}_f1"
 
 
 def write_history(run: RunDirectory, history: History) -> None:
@@ -68,13 +64,14 @@ class Progress(keras.callbacks.Callback):
 
     Args:
         config: the settings.
+        task: what the logits mean.
         history: the run's history, as the recorder leaves it.
         steps: batches of an epoch.
     """
 
-    def __init__(self, config: Config, history: History, steps: int) -> None:
+    def __init__(self, config: Config, task: Task, history: History, steps: int) -> None:
         super().__init__()
-        self.config, self.history, self.steps = config, history, steps
+        self.config, self.task, self.history, self.steps = config, task, history, steps
         self.done_before = len(history)
         self.line = ProgressLine()
 
@@ -101,15 +98,14 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Leave the epoch's line."""
         now, figures = time.monotonic(), self.history[-1]
-        figure = objective(self.config)
-        best = best_epoch(self.history, figure) == epoch
+        best = best_epoch(self.history, monitored(self.config, self.task)) == epoch
+        objective = self.task.objective
         done = len(self.history) - self.done_before
         left = (now - self.run_began) / done * (self.config.train.epochs - len(self.history))
         self.line.leave(
             f"epoch {epoch + 1:{len(str(self.config.train.epochs))}}/{self.config.train.epochs}"
             f"  loss {figures['loss']:.4f}  val_loss {figures['val_loss']:.4f}"
-            f"  {self.config.objective}-F1 {figures[figure]:.4f}{' *' if best else '  '}"
-            f"  mAP {figures['val_macro_map']:.4f}"
+            f"  {objective.replace('_', ' ')} {figures[f'val_{objective}']:.4f}{' *' if best else '  '}"
             f"  {now - self.epoch_began:.0f} s"
             + ("" if self.model.stop_training or not left else f"  at most {duration(left)} left")
         )

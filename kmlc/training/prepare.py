@@ -42,10 +42,8 @@ def prepare(config: Config, data: LabelledData) -> Prepared:
         data: the labelled rows.
 
     Raises:
-        UserError: if a preset cannot be loaded, the split leaves no row on one side, or the no-label rule
-            names no label.
+        UserError: if a preset cannot be loaded, or the split leaves no row on one side.
     """
-    data.vocabulary.no_label(config.thresholds.no_label)
     training, validation = split_rows(data.records.labels, config.split, config.seed)
     if not len(training) or not len(validation):
         raise UserError(
@@ -54,6 +52,8 @@ def prepare(config: Config, data: LabelledData) -> Prepared:
         )
     rows = data.records.take(training)
     learnt = learn_captions(config.captions, rows.captions) | pretrained_sizes(config)
+    if rows.features is not None:
+        learnt["features"] = rows.features.shape[1]
     return Prepared(rows, data.records.take(validation), learnt)
 
 

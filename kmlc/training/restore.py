@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import keras
-import numpy as np
 
 from kmlc.config import Config
 from kmlc.data.captions import Encode, caption_encoder
@@ -11,8 +10,9 @@ from kmlc.data.labels import Vocabulary
 from kmlc.errors import UserError
 from kmlc.files import read_json, sha256
 from kmlc.models.build import build_model
-from kmlc.objectives.thresholds import decide
 from kmlc.settings import load_config
+from kmlc.tasks.registry import task_of
+from kmlc.tasks.task import Task, Thresholds
 from kmlc.training import environment
 from kmlc.training.checkpoint import load_weights
 from kmlc.training.prepare import load_learnt, load_vocabulary
@@ -26,25 +26,18 @@ class TrainedRun:
     Attributes:
         config: its settings.
         vocabulary: its labels.
-        thresholds: one for each class, shape (classes,).
+        task: what its logits mean.
+        thresholds: fitted on its validation rows.
         encode: its caption encoder.
         model: its model with the best epoch's weights; it returns logits.
     """
 
     config: Config
     vocabulary: Vocabulary
-    thresholds: np.ndarray
+    task: Task
+    thresholds: Thresholds
     encode: Encode
     model: keras.Model
-
-    @property
-    def no_label(self) -> str | int:
-        """The rule for a row that gets no label, as `decide` takes it."""
-        return self.vocabulary.no_label(self.config.thresholds.no_label)
-
-    def decide(self, probabilities: np.ndarray) -> np.ndarray:
-        """Return the labels, bool (rows, classes), of probabilities of that shape."""
-        return decide(probabilities, self.thresholds, self.no_label)
 
 
 def restore(run: RunDirectory) -> TrainedRun:
@@ -66,8 +59,8 @@ def restore(run: RunDirectory) -> TrainedRun:
         raise UserError(f"{run.best_weights}: not the weights that the run finished with (sha256 differs)")
     keras.mixed_precision.set_dtype_policy(environment.precision(config.train))
     vocabulary, learnt = load_vocabulary(run), load_learnt(run)
-    model = build_model(config, len(vocabulary), learnt)
+    task = task_of(config, vocabulary)
+    model = build_model(config, task.heads, learnt)
     load_weights(run.best_weights, model)
-    saved = read_json(run.thresholds)
-    thresholds = np.array([saved[label] for label in vocabulary.labels])
-    return TrainedRun(config, vocabulary, thresholds, caption_encoder(config.captions, learnt), model)
+    encode = caption_encoder(config.captions, learnt)
+    return TrainedRun(config, vocabulary, task, read_json(run.thresholds), encode, model)

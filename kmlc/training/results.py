@@ -1,58 +1,65 @@
 """The end of a run: thresholds fitted on the validation rows, and the figures."""
 
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 
-from kmlc.config import Config
-from kmlc.files import sha256, write_json
-from kmlc.objectives.metrics import evaluate, per_class
-from kmlc.training.callbacks import objective
+from kmlc.files import sha256, write_json, write_with
+from kmlc.tasks.task import Figures, Task
 from kmlc.training.run_directory import RunDirectory
-from kmlc.training.schedule import History, best_epoch
-from kmlc.training.validation import Validation
+from kmlc.training.validation import Judged
 
 
 def write_results(
-    run: RunDirectory, config: Config, model: keras.Model, validation: Validation, history: History
+    run: RunDirectory,
+    task: Task,
+    model: keras.Model,
+    parts: Mapping[str, Judged],
+    best_epoch: int,
+    epochs: int,
 ) -> str:
-    """Fit the thresholds, write `thresholds.json` and `metrics.json`, and return the figures in a few lines.
+    """Fit the thresholds, write thresholds, logits and figures, and return the figures in a few lines.
 
     Args:
         run: a run whose epochs are done.
-        config: its settings.
+        task: what the logits mean.
         model: with the best epoch's weights.
-        validation: the rows that the thresholds are fitted on.
-        history: the figures of every epoch.
+        parts: the rows to judge by the name of their part; the thresholds are fitted on `validation`.
+        best_epoch: its number, from 1.
+        epochs: how many there were.
     """
-    labels, names = validation.labels, validation.vocabulary.labels
-    scores = validation.probabilities(model)
-    thresholds = validation.fit(scores)
-    decided = validation.decide(scores, thresholds)
-    before = evaluate(labels, scores, validation.decide(scores, np.full(len(names), 0.5)))
-    after = evaluate(labels, scores, decided)
-    best = best_epoch(history, objective(config)) + 1
-    write_json(run.thresholds, dict(zip(names, thresholds.tolist(), strict=True)))
+    logits = {name: rows.logits(model) for name, rows in parts.items()}
+    labels = {name: rows.labels for name, rows in parts.items()}
+    thresholds = task.fit(labels["validation"], logits["validation"])
+    figures = {name: task.figures(labels[name], logits[name], thresholds) for name in parts}
+    details = {name: task.details(labels[name], logits[name], thresholds) for name in parts}
+    arrays = {f"{name}_logits": value for name, value in logits.items()}
+    arrays |= {f"{name}_labels": value for name, value in labels.items()}
+    write_with(run.logits, lambda path: np.savez_compressed(path, allow_pickle=False, **arrays))
+    write_json(run.thresholds, dict(thresholds))
     write_json(
         run.metrics,
         {
-            "best_epoch": best,
-            "epochs": len(history),
+            "best_epoch": best_epoch,
+            "epochs": epochs,
             "parameters": model.count_params(),
             "weights_sha256": sha256(run.best_weights),
-            "validation_at_0.5": before,
-            "validation": after,
-            "per_class": dict(zip(names, per_class(labels, scores, decided), strict=True)),
+            **figures,
+            "details": details,
         },
     )
-    return f"Best epoch: {best} of {len(history)}\n{_compare(before, after, config)}"
+    return f"Best epoch: {best_epoch} of {epochs}\n{_side_by_side(figures, details)}"
 
 
-def _compare(before: dict[str, float | None], after: dict[str, float | None], config: Config) -> str:
-    """Return the validation figures at 0.5 and with the fitted thresholds, side by side."""
-    lines = [f"{'validation':<16}{'at 0.5':>10}{config.thresholds.method:>10}"]
-    for name in before:
-        pair = "".join(
-            f"{'-' if value is None else format(value, '.4f'):>10}" for value in (before[name], after[name])
-        )
-        lines.append(f"  {name.replace('_', ' '):<14}{pair}")
+def _side_by_side(figures: Mapping[str, Figures], details: Mapping[str, dict[str, Figures]]) -> str:
+    """Return the figures of each part as a column, those of the validation rows at 0.5 before them."""
+    columns = {name.capitalize(): figures[name] for name in reversed(list(figures))}
+    if "at_0.5" in details["validation"]:
+        columns = {"at 0.5": details["validation"]["at_0.5"]} | columns
+    lines = [f"{'':<24}" + "".join(f"{name:>12}" for name in columns)]
+    for name in figures["validation"]:
+        values = [column[name] for column in columns.values()]
+        cells = "".join(f"{'-' if value is None else format(value, '.4f'):>12}" for value in values)
+        lines.append(f"  {name.replace('_', ' '):<22}{cells}")
     return "\n".join(lines)

@@ -79,6 +79,11 @@ class RunDirectory:
         return self.path / "thresholds.json"
 
     @property
+    def logits(self) -> Path:
+        """The logits and labels of the validation rows, and of other parts that were judged."""
+        return self.path / "logits.npz"
+
+    @property
     def metrics(self) -> Path:
         """The figures of the finished run; written last, so that it marks a run as finished."""
         return self.path / "metrics.json"

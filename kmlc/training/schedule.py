@@ -3,24 +3,30 @@
 Nothing else remembers these, so a resumed run needs only the history to go on as if it was never stopped.
 """
 
-from kmlc.config import TrainConfig
+from kmlc.config import Config, TrainConfig
+from kmlc.tasks.task import Task
 
 History = list[dict[str, float]]
 """The figures of each finished epoch, by name."""
 
 
+def monitored(config: Config, task: Task) -> str:
+    """Return the name, in a history, of the figure that picks the best epoch."""
+    return "val_loss" if config.train.monitor == "loss" else f"val_{task.objective}"
+
+
 def best_epoch(history: History, figure: str) -> int:
-    """Return the number, from 0, of the first epoch with the highest figure.
+    """Return the number, from 0, of the first epoch with the best figure: the lowest of losses, else the highest.
 
     Example:
         best_epoch([{"val_micro_f1": 0.5}, {"val_micro_f1": 0.7}], "val_micro_f1")  # 1
     """
     values = [epoch[figure] for epoch in history]
-    return values.index(max(values))
+    return values.index(min(values) if figure == "val_loss" else max(values))
 
 
 def should_stop(history: History, figure: str, patience: int) -> bool:
-    """Return whether the last `patience` epochs brought no higher figure; a patience of 0 never stops."""
+    """Return whether the last `patience` epochs brought no better figure; a patience of 0 never stops."""
     return bool(patience and history) and len(history) - 1 - best_epoch(history, figure) >= patience
 
 

@@ -12,17 +12,17 @@ from kmlc.data.folder import read_labelled
 from kmlc.data.records import Records
 from kmlc.errors import UserError
 from kmlc.models.build import build_model, load_pretrained
-from kmlc.objectives.losses import build_loss
 from kmlc.settings import load_config
+from kmlc.tasks.registry import task_of
 from kmlc.training import environment
-from kmlc.training.callbacks import EpochRecorder, Progress, objective
+from kmlc.training.callbacks import EpochRecorder, Progress
 from kmlc.training.checkpoint import load_state, load_weights
 from kmlc.training.prepare import begin_run, load_prepared, prepare
 from kmlc.training.results import write_results
 from kmlc.training.resume import resolve, unfinished_run
 from kmlc.training.run_directory import RunDirectory
-from kmlc.training.schedule import History, should_stop
-from kmlc.training.validation import Validation
+from kmlc.training.schedule import History, best_epoch, monitored, should_stop
+from kmlc.training.validation import Judged, Validation
 
 
 def train(config: Config, resume: Path | Literal["newest"] | None = None) -> RunDirectory:
@@ -52,8 +52,9 @@ def train(config: Config, resume: Path | Literal["newest"] | None = None) -> Run
     print(data.report.summary(), flush=True)
     prepared = load_prepared(begun, data) if begun else prepare(config, data)
     training, validating = prepared.training, prepared.validation
-    model = build_model(config, len(data.vocabulary), prepared.learnt)
-    loss = build_loss(config.loss, training.labels)
+    task = task_of(config, data.vocabulary)
+    model = build_model(config, task.heads, prepared.learnt)
+    loss = task.loss(training.labels)
     _compile(model, loss, config)
     # Nothing is written before all that settings can get wrong is behind us.
     run = begun or begin_run(config, data, prepared)
@@ -67,11 +68,13 @@ def train(config: Config, resume: Path | Literal["newest"] | None = None) -> Run
     print(f"{model.name}: {model.count_params():,} parameters", flush=True)
 
     encode = caption_encoder(config.captions, prepared.learnt)
-    batches = evaluation_batches(validating, config, encode)
-    validation = Validation(batches, validating.labels, data.vocabulary, loss, config)
+    parts = {"validation": validating} | ({"training": training} if config.train.judge_training else {})
+    judged = {name: Judged(evaluation_batches(rows, config, encode), rows.labels) for name, rows in parts.items()}
+    validation = Validation(judged["validation"], task, loss)
     _fit(model, run, config, training, encode, validation, history)
     load_weights(run.best_weights, model)
-    print(write_results(run, config, model, validation, history))
+    best = best_epoch(history, monitored(config, task)) + 1
+    print(write_results(run, task, model, judged, best, len(history)))
     return run
 
 
@@ -94,7 +97,8 @@ def _fit(
     history: History,
 ) -> None:
     """Fit the epochs that the history does not have yet; each is added to it."""
-    if should_stop(history, objective(config), config.train.early_stopping):
+    task = validation.task
+    if should_stop(history, monitored(config, task), config.train.early_stopping):
         return
     batches, steps = training_batches(training, config, encode, first_epoch=len(history))
     try:
@@ -107,7 +111,7 @@ def _fit(
             verbose=0,
             callbacks=[
                 EpochRecorder(run, config, history, validation),
-                Progress(config, history, steps),
+                Progress(config, task, history, steps),
                 keras.callbacks.TensorBoard(run.tensorboard, write_graph=False),
             ],
         )

@@ -14,26 +14,26 @@ TRANSFORMER_LAYERS = 2
 HEADS = 4
 
 
-def hybrid(images: keras.KerasTensor, config: TowerConfig) -> keras.KerasTensor:
-    """From images to a vector: three convolutions, an LSTM over the positions, a Transformer over its steps.
+def hybrid(size: int, config: TowerConfig) -> keras.Model:
+    """Return three convolutions, an LSTM over the positions, a Transformer over its steps.
 
     The feature map is read row by row as a sequence of positions for a one-layer LSTM. With
     `sequence: last`, as system 2 has it, the LSTM's last step alone goes on, so that the Transformer has one
     token to attend to. With `sequence: all` it attends over every step, and their mean is the vector.
 
     Args:
-        images: float (batch, height, width, 3), values from 0 to 255.
-        config: `sequence`, `norm`, `feedforward_dim`, `dropout`. Normalising before the parts of a layer
-            learns faster from scratch; system 2 has PyTorch's default, after.
+        size: height and width of the images, in pixels.
+        config: `sequence`, `norm`, `feedforward_dim`, `transformer_dropout`. Normalising before the parts of
+            a layer learns faster from scratch; system 2 has PyTorch's default, after.
 
     Returns:
-        A tensor of shape (batch, 128).
+        A model from images to vectors of shape (batch, 128).
 
     Example:
-        images = keras.Input((64, 64, 3))
-        tower = keras.Model(images, hybrid(images, TowerConfig(sequence="last")))
+        hybrid(64, TowerConfig(sequence="last"))
     """
-    x = layers.Rescaling(1 / 127.5, offset=-1)(images)
+    images = keras.Input((size, size, 3))
+    x = images
     for number, filters in enumerate(CONVOLUTIONS, start=1):
         x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"convolution_{number}")(x)
         x = layers.MaxPooling2D(2)(x)
@@ -47,11 +47,11 @@ def hybrid(images: keras.KerasTensor, config: TowerConfig) -> keras.KerasTensor:
         x = TransformerEncoder(
             config.feedforward_dim,
             HEADS,
-            dropout=config.dropout,
+            dropout=config.transformer_dropout,
             normalize_first=config.norm == "before",
             name=f"transformer_{number}",
         )(x)
     if config.norm == "before":
         # The layers leave their sum as it is; without this it would grow from layer to layer.
         x = layers.LayerNormalization()(x)
-    return layers.GlobalAveragePooling1D()(x)
+    return keras.Model(images, layers.GlobalAveragePooling1D()(x))

@@ -6,14 +6,15 @@ from typing import Any
 import keras
 
 from kmlc.config import CaptionsConfig
+from kmlc.models.branch import Branch
 from kmlc.models.text.bert import bert
 from kmlc.models.text.ngrams import ngrams
 
 Inputs = dict[str, keras.KerasTensor]
 
-TOWERS: dict[str, Callable[[CaptionsConfig, dict[str, Any]], tuple[Inputs, keras.KerasTensor]]] = {
+TOWERS: dict[str, Callable[[CaptionsConfig, dict[str, Any]], tuple[Inputs, Branch]]] = {
     "bigram": ngrams(2),
     "trigram": ngrams(3),
     "bert": bert,
 }
-"""By the name in `captions.encoder`: from settings and what was learnt to inputs and (batch, width)."""
+"""By the name in `captions.encoder`: from settings and what was learnt to inputs and the branch."""

@@ -8,6 +8,7 @@ from keras_hub.models import BertBackbone
 
 from kmlc.config import CaptionsConfig
 from kmlc.errors import UserError
+from kmlc.models.branch import Branch
 
 BACKBONE = "bert"
 """Name of the encoder's layer in a model."""
@@ -15,7 +16,7 @@ BACKBONE = "bert"
 
 def bert(
     config: CaptionsConfig, learnt: dict[str, Any]
-) -> tuple[dict[str, keras.KerasTensor], keras.KerasTensor]:
+) -> tuple[dict[str, keras.KerasTensor], Branch]:
     """From word pieces to a vector.
 
     Args:
@@ -23,8 +24,8 @@ def bert(
         learnt: `vocabulary`; and `backbone`, the sizes of a pretrained encoder, if there is one.
 
     Returns:
-        The inputs `token_ids`, `segment_ids`, `padding_mask`, each (batch, sequence_length), and a tensor of
-        shape (batch, hidden_dim).
+        The inputs `token_ids`, `segment_ids`, `padding_mask`, each (batch, sequence_length), and the branch,
+        its vector of shape (batch, hidden_dim).
 
     Raises:
         UserError: if captions may be longer than the pretrained encoder reads.
@@ -41,7 +42,11 @@ def bert(
     }
     # A frozen encoder gives the same vector every time: no dropout.
     tokens = tokens_of(inputs, training=None if config.trainable else False)
-    return inputs, Pool(config.pooling, name="pool")([tokens, inputs["padding_mask"]])
+    mask = inputs["padding_mask"]
+    vector = Pool(config.pooling, name="pool")([tokens, mask])
+    # An empty caption is its first and its last token alone.
+    present = ops.cast(ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True) > 2, "float32")
+    return inputs, Branch("caption", vector, present)
 
 
 def token_encoder(backbone: BertBackbone) -> keras.Model:

@@ -4,19 +4,22 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+from keras import ops
 
 from kmlc.config import CaptionsConfig
+from kmlc.models.branch import Branch
 
 
 def ngrams(
     n: int,
-) -> Callable[[CaptionsConfig, dict[str, Any]], tuple[dict[str, keras.KerasTensor], keras.KerasTensor]]:
+) -> Callable[[CaptionsConfig, dict[str, Any]], tuple[dict[str, keras.KerasTensor], Branch]]:
     """Return the text tower for letter n-grams: one input of shape (batch, 26**n), handed on unchanged."""
 
     def tower(
         config: CaptionsConfig, learnt: dict[str, Any]
-    ) -> tuple[dict[str, keras.KerasTensor], keras.KerasTensor]:
+    ) -> tuple[dict[str, keras.KerasTensor], Branch]:
         counts = keras.Input((26**n,), name="ngrams")
-        return {"ngrams": counts}, counts
+        present = ops.cast(ops.any(counts > 0, axis=1, keepdims=True), "float32")
+        return {"ngrams": counts}, Branch("caption", counts, present)
 
     return tower

@@ -1,0 +1,50 @@
+"""AdvancedCNN, the residual network of system 3."""
+
+import keras
+from keras import layers
+
+from kmlc.config import TowerConfig
+
+STAGES = (64, 128, 256, 512)
+BLOCKS = 2
+
+
+def advanced_cnn(size: int, config: TowerConfig) -> keras.Model:
+    """Return a 7×7 stem, four stages of two basic residual blocks, and a mean over the positions.
+
+    Stride 2 from the second stage on. Convolutions before a batch normalisation have no bias. Where a block
+    changes the shape, its shortcut is a 1×1 convolution with batch normalisation (He et al., CVPR 2016,
+    option B); system 3 does not say.
+
+    Args:
+        size: height and width of the images, in pixels.
+        config: not used.
+
+    Returns:
+        A model from images to vectors of shape (batch, 512).
+
+    Example:
+        advanced_cnn(224, TowerConfig("advanced_cnn")).count_params()  # 11,186,112
+    """
+    images = keras.Input((size, size, 3))
+    x = _convolution(images, 64, kernel=7, stride=2)
+    x = layers.Activation("relu")(x)
+    x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
+    for number, filters in enumerate(STAGES):
+        for block in range(BLOCKS):
+            x = _residual_block(x, filters, stride=2 if number > 0 and block == 0 else 1)
+    return keras.Model(images, layers.GlobalAveragePooling2D()(x))
+
+
+def _residual_block(x: keras.KerasTensor, filters: int, stride: int) -> keras.KerasTensor:
+    shortcut = x
+    if stride != 1 or x.shape[-1] != filters:
+        shortcut = _convolution(x, filters, kernel=1, stride=stride)
+    x = layers.Activation("relu")(_convolution(x, filters, kernel=3, stride=stride))
+    x = _convolution(x, filters, kernel=3, stride=1)
+    return layers.Activation("relu")(layers.Add()([x, shortcut]))
+
+
+def _convolution(x: keras.KerasTensor, filters: int, kernel: int, stride: int) -> keras.KerasTensor:
+    x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False)(x)
+    return layers.BatchNormalization()(x)

@@ -1,0 +1,1 @@
+"""Tasks: what a model's logits mean; how they are trained, judged, decided and written."""

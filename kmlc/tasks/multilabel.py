@@ -1,0 +1,93 @@
+"""Several labels to a row, each there or not: sigmoid, and a threshold for each label."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from kmlc.config import Config
+from kmlc.data.labels import Vocabulary
+from kmlc.objectives.losses import build_loss
+from kmlc.objectives.metrics import AVERAGES, evaluate, per_class, probabilities
+from kmlc.objectives.thresholds import decide, fit_thresholds
+from kmlc.tasks.task import Figures, Thresholds
+
+
+@dataclass(frozen=True)
+class Multilabel:
+    """Multi-label classification, the task of systems 1, 2, 3 and 5.
+
+    Attributes:
+        config: the settings.
+        vocabulary: the labels.
+
+    Raises:
+        UserError: if the rule for rows without a label names no label.
+    """
+
+    config: Config
+    vocabulary: Vocabulary
+
+    def __post_init__(self) -> None:
+        self.vocabulary.no_label(self.config.thresholds.no_label)
+
+    @property
+    def heads(self) -> Mapping[str, int]:
+        """One head, a logit for each label."""
+        return {"logits": len(self.vocabulary)}
+
+    @property
+    def objective(self) -> str:
+        """The F1 that the settings name."""
+        return f"{self.config.objective}_f1"
+
+    @property
+    def curves(self) -> Sequence[str]:
+        """The three averages of F1."""
+        return [f"{average}_f1" for average in AVERAGES]
+
+    def loss(self, labels: np.ndarray) -> keras.losses.Loss:
+        """Return the loss that the settings name."""
+        return build_loss(self.config.loss, labels)
+
+    def fit(self, labels: np.ndarray, logits: np.ndarray) -> Thresholds:
+        """Return the threshold of each label, fitted with the configured method."""
+        thresholds = fit_thresholds(
+            labels, probabilities(logits), self.config.thresholds, self.config.objective, self._no_label
+        )
+        return dict(zip(self.vocabulary.labels, thresholds.tolist(), strict=True))
+
+    def decide(self, logits: np.ndarray, thresholds: Thresholds) -> np.ndarray:
+        """Return the decided labels, bool (rows, classes), with the rule for rows without any."""
+        values = np.array([thresholds[label] for label in self.vocabulary.labels])
+        return decide(probabilities(logits), values, self._no_label)
+
+    def figures(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> Figures:
+        """Return the figures of `kmlc.objectives.metrics.evaluate`."""
+        return evaluate(labels, probabilities(logits), self.decide(logits, thresholds))
+
+    def details(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> dict[str, Any]:
+        """Return the figures at 0.5, and those of each label."""
+        at_half = dict.fromkeys(self.vocabulary.labels, 0.5)
+        each = per_class(labels, probabilities(logits), self.decide(logits, thresholds))
+        return {
+            "at_0.5": self.figures(labels, logits, at_half),
+            "per_class": dict(zip(self.vocabulary.labels, each, strict=True)),
+        }
+
+    def submission(self, ids: Sequence[str], logits: np.ndarray, thresholds: Thresholds) -> pd.DataFrame:
+        """Return the competition's layout: a column of images, and one of labels in the vocabulary's order."""
+        table = self.config.table
+        labels = [self.vocabulary.decode(row) for row in self.decide(logits, thresholds)]
+        return pd.DataFrame({table.image_column: list(ids), table.label_column: labels})
+
+    def probabilities(self, logits: np.ndarray) -> pd.DataFrame:
+        """Return the probability of each label."""
+        return pd.DataFrame(probabilities(logits).astype(float), columns=list(self.vocabulary.labels))
+
+    @property
+    def _no_label(self) -> str | int:
+        return self.vocabulary.no_label(self.config.thresholds.no_label)

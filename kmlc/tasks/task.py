@@ -1,0 +1,52 @@
+"""What training and prediction ask of a task. A new one is a class and a line in `kmlc.tasks.registry`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import pandas as pd
+
+Figures = dict[str, float | None]
+"""Figures by name; None where one is not defined."""
+Thresholds = Mapping[str, float]
+"""What is fitted on the validation rows, by name."""
+
+
+class Task(Protocol):
+    """What the logits of a model mean.
+
+    Labels are uint8 (rows, classes of all heads), logits float32 of the same shape.
+
+    Attributes:
+        heads: the number of classes of each head by its name.
+        objective: the figure that picks the best epoch; higher is better.
+        curves: the figures that the report draws over the epochs.
+    """
+
+    @property
+    def heads(self) -> Mapping[str, int]: ...
+
+    @property
+    def objective(self) -> str: ...
+
+    @property
+    def curves(self) -> Sequence[str]: ...
+
+    def loss(self, labels: np.ndarray) -> keras.losses.Loss:
+        """Return the loss, with what it takes from the training labels."""
+
+    def fit(self, labels: np.ndarray, logits: np.ndarray) -> Thresholds:
+        """Fit the thresholds to validation rows."""
+
+    def figures(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> Figures:
+        """Return the figures of a whole set of rows."""
+
+    def details(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> dict[str, Any]:
+        """Return what more metrics.json says of a set of rows, by name, as plain values."""
+
+    def submission(self, ids: Sequence[str], logits: np.ndarray, thresholds: Thresholds) -> pd.DataFrame:
+        """Return the decided labels, a row for each id."""
+
+    def probabilities(self, logits: np.ndarray) -> pd.DataFrame:
+        """Return the probability of each class, a column for each."""
