@@ -3,6 +3,7 @@
 python train.py --model hybrid                      # on the built-in sample
 python train.py --model hybrid --data DIR           # on your own tables and images
 python train.py --resume                            # go on with the newest unfinished run
+python train.py --models                            # every model
 python train.py --help                              # every setting
 """
 
@@ -13,6 +14,11 @@ from kmlc.cli import guard, parse_train, without_chatter
 
 def main() -> None:
     """Parse, train, report, and say what to do next."""
+    if sys.argv[1:] == ["--models"]:
+        with without_chatter():
+            from kmlc.models.listing import list_models
+        list_models()
+        return
     config, resume = parse_train(sys.argv[1:])
 
     with without_chatter():

@@ -17,11 +17,9 @@ from sklearn.multiclass import OneVsRestClassifier
 from kmlc.cli import OneLineParser, guard
 from kmlc.data.folder import read_labelled
 from kmlc.data.records import Records
-from kmlc.objectives.metrics import evaluate
-from kmlc.objectives.thresholds import decide, fit_thresholds
-from kmlc.prediction.predict import predict_probabilities
+from kmlc.prediction.predict import predict_logits
 from kmlc.training.prepare import load_prepared
-from kmlc.training.restore import TrainedRun, restore
+from kmlc.training.restore import restore
 from kmlc.training.run_directory import existing_run
 
 FIGURES = ("micro_f1", "macro_f1", "samples_f1", "macro_map")
@@ -37,29 +35,26 @@ def main() -> None:
     training, validation = prepared.training, prepared.validation
     print(f"{len(training):,} rows to train on, {len(validation):,} to validate on; {run.path}")
     print(f"{'':<34}" + "".join(f"{name.replace('_', ' '):>12}" for name in FIGURES))
-    for name, scores in (
-        ("TF-IDF + logistic regression", baseline_probabilities(training, validation)),
-        (trained.config.model, predict_probabilities(trained, validation)),
+    task, labels = trained.task, validation.labels
+    for name, logits in (
+        ("TF-IDF + logistic regression", baseline_logits(training, validation)),
+        (trained.config.model, predict_logits(trained, validation)),
     ):
-        for method, thresholds in thresholds_for(trained, validation, scores).items():
-            decided = decide(scores, thresholds, trained.no_label)
-            figures = evaluate(validation.labels, scores, decided)
+        thresholds = {
+            "0.5": dict.fromkeys(trained.vocabulary.labels, 0.5),
+            trained.config.thresholds.method: task.fit(labels, logits),
+        }
+        for method, values in thresholds.items():
+            figures = task.figures(labels, logits, values)
             print(f"{f'{name}, {method}':<34}" + "".join(f"{figures[each]:>12.4f}" for each in FIGURES))
 
 
-def baseline_probabilities(training: Records, validation: Records) -> np.ndarray:
-    """Return the baseline's probabilities, shape (rows, classes), for the validation rows."""
+def baseline_logits(training: Records, validation: Records) -> np.ndarray:
+    """Return the baseline's logits, shape (rows, classes), for the validation rows."""
     words = TfidfVectorizer(ngram_range=(1, 2))
     model = OneVsRestClassifier(LogisticRegression(max_iter=1000))
     model.fit(words.fit_transform(training.captions), training.labels)
-    return model.predict_proba(words.transform(validation.captions))
-
-
-def thresholds_for(trained: TrainedRun, validation: Records, scores: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the thresholds to judge at: 0.5, and those fitted on the validation rows."""
-    config = trained.config
-    fitted = fit_thresholds(validation.labels, scores, config.thresholds, config.objective, trained.no_label)
-    return {"0.5": np.full(len(trained.vocabulary), 0.5), config.thresholds.method: fitted}
+    return model.decision_function(words.transform(validation.captions))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ from kmlc.errors import UserError
 from kmlc.settings import CONFIGS, layered, model_names, nearest, read_settings, setting_types
 
 # Flags of train.py that are not settings of the run.
-_NOT_SETTINGS = ("config", "print_config", "help", "resume")
+_NOT_SETTINGS = ("config", "print_config", "help", "resume", "models")
+# Short names of settings.
+_SHORT = {"--epochs": "--train.epochs"}
 
 
 def parse_train(arguments: Sequence[str]) -> tuple[Config, Path | Literal["newest"] | None]:
@@ -33,6 +35,7 @@ def parse_train(arguments: Sequence[str]) -> tuple[Config, Path | Literal["newes
     Example:
         config, resume = parse_train(["--model", "hybrid", "--train.batch_size", "30"])
     """
+    arguments = [_long(word) for word in arguments]
     _check_flags(arguments)
     first = OneLineParser(add_help=False, allow_abbrev=False)
     first.add_argument("--model")
@@ -117,6 +120,11 @@ def _layers(model: str | None, config: Path | None) -> list[Path]:
     if model not in names:
         raise UserError(f"--model: expected one of {', '.join(names)}; got {model!r}{nearest(model, names)}")
     return [CONFIGS / f"{model}.yaml", *files]
+
+
+def _long(word: str) -> str:
+    flag, equals, value = word.partition("=")
+    return _SHORT.get(flag, flag) + equals + value
 
 
 def _without(arguments: Sequence[str], *flags: str) -> list[str]:

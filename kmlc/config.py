@@ -110,8 +110,8 @@ class TowerConfig:
     """The image model.
 
     Attributes:
-        name: none leaves the images out; mlp takes feature vectors in their place (system 5); hybrid is system
-            2's CNN, LSTM and Transformer; `train.py --models` lists them all.
+        name: none leaves the images out; mlp takes feature vectors in their place; `train.py --models` lists
+            the others.
         weights: none starts from scratch; imagenet; or a Keras weights file (*.weights.h5) of the backbone.
         trainable: all, none, or `from LAYER`: that layer of the backbone and those behind it.
         dropout: dropout rate of the image's vector.

@@ -104,6 +104,12 @@ def _parser() -> ArgumentParser:
         metavar="RUN",
         help="go on with an unfinished run; without RUN, with the newest",
     )
+    parser.add_argument(
+        "--models",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="list the models with their size and the images they were made for, and exit",
+    )
     parser.add_class_arguments(Config)
     return parser
 

@@ -72,7 +72,9 @@ def test_settings_are_plain_numbers() -> None:
 
 def test_system2_is_the_published_form() -> None:
     config = config_of("--model", "system2")
-    assert config.tower == TowerConfig("hybrid", "last", "after", feedforward_dim=2048, dropout=0.1)
+    assert config.tower == TowerConfig(
+        "hybrid", sequence="last", norm="after", feedforward_dim=2048, transformer_dropout=0.1
+    )
     assert config.captions == CaptionsConfig("trigram")
     assert config.fusion == FusionConfig("concat", hidden_dim=1024, dropout=0.5)
     assert (config.loss.name, config.thresholds.method, config.thresholds.value) == (

@@ -9,6 +9,7 @@ from kmlc.data.augment import crop, flip, fold_in
 from kmlc.data.captions import Encode
 from kmlc.data.images import decode, neutral_image, resize
 from kmlc.data.records import Records
+from kmlc.data.views import WHOLE, View, look
 
 
 def training_batches(
@@ -47,9 +48,18 @@ def training_batches(
     return batches.prefetch(tf.data.AUTOTUNE), -(-len(records) // config.train.batch_size)
 
 
-def evaluation_batches(records: Records, config: Config, encode: Encode) -> tf.data.Dataset:
-    """Return batches of inputs by name: every row once, in order, without variation and without labels."""
-    read = _reader(records, config)
+def evaluation_batches(
+    records: Records, config: Config, encode: Encode, view: View = WHOLE
+) -> tf.data.Dataset:
+    """Return batches of inputs by name: every row once, in order, without variation and without labels.
+
+    Args:
+        records: the rows.
+        config: `images.size` is resolved to a number.
+        encode: the caption encoder.
+        view: the part of each image that is seen.
+    """
+    read = _reader(records, config, view)
     rows = tf.data.Dataset.range(len(records), output_type=tf.int32)
     rows = rows.map(lambda row: read(row, None)[0], num_parallel_calls=tf.data.AUTOTUNE)
     batches = rows.batch(config.train.batch_size).map(
@@ -62,7 +72,7 @@ Row = dict[str, tf.Tensor]
 
 
 def _reader(
-    records: Records, config: Config
+    records: Records, config: Config, view: View = WHOLE
 ) -> Callable[[tf.Tensor, tf.Tensor | None], tuple[Row, tf.Tensor]]:
     """Return the function that reads one row: its inputs and its labels.
 
@@ -79,7 +89,7 @@ def _reader(
     def image(path: tf.Tensor, key: tf.Tensor | None) -> tf.Tensor:
         pixels = decode(tf.io.read_file(path))
         if key is None:
-            return resize(pixels, size)
+            return resize(pixels if view == WHOLE else look(pixels, view), size)
         return flip(resize(crop(pixels, config.images, key), size), config.images, key)
 
     def read(row: tf.Tensor, key: tf.Tensor | None) -> tuple[Row, tf.Tensor]:

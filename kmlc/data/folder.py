@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from kmlc.config import Config
 from kmlc.data.images import find_problems
 from kmlc.data.labels import ParsedLabels, Vocabulary, parse_labels
@@ -104,12 +106,11 @@ def read_test(config: Config) -> tuple[Records, TableReport]:
     return Records(list(ids), paths, captions, unknown_labels(len(table))), report
 
 
-def read_test_labels(config: Config, vocabulary: Vocabulary, ids: Sequence[str]) -> list[list[str]] | None:
-    """Read the labels of the test rows, in the rows' order, or None where the data folder has none for them.
+def read_test_labels(config: Config, vocabulary: Vocabulary, records: Records) -> np.ndarray | None:
+    """Read the labels of the test rows, uint8 (rows, classes), or None where the data has none for them.
 
     Example:
-        rows = read_test_labels(config, vocabulary, records.ids)
-        score = None if rows is None else f1(vocabulary.encode(rows), predictions, "micro")
+        labels = read_test_labels(config, vocabulary, records)
     """
     path = data_folder(config) / config.table.test_labels
     if not path.is_file():
@@ -122,11 +123,11 @@ def read_test_labels(config: Config, vocabulary: Vocabulary, ids: Sequence[str])
             strict=True,
         )
     )
-    if not set(ids) <= set(cells):
+    if not set(records.ids) <= set(cells):
         return None
     known = set(vocabulary.labels)
-    parsed = parse_labels([cells[each] for each in ids], config.labels)
-    return [[label for label in row if label in known] for row in parsed.rows]
+    parsed = parse_labels([cells[each] for each in records.ids], config.labels)
+    return vocabulary.encode([[label for label in row if label in known] for row in parsed.rows])
 
 
 def _note_labels(report: TableReport, table: Table, ids: Sequence[str], parsed: ParsedLabels) -> set[int]:

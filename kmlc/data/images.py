@@ -9,6 +9,7 @@ from PIL import Image, UnidentifiedImageError
 
 from kmlc.data.records import NEUTRAL
 
+
 def find_problems(paths: Sequence[Path], max_pixels: int) -> list[str | None]:
     """Say of each file why it cannot be used as an image, or None if it can.
 

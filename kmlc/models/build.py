@@ -87,7 +87,7 @@ def _image_branch(inputs: Inputs, config: Config, learnt: dict[str, Any]) -> Bra
     tower = image_tower(image.TOWERS[config.tower.name], size, settings)
     inputs["image"] = keras.Input((size, size, 3), name="image")
     vector = tower(inputs["image"], training=False if frozen else None)
-    is_neutral = ops.all(inputs["image"] == NEUTRAL, axis=(1, 2, 3))
+    is_neutral = ops.all(ops.equal(inputs["image"], NEUTRAL), axis=(1, 2, 3))
     present = ops.expand_dims(1 - ops.cast(is_neutral, "float32"), -1)
     return Branch("image", vector, present)
 

@@ -120,8 +120,8 @@ class MixLogits(layers.Layer):
     that lacks some gets the mean of the logits of those it has, so that what is missing does not dilute them.
 
     Call arguments:
-        inputs: the logits of each branch, (batch, classes), and last which branches a row has, 1 or 0, (batch,
-            branches).
+        inputs: the logits of each branch, (batch, classes), and last which branches a row has, 1 or 0,
+            (batch, branches).
     """
 
     def __init__(self, name: str) -> None:
@@ -140,6 +140,6 @@ class MixLogits(layers.Layer):
         stacked = ops.stack(logits, axis=1)
         whole = ops.sum(stacked * self.kernel, axis=1) + self.bias
         # A row with nothing at all counts as one with everything.
-        complete = ops.all(present == present[:, :1], axis=1, keepdims=True)
+        complete = ops.all(ops.equal(present, present[:, :1]), axis=1, keepdims=True)
         weights = ops.expand_dims(present / ops.maximum(ops.sum(present, axis=1, keepdims=True), 1), -1)
         return ops.where(complete, whole, ops.sum(stacked * weights, axis=1))

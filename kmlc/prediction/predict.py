@@ -1,9 +1,10 @@
-"""Predicts the test rows of a data folder, or one picture, with a finished run."""
+"""Predicts the test rows of a data folder, or one picture, with one finished run or the mean of several."""
 
 import dataclasses
 import tempfile
 import time
 from pathlib import Path
+from typing import Literal
 
 import keras
 import numpy as np
@@ -13,93 +14,111 @@ from kmlc.data.batches import evaluation_batches
 from kmlc.data.folder import read_test, read_test_labels
 from kmlc.data.images import find_problems
 from kmlc.data.records import Records, unknown_labels
+from kmlc.data.views import VIEWS
 from kmlc.errors import UserError
 from kmlc.files import write_text
-from kmlc.objectives.metrics import evaluate, probabilities
+from kmlc.prediction.ensemble import Ensemble
 from kmlc.progress import ProgressLine, duration
 from kmlc.training.restore import TrainedRun
 
 
-def predict_table(trained: TrainedRun, data: str | None, out: Path, proba: Path | None = None) -> None:
+def predict_table(
+    ensemble: Ensemble,
+    data: str | None,
+    out: Path,
+    proba: Path | None = None,
+    views: str = "one",
+    without: Literal["images", "captions"] | None = None,
+) -> None:
     """Predict every row of the test table, once and in order, and write a submission.
 
     Args:
-        trained: a finished run.
-        data: the data folder; None is the one that the run was trained on.
-        out: the submission, columns image and labels, labels in the vocabulary's order.
-        proba: where to write the probabilities, a column for each label; None writes none.
+        ensemble: one finished run, or several whose logits are averaged.
+        data: the data folder; None is the one that the first run was trained on.
+        out: the submission; for labels, columns image and labels, labels in the vocabulary's order.
+        proba: where to write the probabilities, a column for each class; None writes none.
+        views: a name in `VIEWS`: the views of an image whose logits are averaged.
+        without: predict as if the rows had no images, or no captions.
 
     Raises:
         UserError: if the table is not there or lacks a column.
     """
-    config = trained.config if data is None else dataclasses.replace(trained.config, data=data)
-    trained = dataclasses.replace(trained, config=config)
+    first = ensemble.runs[0]
+    config = first.config if data is None else dataclasses.replace(first.config, data=data)
     for path in (out, proba):
         if path is not None:
             _check_writable(path)
     records, report = read_test(config)
     print(report.summary(), flush=True)
-    scores = predict_probabilities(trained, records)
-    decided = trained.decide(scores)
-    table = config.table
-    labels = [trained.vocabulary.decode(row) for row in decided]
-    _write_csv(out, pd.DataFrame({table.image_column: records.ids, table.label_column: labels}))
-    print(f"{out}: {len(labels):,} rows, {decided.sum(axis=1).mean():.2f} labels a row")
+    if without == "images":
+        records = dataclasses.replace(records, paths=[""] * len(records))
+    if without == "captions":
+        records = dataclasses.replace(records, captions=[""] * len(records))
+    logits = ensemble.logits([predict_logits(run, records, views) for run in ensemble.runs])
+    table = first.task.submission(records.ids, logits, ensemble.thresholds)
+    _write_csv(out, table)
+    print(f"{out}: {len(table):,} rows")
     if proba is not None:
-        columns = pd.DataFrame(scores.astype(float), columns=list(trained.vocabulary.labels))
-        columns.insert(0, table.image_column, records.ids)
+        columns = first.task.probabilities(logits)
+        columns.insert(0, config.table.image_column, records.ids)
         _write_csv(proba, columns)
-        print(f"{proba}: probabilities of {len(trained.vocabulary)} labels")
-    true = read_test_labels(config, trained.vocabulary, records.ids)
-    if true is not None:
-        figures = evaluate(trained.vocabulary.encode(true), scores, decided)
-        shown = ", ".join(
-            f"{name.replace('_', ' ')} {figures[name]:.4f}" for name in ("micro_f1", "macro_f1", "samples_f1")
-        )
-        print(f"Against {table.test_labels}: {shown}")
+        print(f"{proba}: probabilities of {logits.shape[1]} classes")
+    labels = read_test_labels(config, first.vocabulary, records)
+    if labels is not None:
+        figures = first.task.figures(labels, logits, ensemble.thresholds)
+        shown = [f"{name.replace('_', ' ')} {figures[name]:.4f}" for name in first.task.curves]
+        print(f"Against {config.table.test_labels}: {', '.join(shown)}")
 
 
-def predict_one(trained: TrainedRun, image: Path | None, caption: str) -> None:
-    """Print the labels of one picture, by probability, the decided ones marked.
+def predict_one(ensemble: Ensemble, image: Path | None, caption: str, views: str = "one") -> None:
+    """Print the classes of one picture, most probable first, and what is decided.
 
     Raises:
-        UserError: if the image cannot be read, or the run needs one and none is given.
+        UserError: if the image cannot be read.
     """
+    first = ensemble.runs[0]
     path = ""
-    if trained.config.tower.name != "none" and image is not None:
-        (problem,) = find_problems([image], trained.config.images.max_pixels)
+    if first.config.tower.input == "image" and image is not None:
+        (problem,) = find_problems([image], first.config.images.max_pixels)
         if problem is not None:
             raise UserError(f"{image}: {problem}; expected a JPEG, PNG, WebP, BMP or GIF image")
         path = str(image)
-    scores = predict_probabilities(trained, Records([str(image)], [path], [caption], unknown_labels(1)))
-    (decided,) = trained.decide(scores)
-    names = trained.vocabulary.display()
-    width = max(map(len, names))
-    for place in np.argsort(-scores[0]):
-        print(f"{names[place]:<{width}}  {scores[0, place]:.3f}{'  *' if decided[place] else ''}")
-    print(f"* above its threshold: {trained.vocabulary.decode(decided) or 'none'}")
+    record = Records([str(image)], [path], [caption], unknown_labels(1))
+    logits = ensemble.logits([predict_logits(run, record, views) for run in ensemble.runs])
+    names = dict(zip(first.vocabulary.labels, first.vocabulary.display(), strict=True))
+    scores = first.task.probabilities(logits).iloc[0].sort_values(ascending=False, kind="stable")
+    width = max(map(len, names.values()))
+    for label, score in scores.items():
+        print(f"{names[str(label)]:<{width}}  {score:.3f}")
+    for column, cell in first.task.submission([""], logits, ensemble.thresholds).iloc[0, 1:].items():
+        print(f"{column}: {cell or 'none'}")
 
 
-def predict_probabilities(trained: TrainedRun, records: Records) -> np.ndarray:
-    """Return the probabilities, float32 (rows, classes), of every record in order."""
-    batches = evaluation_batches(records, trained.config, trained.encode)
+def predict_logits(trained: TrainedRun, records: Records, views: str = "one") -> np.ndarray:
+    """Return the logits, float32 (rows, classes), of every record in order: their mean over the views."""
+    boxes = VIEWS[views if trained.config.tower.input == "image" else "one"]
     steps = -(-len(records) // trained.config.train.batch_size)
-    logits = trained.model.predict(batches, verbose=0, callbacks=[_Progress(steps)])
-    return probabilities(logits)
+    progress = _Progress(steps * len(boxes))
+    logits = [
+        trained.model.predict(
+            evaluation_batches(records, trained.config, trained.encode, view), verbose=0, callbacks=[progress]
+        )
+        for view in boxes
+    ]
+    progress.line.clear()
+    return np.mean(logits, axis=0)
 
 
 class _Progress(keras.callbacks.Callback):
     def __init__(self, steps: int) -> None:
         super().__init__()
-        self.steps, self.line, self.began = steps, ProgressLine(), time.monotonic()
+        self.steps, self.done, self.line, self.began = steps, 0, ProgressLine(), time.monotonic()
 
     def on_predict_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        self.done += 1
         if self.line.due():
-            left = (time.monotonic() - self.began) / (batch + 1) * (self.steps - batch - 1)
-            self.line.show(f"predicting: step {batch + 1}/{self.steps}, {duration(left)} left")
-
-    def on_predict_end(self, logs: dict[str, float] | None = None) -> None:
-        self.line.clear()
+            left = (time.monotonic() - self.began) / self.done * (self.steps - self.done)
+            self.line.show(f"predicting: step {self.done}/{self.steps}, {duration(left)} left")
 
 
 def _check_writable(path: Path) -> None:

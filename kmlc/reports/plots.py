@@ -1,34 +1,43 @@
-"""The pictures of a run. Each function returns a figure; nothing here reads or writes files."""
+"""The pictures of a run: each function returns a figure, and `save` writes one."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from sklearn.metrics import precision_recall_curve
+
+from kmlc.files import write_with
 
 # Okabe and Ito's palette, whose colours stay apart for colour-blind eyes.
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#999999"
+BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#999999"
 
 
-def history(table: pd.DataFrame, objective: str) -> Figure:
-    """Draw loss and F1 of every epoch, the best epoch marked.
+def save(path: Path, figure: Figure) -> None:
+    """Write a figure as PNG, whole or not at all."""
+    write_with(path, lambda temporary: figure.savefig(temporary, dpi=150))
+
+
+def history(table: pd.DataFrame, curves: Sequence[str], best: int) -> Figure:
+    """Draw loss and figures of every epoch, the best epoch marked.
 
     Args:
         table: a run's history.csv.
-        objective: micro, macro or samples, the F1 that picked the best epoch.
+        curves: names of at most four figures of the validation rows, without the `val_` before them.
+        best: number of the best epoch, from 1.
     """
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     losses, scores = figure.subplots(1, 2)
     _curve(losses, table, "loss", "training", BLUE)
     _curve(losses, table, "val_loss", "validation", ORANGE)
     losses.set(title="Loss", xlabel="epoch")
-    for name, colour in (("micro", BLUE), ("macro", ORANGE), ("samples", GREEN)):
-        _curve(scores, table, f"val_{name}_f1", name, colour)
-    best = int(table["epoch"].iloc[table[f"val_{objective}_f1"].argmax()])
+    for name, colour in zip(curves, (BLUE, ORANGE, GREEN, PINK), strict=False):
+        _curve(scores, table, f"val_{name}", name.replace("_", " "), colour)
     scores.axvline(best, color=GREY, linestyle="--", linewidth=1, zorder=0)
-    scores.set(title=f"F1 on validation (best {objective}: epoch {best})", xlabel="epoch", ylim=(0, 1))
+    scores.set(title=f"On the validation rows (best epoch: {best})", xlabel="epoch", ylim=(0, 1))
     for axes in (losses, scores):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False)
@@ -36,22 +45,56 @@ def history(table: pd.DataFrame, objective: str) -> Figure:
     return figure
 
 
-def per_class_f1(per_class: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> Figure:
-    """Draw each class's F1 on validation, highest first, with its number of validation rows.
+def per_class_f1(classes: pd.DataFrame, scores: Sequence[str]) -> Figure:
+    """Draw each class's F1, highest first, with its number of validation rows.
 
     Args:
-        per_class: `per_class` of a run's metrics.json, in the order of `names`.
-        names: each class as people read it.
+        classes: a row for each class: `class`, `support`, and the scores.
+        scores: one or two columns of F1, the first of which ranks.
     """
-    rows = sorted(zip(names, per_class.values(), strict=True), key=lambda pair: pair[1]["f1"])
-    figure, axes = _bars([name for name, _ in rows])
-    scores = [figures["f1"] for _, figures in rows]
-    bars = axes.barh(range(len(rows)), scores, color=BLUE, height=0.7)
-    axes.bar_label(
-        bars, [f"{figures['f1']:.2f}  (n={figures['support']:,})" for _, figures in rows], padding=4
-    )
-    axes.set(title="F1 of each label on validation (n: rows that have it)", xlim=(0, 1.18))
+    classes = classes.sort_values(scores[0], kind="stable")
+    figure, axes = _bars([f"{row['class']}  (n={row['support']:,})" for _, row in classes.iterrows()])
+    height = 0.76 / len(scores)
+    for number, (name, colour) in enumerate(zip(scores, (BLUE, ORANGE), strict=False)):
+        places = [place + 0.38 - height * (number + 0.5) for place in range(len(classes))]
+        label = {"val_f1": "validation", "test_f1": "test"}[name]
+        bars = axes.barh(places, classes[name].astype(float), color=colour, height=height, label=label)
+        axes.bar_label(bars, fmt="%.2f", padding=4, fontsize=9 if len(scores) == 1 else 7)
+    axes.set(title="F1 of each label (n: validation rows that have it)", xlim=(0, 1.1))
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
+    if len(scores) > 1:
+        axes.legend(frameon=False, loc="lower right")
+    return figure
+
+
+def precision_recall(classes: pd.DataFrame, labels: np.ndarray, scores: np.ndarray) -> Figure:
+    """Draw the precision-recall curve of each class, its threshold marked.
+
+    Args:
+        classes: a row for each class: `class`, `precision`, `recall`, `average_precision`.
+        labels: true labels, 0/1, shape (rows, classes).
+        scores: probabilities, same shape.
+    """
+    columns = min(6, len(classes))
+    rows = -(-len(classes) // columns)
+    figure = Figure(figsize=(1.2 + 2.1 * columns, 0.6 + 2.1 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for axes in grid.flat[len(classes) :]:
+        axes.set_axis_off()
+    for place, (axes, (_, each)) in enumerate(zip(grid.flat, classes.iterrows(), strict=False)):
+        _tidy(axes)
+        axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
+        axes.set_title(each["class"], fontsize=9)
+        if not labels[:, place].any():
+            axes.text(0.5, 0.5, "no rows", ha="center", va="center", color=GREY)
+            continue
+        precision, recall, _ = precision_recall_curve(labels[:, place], scores[:, place])
+        axes.step(recall, precision, where="post", color=BLUE, linewidth=1.5)
+        axes.plot(each["recall"], each["precision"], "o", color=ORANGE, markersize=5)
+        axes.text(0.04, 0.05, f"AP {each['average_precision']:.2f}", fontsize=8)
+    figure.supxlabel("recall")
+    figure.supylabel("precision")
+    figure.suptitle("Precision and recall on the validation rows (dot: at the threshold)")
     return figure
 
 

@@ -1,39 +1,37 @@
 """The report of a finished run: `report.md` and `plots/`, made from the files in its directory alone."""
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from kmlc.config import Config
-from kmlc.files import read_json, write_text, write_with
-from kmlc.reports import plots
+from kmlc.files import read_json, write_text
+from kmlc.reports import multilabel, plots
+from kmlc.reports.tables import number, table
 from kmlc.settings import load_config, setting, setting_types
+from kmlc.tasks.registry import task_of
+from kmlc.tasks.task import Task
 from kmlc.training.prepare import load_vocabulary
 from kmlc.training.run_directory import RunDirectory
 
 
 def write_report(run: RunDirectory) -> None:
-    """Write `plots/*.png` and `report.md` of a finished run, over those that are there.
+    """Write `report.md`, its tables and `plots/*.png` of a finished run, over those that are there.
 
     Example:
         write_report(RunDirectory(Path("runs/2026-01-31-hybrid")))
     """
-    config, metrics = load_config(run.config), read_json(run.metrics)
+    config, metrics, vocabulary = load_config(run.config), read_json(run.metrics), load_vocabulary(run)
     data, history = read_json(run.data_report)["training"], pd.read_csv(run.history)
-    names = load_vocabulary(run).display()
+    task = task_of(config, vocabulary)
     run.plots.mkdir(exist_ok=True)
-    _save(run.plots / "history.png", plots.history(history, config.objective))
-    _save(run.plots / "per_class_f1.png", plots.per_class_f1(metrics["per_class"], names))
-    _save(run.plots / "label_distribution.png", plots.label_distribution(data["label_counts"]))
+    plots.save(run.plots / "training_metrics.png", plots.history(history, task.curves, metrics["best_epoch"]))
+    plots.save(run.plots / "label_distribution.png", plots.label_distribution(data["label_counts"]))
     sections = [
-        _head(run, config, metrics),
+        _head(run, config, metrics, task),
         _figures(config, metrics),
-        "![Loss and F1 of every epoch](plots/history.png)",
-        _classes(metrics, read_json(run.thresholds), names),
-        "![F1 of each label](plots/per_class_f1.png)",
+        "![Loss and figures of every epoch](plots/training_metrics.png)",
+        *multilabel.sections(run, metrics, vocabulary),
         _data(data, read_json(run.split)),
         "![Rows with each label](plots/label_distribution.png)",
         _settings(config),
@@ -43,50 +41,39 @@ def write_report(run: RunDirectory) -> None:
     write_text(run.report, "\n\n".join(sections) + "\n")
 
 
-def _save(path: Path, figure: Figure) -> None:
-    write_with(path, lambda temporary: figure.savefig(temporary, dpi=150))
-
-
-def _head(run: RunDirectory, config: Config, metrics: dict[str, Any]) -> str:
-    score = metrics["validation"][f"{config.objective}_f1"]
+def _head(run: RunDirectory, config: Config, metrics: dict[str, Any], task: Task) -> str:
+    score = metrics["validation"][task.objective]
     data = config.data or "the built-in sample"
     return (
         f"# {run.path.name}\n\n"
         f"Model `{config.model}`, {metrics['parameters']:,} parameters, on {data}. "
-        f"{config.objective.capitalize()}-F1 on the validation rows: **{score:.4f}** "
-        f"(epoch {metrics['best_epoch']} of {metrics['epochs']}, thresholds: {config.thresholds.method})."
+        f"{task.objective.replace('_', ' ').capitalize()} on the validation rows: **{score:.4f}** "
+        f"(epoch {metrics['best_epoch']} of {metrics['epochs']})."
     )
 
 
 def _figures(config: Config, metrics: dict[str, Any]) -> str:
-    before, after = metrics["validation_at_0.5"], metrics["validation"]
-    rows = [[name.replace("_", " "), _number(before[name]), _number(after[name])] for name in after]
-    header = ["figure", "threshold 0.5", f"thresholds {config.thresholds.method}"]
-    section = f"## Figures on the validation rows\n\n{_table(header, rows)}"
+    parts = ("validation", "test", "training")
+    columns: dict[str, dict[str, Any]] = {name: metrics[name] for name in parts if name in metrics}
+    at_half = metrics["details"]["validation"].get("at_0.5")
+    if at_half:
+        columns = {"validation at 0.5": at_half} | columns
+    rows = [
+        [name.replace("_", " "), *(number(column[name]) for column in columns.values())]
+        for name in metrics["validation"]
+    ]
+    section = f"## Figures\n\n{table(['figure', *columns], rows)}"
     if config.thresholds.method == "fixed":
         return section
     return section + (
-        "\n\nThe thresholds were fitted on these same rows, so the last column is a little better than "
-        "new rows will be."
+        f"\n\nThe thresholds ({config.thresholds.method}) were fitted on the validation rows, so that its "
+        "column is a little better than new rows will be."
     )
-
-
-def _classes(metrics: dict[str, Any], thresholds: dict[str, float], names: Sequence[str]) -> str:
-    columns = ("support", "precision", "recall", "f1", "average_precision")
-    rows = [
-        [name, _number(thresholds[label]), *(_number(figures[column]) for column in columns)]
-        for name, (label, figures) in zip(names, metrics["per_class"].items(), strict=True)
-    ]
-    header = ["label", "threshold", "rows", "precision", "recall", "F1", "average precision"]
-    return "## Each label on the validation rows\n\n" + _table(header, rows)
 
 
 def _data(data: dict[str, Any], split: dict[str, list[str]]) -> str:
-    training, validation = len(split["training"]), len(split["validation"])
-    section = (
-        f"## Data\n\n{data['file']}: {data['rows']:,} rows, {data['used']:,} used, {training:,} to train on "
-        f"and {validation:,} to validate on."
-    )
+    parts = ", ".join(f"{len(ids):,} {name}" for name, ids in split.items())
+    section = f"## Data\n\n{data['file']}: {data['rows']:,} rows, {data['used']:,} used ({parts})."
     if not data["findings"]:
         return section
     findings = [
@@ -105,7 +92,7 @@ def _settings(config: Config) -> str:
             rows.append([f"`{key}`", f"`{value}`", f"`{usual}`"])
     if not rows:
         return "## Settings\n\nAll as by default; `config.yaml` has them."
-    return "## Settings that differ from the defaults\n\n" + _table(["setting", "here", "default"], rows)
+    return "## Settings that differ from the defaults\n\n" + table(["setting", "here", "default"], rows)
 
 
 def _environment(environment: dict[str, Any]) -> str:
@@ -115,14 +102,3 @@ def _environment(environment: dict[str, Any]) -> str:
         f"{environment['cpu_count']} CPU cores, {', '.join(environment['devices'])}; {packages}; "
         f"git commit {environment['git_commit'] or 'unknown'}."
     )
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"

@@ -79,7 +79,7 @@ class Multilabel:
         }
 
     def submission(self, ids: Sequence[str], logits: np.ndarray, thresholds: Thresholds) -> pd.DataFrame:
-        """Return the competition's layout: a column of images, and one of labels in the vocabulary's order."""
+        """Return the competition's columns: images, and labels in the vocabulary's order."""
         table = self.config.table
         labels = [self.vocabulary.decode(row) for row in self.decide(logits, thresholds)]
         return pd.DataFrame({table.image_column: list(ids), table.label_column: labels})

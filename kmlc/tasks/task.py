@@ -17,21 +17,19 @@ class Task(Protocol):
     """What the logits of a model mean.
 
     Labels are uint8 (rows, classes of all heads), logits float32 of the same shape.
-
-    Attributes:
-        heads: the number of classes of each head by its name.
-        objective: the figure that picks the best epoch; higher is better.
-        curves: the figures that the report draws over the epochs.
     """
 
     @property
-    def heads(self) -> Mapping[str, int]: ...
+    def heads(self) -> Mapping[str, int]:
+        """The number of classes of each head by its name."""
 
     @property
-    def objective(self) -> str: ...
+    def objective(self) -> str:
+        """The figure that picks the best epoch; higher is better."""
 
     @property
-    def curves(self) -> Sequence[str]: ...
+    def curves(self) -> Sequence[str]:
+        """The figures that the report draws over the epochs."""
 
     def loss(self, labels: np.ndarray) -> keras.losses.Loss:
         """Return the loss, with what it takes from the training labels."""

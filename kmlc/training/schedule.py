@@ -16,7 +16,7 @@ def monitored(config: Config, task: Task) -> str:
 
 
 def best_epoch(history: History, figure: str) -> int:
-    """Return the number, from 0, of the first epoch with the best figure: the lowest of losses, else the highest.
+    """Return the number, from 0, of the first epoch with the best figure: the lowest loss, or the highest.
 
     Example:
         best_epoch([{"val_micro_f1": 0.5}, {"val_micro_f1": 0.7}], "val_micro_f1")  # 1

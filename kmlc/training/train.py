@@ -69,7 +69,9 @@ def train(config: Config, resume: Path | Literal["newest"] | None = None) -> Run
 
     encode = caption_encoder(config.captions, prepared.learnt)
     parts = {"validation": validating} | ({"training": training} if config.train.judge_training else {})
-    judged = {name: Judged(evaluation_batches(rows, config, encode), rows.labels) for name, rows in parts.items()}
+    judged = {
+        name: Judged(evaluation_batches(rows, config, encode), rows.labels) for name, rows in parts.items()
+    }
     validation = Validation(judged["validation"], task, loss)
     _fit(model, run, config, training, encode, validation, history)
     load_weights(run.best_weights, model)

@@ -142,11 +142,12 @@ def test_labels_of_the_test_rows(folder: Path) -> None:
     config = Config(data=str(folder))
     vocabulary = labelled(folder).vocabulary
     records, _ = read_test(config)
-    rows = read_test_labels(config, vocabulary, records.ids)
+    labels = read_test_labels(config, vocabulary, records)
+    assert labels is not None
     written = (folder / "test_labels.csv").read_text().splitlines()[1:]
-    assert rows == [line.split(",")[1].split() for line in written]
+    assert [vocabulary.decode(row) for row in labels] == [line.split(",")[1] for line in written]
     (folder / "test_labels.csv").unlink()
-    assert read_test_labels(config, vocabulary, records.ids) is None
+    assert read_test_labels(config, vocabulary, records) is None
 
 
 def test_named_labels(tmp_path: Path) -> None:

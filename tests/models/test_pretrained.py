@@ -45,7 +45,7 @@ def test_a_local_preset_is_loaded(preset: Path) -> None:
     assert learnt["vocabulary"] == VOCABULARY
     assert learnt["backbone"]["num_layers"] == 2
     assert json.loads(json.dumps(learnt)) == learnt
-    model = build_model(config, 3, learnt)
+    model = build_model(config, {"logits": 3}, learnt)
     load_pretrained(model, config)
     inputs = caption_encoder(config.captions, learnt)(tf.constant(["A dog", "buses"]))
     theirs = keras_hub.models.BertBackbone.from_preset(str(preset))(inputs)["sequence_output"]
@@ -66,7 +66,7 @@ def test_captions_longer_than_the_encoder_reads(preset: Path) -> None:
     learnt = learn_captions(config.captions, []) | pretrained_sizes(config)
     learnt["backbone"]["max_sequence_length"] = 4
     with pytest.raises(UserError, match=r"captions\.sequence_length: expected at most 4, got 8"):
-        build_model(config, 3, learnt)
+        build_model(config, {"logits": 3}, learnt)
 
 
 def test_a_vocabulary_is_learnt_from_the_captions() -> None:

@@ -10,10 +10,10 @@ BLOCKS = 2
 
 
 def advanced_cnn(size: int, config: TowerConfig) -> keras.Model:
-    """Return a 7×7 stem, four stages of two basic residual blocks, and a mean over the positions.
+    """Return a 7x7 stem, four stages of two basic residual blocks, and a mean over the positions.
 
     Stride 2 from the second stage on. Convolutions before a batch normalisation have no bias. Where a block
-    changes the shape, its shortcut is a 1×1 convolution with batch normalisation (He et al., CVPR 2016,
+    changes the shape, its shortcut is a 1x1 convolution with batch normalisation (He et al., CVPR 2016,
     option B); system 3 does not say.
 
     Args:

@@ -9,7 +9,7 @@ from kmlc.config import TowerConfig
 
 
 def simple_cnn(size: int, config: TowerConfig) -> keras.Model:
-    """Return three 5×5 convolutions of 32, 64 and 128 channels, each with ReLU and max-pooling, then a mean.
+    """Return three 5x5 convolutions of 32, 64 and 128 channels, each with ReLU and max-pooling, then a mean.
 
     System 1 gives the name alone; layers and widths are chosen here.
 
@@ -29,7 +29,7 @@ def simple_cnn(size: int, config: TowerConfig) -> keras.Model:
 def cnn2(size: int, config: TowerConfig) -> keras.Model:
     """Return SimpleCNN made deeper: twice as many layers and more, with smaller kernels.
 
-    Four blocks of two 3×3 convolutions of 32, 64, 128 and 256 channels. System 1 says "more layers, smaller
+    Four blocks of two 3x3 convolutions of 32, 64, 128 and 256 channels. System 1 says "more layers, smaller
     kernels"; their number is chosen here.
 
     Args:

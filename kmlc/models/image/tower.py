@@ -13,7 +13,7 @@ from keras.applications.imagenet_utils import preprocess_input
 from kmlc.config import TowerConfig
 from kmlc.errors import UserError
 
-LAYER = "image"
+LAYER = "image_tower"
 """Name of the tower's layer in a model."""
 BACKBONE = "backbone"
 """Name of the backbone's layer in a tower."""

@@ -14,9 +14,7 @@ BACKBONE = "bert"
 """Name of the encoder's layer in a model."""
 
 
-def bert(
-    config: CaptionsConfig, learnt: dict[str, Any]
-) -> tuple[dict[str, keras.KerasTensor], Branch]:
+def bert(config: CaptionsConfig, learnt: dict[str, Any]) -> tuple[dict[str, keras.KerasTensor], Branch]:
     """From word pieces to a vector.
 
     Args:

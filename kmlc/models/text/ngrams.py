@@ -15,9 +15,7 @@ def ngrams(
 ) -> Callable[[CaptionsConfig, dict[str, Any]], tuple[dict[str, keras.KerasTensor], Branch]]:
     """Return the text tower for letter n-grams: one input of shape (batch, 26**n), handed on unchanged."""
 
-    def tower(
-        config: CaptionsConfig, learnt: dict[str, Any]
-    ) -> tuple[dict[str, keras.KerasTensor], Branch]:
+    def tower(config: CaptionsConfig, learnt: dict[str, Any]) -> tuple[dict[str, keras.KerasTensor], Branch]:
         counts = keras.Input((26**n,), name="ngrams")
         present = ops.cast(ops.any(counts > 0, axis=1, keepdims=True), "float32")
         return {"ngrams": counts}, Branch("caption", counts, present)

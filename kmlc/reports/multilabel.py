@@ -1,0 +1,52 @@
+"""What a report says of several labels to a row: each label's figures, precision-recall curves."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kmlc.data.labels import Vocabulary
+from kmlc.files import read_json, write_text
+from kmlc.objectives.metrics import probabilities
+from kmlc.reports import plots
+from kmlc.reports.tables import number, table
+from kmlc.training.run_directory import RunDirectory
+
+
+def sections(run: RunDirectory, metrics: dict[str, Any], vocabulary: Vocabulary) -> list[str]:
+    """Write each label's table and pictures into the run directory; return the report's sections on them.
+
+    The table, `per_class.csv`, has system 3's columns (class, best_threshold, val_f1, and test_f1 if rows
+    were held out for a test) and further figures.
+    """
+    classes = _classes(run, metrics, vocabulary)
+    write_text(run.path / "per_class.csv", classes.to_csv(index=False, lineterminator="\n"))
+    scores = [name for name in ("val_f1", "test_f1") if name in classes]
+    plots.save(run.plots / "per_class_f1.png", plots.per_class_f1(classes, scores))
+    with np.load(run.logits, allow_pickle=False) as saved:
+        labels, scored = saved["validation_labels"], probabilities(saved["validation_logits"])
+    plots.save(run.plots / "precision_recall.png", plots.precision_recall(classes, labels, scored))
+    rows = [[number(value) if value != row[0] else value for value in row] for row in classes.values.tolist()]
+    header = [name.replace("_", " ") for name in classes.columns.tolist()]
+    return [
+        f"## Each label\n\n{table(header, rows)}\n\nAll but test f1 are on the validation rows. "
+        "The table is in `per_class.csv`.",
+        "![F1 of each label](plots/per_class_f1.png)",
+        "![Precision and recall of each label](plots/precision_recall.png)",
+    ]
+
+
+def _classes(run: RunDirectory, metrics: dict[str, Any], vocabulary: Vocabulary) -> pd.DataFrame:
+    """Return a row for each label: threshold, F1 on each held-out part, and more of the validation rows."""
+    thresholds, details = read_json(run.thresholds), metrics["details"]
+    validation = [details["validation"]["per_class"][label] for label in vocabulary.labels]
+    columns = {
+        "class": vocabulary.display(),
+        "best_threshold": [thresholds[label] for label in vocabulary.labels],
+        "val_f1": [each["f1"] for each in validation],
+    }
+    if "test" in details:
+        columns["test_f1"] = [details["test"]["per_class"][label]["f1"] for label in vocabulary.labels]
+    for name in ("precision", "recall", "average_precision", "support"):
+        columns[name] = [each[name] for each in validation]
+    return pd.DataFrame(columns, dtype=object)
