@@ -56,7 +56,7 @@ def predict_table(trained: TrainedRun, data: str | None, out: Path, proba: Path 
         shown = ", ".join(
             f"{name.replace('_', ' ')} {figures[name]:.4f}" for name in ("micro_f1", "macro_f1", "samples_f1")
         )
-        print(f"Against {table.test_labels}: {shown}")
+        print(f"Against the labels of the test rows: {shown}")
 
 
 def predict_one(trained: TrainedRun, image: Path | None, caption: str) -> None:
