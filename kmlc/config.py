@@ -62,7 +62,7 @@ class LabelsConfig:
 
     Attributes:
         delimiter: what stands between two labels of a row; with class folders always /.
-        kind: integer or name; auto takes integer when more than half of the entries are integers.
+        kind: integer or name; auto takes integer when more than half of a table's entries are integers.
         vocabulary: the labels, in the order of the submission; null learns them from the training table.
         names: table `Label,Name` in the data folder with a name for each label, if there is one.
         unknown: what to do with a label that is not in the given vocabulary, error or drop (and count).
