@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     NonNegativeFloat: TypeAlias = float
     ClosedUnitInterval: TypeAlias = float
     OpenUnitInterval: TypeAlias = float
+    HalfOpenUnitInterval: TypeAlias = float
 else:
     from jsonargparse.typing import (
         ClosedUnitInterval,
@@ -29,6 +30,7 @@ else:
     )
 
     Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**32)])
+    HalfOpenUnitInterval = restricted_number_type("HalfOpenUnitInterval", float, [(">=", 0), ("<", 1)])
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class TableConfig:
     """Files and columns of the data folder.
 
     Attributes:
-        train: table of the labelled rows, in the data folder.
-        test: table of the rows to predict, in the data folder.
+        train: table of the labelled rows, in the data folder; without it, class folders in train/ are read.
+        test: table of the rows to predict, in the data folder; without it, images in test/ are read.
         test_labels: labels of the test rows, if the data folder has them; used only to print a score.
         images: folder of the images, in the data folder.
         image_column: column with the image's file name.
@@ -59,8 +61,8 @@ class LabelsConfig:
     """What a label is.
 
     Attributes:
-        delimiter: what stands between two labels of a row.
-        kind: integer or name; auto takes integer when more than half of the entries are integers.
+        delimiter: what stands between two labels of a row; with class folders always /.
+        kind: integer or name; auto takes integer when more than half of a table's entries are integers.
         vocabulary: the labels, in the order of the submission; null learns them from the training table.
         names: table `Label,Name` in the data folder with a name for each label, if there is one.
         unknown: what to do with a label that is not in the given vocabulary, error or drop (and count).
@@ -75,15 +77,17 @@ class LabelsConfig:
 
 @dataclass(frozen=True)
 class SplitConfig:
-    """How labelled rows are divided into training and validation.
+    """How labelled rows are divided into training, validation and test.
 
     Attributes:
         method: stratified keeps every label's share (iterative stratification); random does not.
-        validation: part of the labelled rows that is held out, above 0 and below 1.
+        validation: part of the labelled rows held out to pick the best epoch and fit the thresholds.
+        test: part of the labelled rows held out from both; 0 holds out none.
     """
 
     method: Literal["stratified", "random"] = "stratified"
     validation: OpenUnitInterval = 0.2
+    test: HalfOpenUnitInterval = 0.0
 
 
 @dataclass(frozen=True)
@@ -301,7 +305,7 @@ class Config:
         objective: the F1 that picks the best epoch and the joint thresholds.
         table: files and columns.
         labels: what a label is.
-        split: training and validation rows.
+        split: training, validation and test rows.
         images: reading and varying images.
         tower: the image model.
         captions: the caption encoder.

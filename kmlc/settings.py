@@ -193,6 +193,7 @@ _WORDS = {
     "NonNegativeFloat": "a number, 0 or more",
     "ClosedUnitInterval": "a number from 0 to 1",
     "OpenUnitInterval": "a number above 0 and below 1",
+    "HalfOpenUnitInterval": "a number, 0 or more and below 1",
     "bool": "true or false",
     "str": "a text",
     "int": "a whole number",

@@ -53,8 +53,8 @@ def test_labels_images_and_split() -> None:
     data = read_labelled(Config(data=str(FOLDER)))
     assert len(data.records) == 10_000
     assert data.vocabulary.labels == tuple(str(number) for number in range(1, 20) if number != 12)
-    train, validation = split_rows(data.records.labels, SplitConfig(), seed=42)
-    shares = data.records.labels[validation].sum(axis=0) / data.records.labels.sum(axis=0)
+    split = split_rows(data.records.labels, SplitConfig(), seed=42)
+    shares = data.records.labels[split.validation].sum(axis=0) / data.records.labels.sum(axis=0)
     assert np.abs(shares - 0.2).max() < 0.01
-    assert len(train) + len(validation) == 10_000
+    assert len(split.training) + len(split.validation) == 10_000
     assert len(read_test(Config(data=str(FOLDER)))[0]) == 1_006

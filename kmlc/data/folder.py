@@ -1,12 +1,13 @@
 """From a data folder to checked records: the rows to train on, and the rows to predict."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from kmlc.config import Config
+from kmlc.config import Config, TableConfig
+from kmlc.data.class_folders import class_folder_settings, read_test_folder, read_training_folders
 from kmlc.data.images import find_problems
 from kmlc.data.labels import ParsedLabels, Vocabulary, parse_labels
 from kmlc.data.records import Records, unknown_labels
@@ -41,7 +42,9 @@ def data_folder(config: Config) -> Path:
         return sample_folder()
     folder = Path(config.data)
     if not folder.is_dir():
-        raise UserError(f"--data {folder}: no such folder; expected one with {config.table.train}")
+        raise UserError(
+            f"--data {folder}: no such folder; expected one with {config.table.train} or class folders"
+        )
     return folder
 
 
@@ -52,7 +55,7 @@ def read_labelled(config: Config) -> LabelledData:
         UserError: if a file or column is not there, a label is unknown, or no row is left.
     """
     folder = data_folder(config)
-    table = read_table(folder / config.table.train, config.table.caption_column)
+    table, config = _read(config, folder, config.table.train, read_training_folders)
     ids = table.column(config.table.image_column, "table.image_column")
     report = TableReport(str(table.path), len(table))
     parsed = parse_labels(table.column(config.table.label_column, "table.label_column"), config.labels)
@@ -91,7 +94,7 @@ def read_test(config: Config) -> tuple[Records, TableReport]:
         UserError: if a file or column is not there, or the table has no rows.
     """
     folder = data_folder(config)
-    table = read_table(folder / config.table.test, config.table.caption_column)
+    table, config = _read(config, folder, config.table.test, read_test_folder)
     ids = table.column(config.table.image_column, "table.image_column")
     if not ids:
         raise UserError(f"{table.path}: no rows; expected one for each image to predict")
@@ -112,10 +115,10 @@ def read_test_labels(config: Config, vocabulary: Vocabulary, records: Records) -
     Example:
         labels = read_test_labels(config, vocabulary, records)
     """
-    path = data_folder(config) / config.table.test_labels
-    if not path.is_file():
+    folder = data_folder(config)
+    if (folder / config.table.test).is_file() and not (folder / config.table.test_labels).is_file():
         return None
-    table = read_table(path, config.table.caption_column)
+    table, config = _read(config, folder, config.table.test_labels, read_test_folder)
     cells = dict(
         zip(
             table.column(config.table.image_column, "table.image_column"),
@@ -127,7 +130,18 @@ def read_test_labels(config: Config, vocabulary: Vocabulary, records: Records) -
         return None
     known = set(vocabulary.labels)
     parsed = parse_labels([cells[each] for each in records.ids], config.labels)
-    return vocabulary.encode([[label for label in row if label in known] for row in parsed.rows])
+    rows = [[label for label in row if label in known] for row in parsed.rows]
+    return vocabulary.encode(rows) if any(rows) else None
+
+
+def _read(
+    config: Config, folder: Path, name: str, read_folders: Callable[[Path, TableConfig], Table]
+) -> tuple[Table, Config]:
+    """Return a table, that of the folders if there is no such file, and the settings it is read under."""
+    path = folder / name
+    if path.is_file():
+        return read_table(path, config.table.caption_column), config
+    return read_folders(folder, config.table), class_folder_settings(config)
 
 
 def _note_labels(report: TableReport, table: Table, ids: Sequence[str], parsed: ParsedLabels) -> set[int]:
@@ -149,6 +163,8 @@ def _note_labels(report: TableReport, table: Table, ids: Sequence[str], parsed: 
 def _note_records(report: TableReport, table: Table, ids: Sequence[str], rule_for_unreadable: str) -> None:
     report.note("record that is not valid CSV", "repaired", [ids[row] for row in table.repaired])
     report.note("unreadable record", rule_for_unreadable, [ids[row] for row in table.unreadable])
+    for what, names in table.skipped.items():
+        report.note(what, "ignored", names)
 
 
 def _note_duplicates(report: TableReport, ids: Sequence[str]) -> set[int]:

@@ -15,8 +15,11 @@ from pathlib import Path
 
 from kmlc.errors import UserError
 
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
+"""What the names of image files end in, in small letters."""
+
 _RECORD_START = re.compile(
-    r'^(?="?[^",\n]+\.(?:jpe?g|png|webp|bmp|gif)"?(?:,|$))', re.IGNORECASE | re.MULTILINE
+    rf'^(?="?[^",\n]+(?:{"|".join(map(re.escape, IMAGE_SUFFIXES))})"?(?:,|$))', re.IGNORECASE | re.MULTILINE
 )
 
 
@@ -25,16 +28,18 @@ class Table:
     """A table as text.
 
     Attributes:
-        path: the file it was read from.
+        path: the file, or the folder of images, that it was read from.
         columns: the values of each column by its name, all of one length.
         repaired: row numbers of the records that were not valid CSV and were cut by position.
         unreadable: row numbers of the records that could not be cut; all but their first value is empty.
+        skipped: what was found beside the rows and is not used, by what it is.
     """
 
     path: Path
     columns: dict[str, list[str]]
     repaired: list[int] = field(default_factory=list)
     unreadable: list[int] = field(default_factory=list)
+    skipped: dict[str, list[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))

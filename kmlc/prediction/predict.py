@@ -67,7 +67,7 @@ def predict_table(
     if labels is not None:
         figures = first.task.figures(labels, logits, ensemble.thresholds)
         shown = [f"{name.replace('_', ' ')} {figures[name]:.4f}" for name in first.task.curves]
-        print(f"Against {config.table.test_labels}: {', '.join(shown)}")
+        print(f"Against the labels of the test rows: {', '.join(shown)}")
 
 
 def predict_one(ensemble: Ensemble, image: Path | None, caption: str, views: str = "one") -> None:

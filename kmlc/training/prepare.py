@@ -26,11 +26,13 @@ class Prepared:
     Attributes:
         training: the rows to train on.
         validation: the rows to validate on.
+        test: the labelled rows held out from both; none if no test part was asked for.
         learnt: what the caption encoder learnt, and the sizes of pretrained parts.
     """
 
     training: Records
     validation: Records
+    test: Records
     learnt: dict[str, Any]
 
 
@@ -42,19 +44,20 @@ def prepare(config: Config, data: LabelledData) -> Prepared:
         data: the labelled rows.
 
     Raises:
-        UserError: if a preset cannot be loaded, or the split leaves no row on one side.
+        UserError: if a preset cannot be loaded, or the split leaves a part without a row.
     """
-    training, validation = split_rows(data.records.labels, config.split, config.seed)
-    if not len(training) or not len(validation):
+    split = split_rows(data.records.labels, config.split, config.seed)
+    if not len(split.training) or not len(split.validation) or (config.split.test and not len(split.test)):
         raise UserError(
-            f"split.validation: {config.split.validation} of {len(data.records)} rows leaves "
-            f"{len(training)} to train on and {len(validation)} to validate on; expected some of both"
+            f"split.validation {config.split.validation} and split.test {config.split.test} of "
+            f"{len(data.records)} rows leave {len(split.training)} to train on, {len(split.validation)} to "
+            f"validate on and {len(split.test)} to test on; expected a row for every part that is not 0"
         )
-    rows = data.records.take(training)
-    learnt = learn_captions(config.captions, rows.captions) | pretrained_sizes(config)
-    if rows.features is not None:
-        learnt["features"] = rows.features.shape[1]
-    return Prepared(rows, data.records.take(validation), learnt)
+    training, validation, test = map(data.records.take, (split.training, split.validation, split.test))
+    learnt = learn_captions(config.captions, training.captions) | pretrained_sizes(config)
+    if training.features is not None:
+        learnt["features"] = training.features.shape[1]
+    return Prepared(training, validation, test, learnt)
 
 
 def begin_run(config: Config, data: LabelledData, prepared: Prepared) -> RunDirectory:
@@ -65,7 +68,8 @@ def begin_run(config: Config, data: LabelledData, prepared: Prepared) -> RunDire
     """
     run = new_run(config.model) if config.run is None else RunDirectory(Path(config.run))
     run.path.mkdir(parents=True, exist_ok=True)
-    write_json(run.split, {"training": prepared.training.ids, "validation": prepared.validation.ids})
+    parts = {"training": prepared.training, "validation": prepared.validation, "test": prepared.test}
+    write_json(run.split, {name: records.ids for name, records in parts.items()})
     write_json(run.labels, dataclasses.asdict(data.vocabulary))
     write_json(run.learnt, prepared.learnt)
     write_json(run.data_report, {"training": data.report.as_dict()})
@@ -89,10 +93,12 @@ def load_prepared(run: RunDirectory, data: LabelledData) -> Prepared:
         raise UserError(
             f"{data.report.file}: {missing} is gone or broken since {run.path} was begun; begin a new run"
         )
-    training, validation = (
-        data.records.take([rows[name] for name in split[part]]) for part in ("training", "validation")
+    # Runs of before there were test parts have none in their split.
+    training, validation, test = (
+        data.records.take([rows[name] for name in split.get(part, [])])
+        for part in ("training", "validation", "test")
     )
-    return Prepared(training, validation, load_learnt(run))
+    return Prepared(training, validation, test, load_learnt(run))
 
 
 def load_vocabulary(run: RunDirectory) -> Vocabulary:

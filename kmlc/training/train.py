@@ -68,7 +68,11 @@ def train(config: Config, resume: Path | Literal["newest"] | None = None) -> Run
     print(f"{model.name}: {model.count_params():,} parameters", flush=True)
 
     encode = caption_encoder(config.captions, prepared.learnt)
-    parts = {"validation": validating} | ({"training": training} if config.train.judge_training else {})
+    parts = {"validation": validating}
+    if len(prepared.test):
+        parts["test"] = prepared.test
+    if config.train.judge_training:
+        parts["training"] = training
     judged = {
         name: Judged(evaluation_batches(rows, config, encode), rows.labels) for name, rows in parts.items()
     }

@@ -1,10 +1,15 @@
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kmlc.config import SplitConfig
-from kmlc.data.splits import split_rows
+from kmlc.data.splits import Split, split_rows
+from kmlc.errors import UserError
+
+METHODS = ["random", "stratified"]
 
 
 def random_labels(rows: int, classes: int, seed: int) -> np.ndarray:
@@ -12,43 +17,118 @@ def random_labels(rows: int, classes: int, seed: int) -> np.ndarray:
     return (rng.random((rows, classes)) < rng.uniform(0.01, 0.6, classes)).astype(np.uint8)
 
 
-@pytest.mark.parametrize("method", ["random", "stratified"])
+def split_of(
+    labels: np.ndarray, method: str, validation: float = 0.2, test: float = 0.0, seed: int = 42
+) -> Split:
+    return split_rows(labels, SplitConfig(method, validation, test), seed)  # type: ignore[arg-type]
+
+
+def parts(split: Split) -> list[list[int]]:
+    return [part.tolist() for part in (split.training, split.validation, split.test)]
+
+
+@pytest.mark.parametrize("method", METHODS)
 @given(
-    rows=st.integers(2, 80), classes=st.integers(1, 6), seed=st.integers(0, 99), part=st.floats(0.05, 0.95)
+    rows=st.integers(2, 80),
+    classes=st.integers(1, 6),
+    seed=st.integers(0, 99),
+    validation=st.floats(0.05, 0.6),
+    test=st.just(0.0) | st.floats(0.01, 0.39),
+)
+@settings(max_examples=60)
+def test_every_row_is_in_one_part(
+    method: str, rows: int, classes: int, seed: int, validation: float, test: float
+) -> None:
+    found = parts(split_of(random_labels(rows, classes, seed), method, validation, test, seed))
+    assert sorted(row for part in found for row in part) == list(range(rows))
+    assert all(part == sorted(part) for part in found)
+    assert test > 0 or found[2] == []
+
+
+@given(rows=st.integers(1, 200), validation=st.floats(0.01, 0.6), test=st.just(0.0) | st.floats(0.01, 0.39))
+def test_random_is_within_one_row_of_the_shares(rows: int, validation: float, test: float) -> None:
+    found = parts(split_of(np.ones((rows, 1), np.uint8), "random", validation, test))
+    wanted = rows * np.array([1 - validation - test, validation, test])
+    assert np.abs([len(part) for part in found] - wanted).max() <= 1
+
+
+@given(
+    seed=st.integers(0, 999),
+    classes=st.integers(1, 10),
+    validation=st.floats(0.1, 0.4),
+    test=st.just(0.0) | st.floats(0.1, 0.4),
 )
 @settings(max_examples=40)
-def test_every_row_is_on_one_side(method: str, rows: int, classes: int, seed: int, part: float) -> None:
-    labels = random_labels(rows, classes, seed)
-    train, validation = split_rows(labels, SplitConfig(method=method, validation=part), seed)  # type: ignore[arg-type]
-    assert sorted([*train, *validation]) == list(range(rows))
+def test_stratified_keeps_sizes_and_label_shares(
+    seed: int, classes: int, validation: float, test: float
+) -> None:
+    """Within 5 % of the rows for sizes; within 2 rows and 8 % of a label's rows for labels."""
+    labels = random_labels(400, classes, seed)
+    found = parts(split_of(labels, "stratified", validation, test, seed))
+    shares = np.array([1 - validation - test, validation, test])
+    assert np.abs([len(part) for part in found] - 400 * shares).max() <= 0.05 * 400
+    counts = labels.sum(axis=0)
+    placed = np.array([labels[part].sum(axis=0) for part in found])
+    assert np.all(np.abs(placed - shares[:, None] * counts) <= 2 + 0.08 * counts)
 
 
-@pytest.mark.parametrize("method", ["random", "stratified"])
+@pytest.mark.parametrize("method", METHODS)
 def test_the_seed_decides(method: str) -> None:
     labels = random_labels(300, 5, seed=0)
-    config = SplitConfig(method=method)  # type: ignore[arg-type]
-    first, again, other = (split_rows(labels, config, seed)[1] for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
+    first, again, other = (parts(split_of(labels, method, 0.2, 0.2, seed)) for seed in (1, 1, 2))
+    assert first == again
+    assert all(one != two for one, two in zip(first, other, strict=True))
 
 
-def test_random_holds_out_the_part() -> None:
-    assert len(split_rows(random_labels(1000, 3, seed=0), SplitConfig("random", 0.2), 42)[1]) == 200
+@pytest.mark.parametrize(
+    ("method", "part", "validation"),
+    [
+        ("random", 0.2, [9, 15, 16, 18, 19]),
+        ("random", 0.35, [7, 9, 15, 16, 17, 18, 19, 23]),
+        ("stratified", 0.2, [1, 5, 11, 12, 17]),
+        ("stratified", 0.35, [1, 5, 11, 12, 13, 17, 19, 23]),
+    ],
+)
+def test_without_a_test_part_the_split_is_that_of_published_results(
+    method: str, part: float, validation: list[int]
+) -> None:
+    """The numbers are those of the version that knew two parts only; three rows here have no label."""
+    labels = np.array([[int(bit) for bit in f"{(7 * i * i + 3 * i) % 16:04b}"] for i in range(24)], np.uint8)
+    training = [row for row in range(24) if row not in validation]
+    assert parts(split_of(labels, method, part)) == [training, validation, []]
 
 
-def test_stratified_keeps_every_labels_share() -> None:
+@pytest.mark.parametrize(("test", "slack"), [(0.0, 0.01), (0.1, 0.02)])
+def test_stratified_keeps_every_labels_share(test: float, slack: float) -> None:
     """Sechidis et al.: also a label of ten rows in a thousand is divided as asked."""
     labels = random_labels(1000, 12, seed=3)
     labels[:, 0] = 0
     labels[:10, 0] = 1
-    _, validation = split_rows(labels, SplitConfig("stratified", 0.2), 42)
-    assert labels[validation, 0].sum() == 2
-    # Each share is within one row and two hundredths of what was asked.
-    wanted = 0.2 * labels.sum(axis=0)
-    assert np.all(np.abs(labels[validation].sum(axis=0) - wanted) <= 1 + 0.05 * wanted)
-    assert abs(len(validation) - 200) <= 10
+    split = split_of(labels, "stratified", 0.2, test)
+    assert labels[split.validation, 0].sum() == 2
+    assert labels[split.test, 0].sum() == 10 * test
+    counts = labels.sum(axis=0)
+    for part, share in ((split.validation, 0.2), (split.test, test)):
+        # Each label is within one row and a hundredth or two of its rows.
+        assert np.all(np.abs(labels[part].sum(axis=0) - share * counts) <= 1 + slack * counts)
+        assert abs(len(part) - share * 1000) <= 10
+
+
+def test_stratified_with_one_label_a_row_is_exact() -> None:
+    labels = np.eye(3, dtype=np.uint8)[np.repeat([0, 1, 2], [10, 20, 70])]
+    split = split_of(labels, "stratified", 0.2, 0.1)
+    assert labels[split.training].sum(axis=0).tolist() == [7, 14, 49]
+    assert labels[split.validation].sum(axis=0).tolist() == [2, 4, 14]
+    assert labels[split.test].sum(axis=0).tolist() == [1, 2, 7]
 
 
 def test_stratified_divides_rows_without_a_label() -> None:
-    labels = np.zeros((100, 3), np.uint8)
-    assert len(split_rows(labels, SplitConfig("stratified", 0.3), 0)[1]) == 30
+    split = split_of(np.zeros((100, 3), np.uint8), "stratified", 0.3, 0.1)
+    assert [len(part) for part in parts(split)] == [60, 30, 10]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_parts_that_leave_nothing_to_train_on_are_refused(method: str) -> None:
+    expected = "split.validation 0.5 and split.test 0.5: expected a sum below 1"
+    with pytest.raises(UserError, match=re.escape(expected)):
+        split_of(random_labels(10, 2, seed=0), method, 0.5, 0.5)

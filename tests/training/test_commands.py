@@ -164,7 +164,7 @@ def test_a_finished_run_is_not_trained_again(folder: Path, data: Path) -> None:
 def test_predict_writes_every_row_once_and_in_order(folder: Path) -> None:
     done = run(folder, str(ROOT / "predict.py"), "--run", "runs/whole", "--out", "s.csv", "--proba", "p.csv")
     assert done.returncode == 0, done.stderr
-    assert "Against test_labels.csv: micro f1" in done.stdout
+    assert "Against the labels of the test rows: micro f1" in done.stdout
     submission = pd.read_csv(folder / "s.csv", dtype=str, keep_default_na=False)
     assert list(submission.columns) == ["ImageID", "Labels"]
     assert submission["ImageID"].tolist() == [f"{number}.jpg" for number in range(40, 47)]

@@ -1,0 +1,151 @@
+"""Reads images that lie in a folder for each class, as the table that a CSV file would have been.
+
+    my_folder/train/cat/1.jpg     or     my_folder/cat/1.jpg         the label is cat
+    my_folder/test/1.jpg          or     my_folder/test/cat/1.jpg    not labelled, or cat
+
+An image's name is its path from the data folder. Its label is the name of the folder that it lies in.
+Hidden files and folders are passed over; what else is not used, as a folder inside a class folder, is listed.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from kmlc.config import Config, TableConfig
+from kmlc.data.table import IMAGE_SUFFIXES, Table
+from kmlc.errors import UserError
+
+
+def class_folder_settings(config: Config) -> Config:
+    """Return the settings under which a table of class folders is read.
+
+    Image names start at the data folder. The whole of a folder's name is one label: the delimiter is the one
+    character that no folder's name holds, and `labels.kind: auto` means name.
+    """
+    kind = "name" if config.labels.kind == "auto" else config.labels.kind
+    return replace(
+        config,
+        table=replace(config.table, images="."),
+        labels=replace(config.labels, kind=kind, delimiter="/"),
+    )
+
+
+def read_training_folders(folder: Path, config: TableConfig) -> Table:
+    """Read the labelled images of a data folder that has no training table.
+
+    The class folders are those in `train/` (`table.train` less its suffix) or, where that is not there, those
+    in the data folder itself, save `test/` and the folder `table.images`.
+
+    Args:
+        folder: the data folder.
+        config: names of files and columns.
+
+    Returns:
+        The table, columns of image names and labels, sorted by image name.
+
+    Raises:
+        UserError: if there are no images of two labels or more.
+
+    Example:
+        table = read_training_folders(Path("my_folder"), TableConfig())
+        labels = table.columns["Labels"]
+    """
+    root = _folder_instead_of(folder / config.train)
+    if root.is_dir():
+        classes = _folders(root)
+    else:
+        reserved = {_folder_instead_of(folder / config.test), folder / config.images}
+        root, classes = folder, [each for each in _folders(folder) if each not in reserved]
+    labels, skipped = _images_of_classes(folder, classes)
+    if len(set(labels.values())) < 2:
+        found = ", ".join(sorted(set(labels.values()))) or "none"
+        raise UserError(
+            f"{folder / config.train}: no such file; expected it, or images in folders named by two or more "
+            f"labels, as {_folder_instead_of(Path(config.train))}/cat/1.jpg or cat/1.jpg; found {found}"
+        )
+    skipped["image outside the class folders"], others = _images_and_others(folder, root)
+    if root != folder:  # where tables and a README may lie as well
+        skipped["file that is no image"] += others
+    return _table(root, labels, skipped, config)
+
+
+def read_test_folder(folder: Path, config: TableConfig) -> Table:
+    """Read the images to predict of a data folder that has no test table.
+
+    They lie in `test/` (`table.test` less its suffix). Folders in it are taken for class folders if every
+    image lies in one of them.
+
+    Args:
+        folder: the data folder.
+        config: names of files and columns.
+
+    Returns:
+        The table, columns of image names and labels, sorted by image name; labels that are not known are "".
+
+    Raises:
+        UserError: if there is no such folder.
+
+    Example:
+        names = read_test_folder(Path("my_folder"), TableConfig()).columns["ImageID"]
+    """
+    root = _folder_instead_of(folder / config.test)
+    if not root.is_dir():
+        raise UserError(f"{folder / config.test}: no such file; expected it, or images in {root.name}/")
+    labels, skipped = _images_of_classes(folder, _folders(root))
+    unlabelled, others = _images_and_others(folder, root)
+    skipped["file that is no image"] += others
+    if unlabelled:
+        labels = dict.fromkeys([*labels, *unlabelled], "")
+    return _table(root, labels, skipped, config)
+
+
+def _folder_instead_of(table: Path) -> Path:
+    """Return the folder that is read where a table is not there: `train` for `train.csv`."""
+    return table.parent / table.stem
+
+
+def _images_of_classes(folder: Path, classes: Iterable[Path]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Return the label of each image by the image's name, and what is not used by what it is."""
+    labels: dict[str, str] = {}
+    no_image: list[str] = []
+    empty: list[str] = []
+    nested: list[str] = []
+    for class_folder in classes:
+        images, others = _images_and_others(folder, class_folder)
+        # One name may be written in two ways, as a letter with its accent or as both apart.
+        labels |= dict.fromkeys(images, unicodedata.normalize("NFC", class_folder.name))
+        no_image += others
+        empty += [] if images else [_name(folder, class_folder)]
+        nested += [_name(folder, each) for each in _folders(class_folder)]
+    return labels, {
+        "file that is no image": no_image,
+        "class folder without an image": empty,
+        "folder inside a class folder": nested,
+    }
+
+
+def _images_and_others(folder: Path, root: Path) -> tuple[list[str], list[str]]:
+    """Return the names of the images and of the other files that lie in a folder itself."""
+    files = [path for path in _visible(root) if path.is_file()]
+    images = [_name(folder, path) for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+    others = [_name(folder, path) for path in files if path.suffix.lower() not in IMAGE_SUFFIXES]
+    return images, others
+
+
+def _folders(root: Path) -> list[Path]:
+    return [path for path in _visible(root) if path.is_dir()]
+
+
+def _visible(root: Path) -> list[Path]:
+    return sorted(path for path in root.iterdir() if not path.name.startswith("."))
+
+
+def _name(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def _table(root: Path, labels: dict[str, str], skipped: dict[str, list[str]], config: TableConfig) -> Table:
+    names = sorted(labels)
+    columns = {config.image_column: names, config.label_column: [labels[name] for name in names]}
+    return Table(root, columns, skipped=skipped)

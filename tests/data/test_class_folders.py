@@ -1,0 +1,216 @@
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kmlc.config import Config, LabelsConfig, TableConfig
+from kmlc.data.folder import LabelledData, read_labelled, read_test, read_test_labels
+from kmlc.data.report import TableReport
+from kmlc.errors import UserError
+
+TRAINING = ["traffic light/10.jpg", "traffic light/9.PNG", "Öl/a b.webp", "cat/1.jpg", "cat/2.jpeg"]
+
+
+def draw(folder: Path, names: Iterable[str]) -> None:
+    for number, name in enumerate(names):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 24), (40 * number, 90, 160)).save(path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A data folder with three labels in train/ and three unlabelled images in test/."""
+    folder = tmp_path / "folder"
+    draw(folder / "train", TRAINING)
+    draw(folder / "test", ["3.jpg", "20.jpg", "100 é.jpg"])
+    return folder
+
+
+def config(folder: Path) -> Config:
+    return Config(data=str(folder))
+
+
+def labelled(folder: Path) -> LabelledData:
+    return read_labelled(config(folder))
+
+
+def findings(report: TableReport) -> dict[str, list[str]]:
+    return {each.what: each.rows for each in report.findings if each.what != "table without captions"}
+
+
+def test_class_folders_are_found_when_there_is_no_table(folder: Path) -> None:
+    found = labelled(folder)
+    assert found.records.ids == [
+        "train/cat/1.jpg",
+        "train/cat/2.jpeg",
+        "train/traffic light/10.jpg",
+        "train/traffic light/9.PNG",
+        "train/Öl/a b.webp",
+    ]
+    assert found.vocabulary.labels == ("cat", "traffic light", "Öl")
+    np.testing.assert_array_equal(
+        found.records.labels, [[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]]
+    )
+    assert found.records.paths == [str(folder / name) for name in found.records.ids]
+    assert found.records.captions == [""] * 5
+    assert found.report.file == str(folder / "train")
+    assert found.report.rows == found.report.used == 5
+    assert found.report.label_counts == {"cat": 2, "traffic light": 2, "Öl": 1}
+    assert [each.what for each in found.report.findings] == ["table without captions"]
+
+
+def test_class_folders_may_lie_in_the_data_folder_itself(folder: Path) -> None:
+    for path in (folder / "train").iterdir():
+        path.rename(folder / path.name)
+    (folder / "train").rmdir()
+    draw(folder, ["data/not a class.jpg", "loose.jpg"])
+    (folder / "notes.txt").write_text("not an image, and not in a class folder")
+    found = labelled(folder)
+    assert found.records.ids[0] == "cat/1.jpg"
+    assert found.vocabulary.labels == ("cat", "traffic light", "Öl")
+    assert found.report.file == str(folder)
+    assert findings(found.report) == {"image outside the class folders": ["loose.jpg"]}
+
+
+def test_a_name_is_one_label_and_survives_the_submission(folder: Path) -> None:
+    draw(folder / "train", ["07/1.jpg", "7/1.jpg", "a|b, c/1.jpg"])
+    vocabulary = labelled(folder).vocabulary
+    assert vocabulary.labels == ("07", "7", "a|b, c", "cat", "traffic light", "Öl")
+    cell = vocabulary.decode(np.array([1, 0, 1, 0, 1, 0]))
+    assert cell == "07/a|b, c/traffic light"
+
+
+def test_folders_named_by_numbers_are_names_unless_told(folder: Path) -> None:
+    shutil.rmtree(folder / "train")
+    draw(folder / "train", ["10/1.jpg", "2/1.jpg"])
+    assert labelled(folder).vocabulary.labels == ("10", "2")
+    integers = Config(data=str(folder), labels=LabelsConfig(kind="integer"))
+    assert read_labelled(integers).vocabulary.labels == ("2", "10")
+
+
+def test_one_name_written_in_two_ways_is_one_label(folder: Path) -> None:
+    draw(folder / "train", ["caf\u00e9/1.jpg", "cafe\u0301/2.jpg"])
+    found = labelled(folder)
+    assert found.vocabulary.labels == ("caf\u00e9", "cat", "traffic light", "Öl")
+    assert found.report.label_counts["caf\u00e9"] == 2
+
+
+def test_what_is_not_used_is_listed(folder: Path) -> None:
+    draw(folder / "train", ["cat/.hidden.jpg", ".cache/1.jpg", "cat/deeper/1.jpg", "loose.jpg"])
+    (folder / "train" / "cat" / "notes.txt").write_text("no image")
+    (folder / "train" / "labels.csv").write_text("cat")
+    (folder / "train" / "dog").mkdir()
+    found = labelled(folder)
+    assert len(found.records) == 5
+    assert found.vocabulary.labels == ("cat", "traffic light", "Öl")
+    assert findings(found.report) == {
+        "file that is no image": ["train/cat/notes.txt", "train/labels.csv"],
+        "class folder without an image": ["train/dog"],
+        "folder inside a class folder": ["train/cat/deeper"],
+        "image outside the class folders": ["train/loose.jpg"],
+    }
+    assert "file that is no image: 2, ignored (first: train/cat/notes.txt)" in found.report.summary()
+
+
+def test_a_corrupt_image_is_left_out_of_training(folder: Path) -> None:
+    broken = folder / "train" / "cat" / "1.jpg"
+    broken.write_bytes(broken.read_bytes()[:200])
+    (folder / "train" / "cat" / "2.jpeg").write_text("no image")
+    found = labelled(folder)
+    assert found.report.rows == 5
+    assert [name.split("/")[1] for name in found.records.ids] == ["traffic light", "traffic light", "Öl"]
+    assert findings(found.report) == {
+        "image corrupt": ["train/cat/1.jpg"],
+        "image not an image": ["train/cat/2.jpeg"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("kept", "named"), [(["cat"], "cat"), ([], "none")], ids=["one label", "none, but a folder"]
+)
+def test_fewer_than_two_labels_is_a_missing_table(folder: Path, kept: list[str], named: str) -> None:
+    for path in (folder / "train").iterdir():
+        if path.name not in kept:
+            shutil.rmtree(path)
+    expected = (
+        rf"folder/train\.csv: no such file; expected it, or images in folders named by two or more labels, "
+        rf"as train/cat/1\.jpg or cat/1\.jpg; found {named}$"
+    )
+    with pytest.raises(UserError, match=expected):
+        labelled(folder)
+
+
+def test_a_table_wins_over_class_folders(folder: Path) -> None:
+    draw(folder, ["data/1.jpg", "data/2.jpg", "data/3.jpg"])
+    (folder / "train.csv").write_text("ImageID,Labels\n1.jpg,dog\n2.jpg,dog bird\n")
+    (folder / "test.csv").write_text("ImageID\n3.jpg\n")
+    found = labelled(folder)
+    assert found.records.ids == ["1.jpg", "2.jpg"]
+    assert found.vocabulary.labels == ("bird", "dog")
+    assert found.vocabulary.delimiter == " "
+    records, _ = read_test(config(folder))
+    assert records.ids == ["3.jpg"]
+    assert read_test_labels(config(folder), found.vocabulary, records) is None
+
+
+def test_the_folders_follow_the_settings(folder: Path) -> None:
+    (folder / "train").rename(folder / "seen")
+    (folder / "test").rename(folder / "unseen")
+    config = Config(
+        data=str(folder),
+        table=TableConfig(train="seen.csv", test="unseen.csv", image_column="file", label_column="class"),
+    )
+    assert read_labelled(config).records.ids[0] == "seen/cat/1.jpg"
+    assert read_test(config)[0].ids == ["unseen/100 é.jpg", "unseen/20.jpg", "unseen/3.jpg"]
+
+
+def test_flat_test_images_have_no_labels(folder: Path) -> None:
+    (folder / "test" / "3.jpg").write_bytes(b"")
+    (folder / "test" / "notes.txt").write_text("no image")
+    records, report = read_test(config(folder))
+    assert records.ids == ["test/100 é.jpg", "test/20.jpg", "test/3.jpg"]
+    assert records.paths == [str(folder / "test" / "100 é.jpg"), str(folder / "test" / "20.jpg"), ""]
+    assert records.labels.shape == (3, 0)
+    assert findings(report) == {
+        "file that is no image": ["test/notes.txt"],
+        "image empty": ["test/3.jpg"],
+    }
+    assert read_test_labels(config(folder), labelled(folder).vocabulary, records) is None
+
+
+def test_test_images_in_class_folders_have_labels(folder: Path) -> None:
+    shutil.rmtree(folder / "test")
+    draw(folder / "test", ["traffic light/1.jpg", "cat/1.jpg", "novel/1.jpg"])
+    vocabulary = labelled(folder).vocabulary
+    records, _ = read_test(config(folder))
+    assert records.ids == ["test/cat/1.jpg", "test/novel/1.jpg", "test/traffic light/1.jpg"]
+    # A label that training never saw is none that could be predicted.
+    labels = read_test_labels(config(folder), vocabulary, records)
+    assert labels is not None
+    assert [vocabulary.decode(row) for row in labels] == ["cat", "", "traffic light"]
+    draw(folder / "test", ["loose.jpg"])
+    records, _ = read_test(config(folder))
+    assert len(records) == 4
+    assert read_test_labels(config(folder), vocabulary, records) is None
+
+
+def test_test_folders_that_are_no_known_labels_give_no_score(folder: Path) -> None:
+    shutil.rmtree(folder / "test")
+    draw(folder / "test", ["images/1.jpg", "images/2.jpg"])
+    records, _ = read_test(config(folder))
+    assert records.ids == ["test/images/1.jpg", "test/images/2.jpg"]
+    assert read_test_labels(config(folder), labelled(folder).vocabulary, records) is None
+
+
+def test_missing_and_empty_test_folders_are_named(folder: Path) -> None:
+    for path in (folder / "test").iterdir():
+        path.unlink()
+    with pytest.raises(UserError, match=r"folder/test: no rows; expected one for each image"):
+        read_test(config(folder))
+    (folder / "test").rmdir()
+    with pytest.raises(UserError, match=r"folder/test\.csv: no such file; expected it, or images in test/$"):
+        read_test(config(folder))

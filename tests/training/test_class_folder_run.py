@@ -1,0 +1,51 @@
+"""A data folder with a folder for each class, from the command line to the submission."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from conftest import TINY, draw
+from test_commands import ROOT, run
+
+from kmlc.files import read_json
+
+LABELS = {"traffic light": "1", "café": "3"}
+
+
+def make_class_folders(folder: Path, rows: int = 8, test_rows: int = 2) -> None:
+    rng = np.random.default_rng(0)
+    for part, count in (("train", rows), ("test", test_rows)):
+        for label, colour in LABELS.items():
+            path = folder / part / label
+            path.mkdir(parents=True)
+            for number in range(count):
+                draw(path / f"{number}.jpg", [colour], rng)
+
+
+def test_class_folders_from_training_to_submission(tmp_path: Path) -> None:
+    make_class_folders(tmp_path / "my data")
+    flags = ["--data=my data", "--run=run", "--captions.encoder=none", "--train.epochs=1"]
+    split = ["--split.validation=0.25", "--split.test=0.25"]
+    trained = run(tmp_path, str(ROOT / "train.py"), *TINY, *flags, *split)
+    assert trained.returncode == 0, trained.stderr
+    assert "my data/train: 16 rows, 16 used" in trained.stdout
+    assert "2 labels: café 8, traffic light 8" in trained.stdout
+    parts = read_json(tmp_path / "run" / "split.json")
+    assert {part: len(names) for part, names in parts.items()} == {"training": 8, "validation": 4, "test": 4}
+    assert sorted(name for names in parts.values() for name in names) == [
+        f"train/{label}/{number}.jpg" for label in ("café", "traffic light") for number in range(8)
+    ]
+
+    predicted = run(tmp_path, str(ROOT / "predict.py"), "--run=run", "--out=s.csv", "--proba=p.csv")
+    assert predicted.returncode == 0, predicted.stderr
+    assert "Against the labels of the test rows: micro f1" in predicted.stdout
+    submission = pd.read_csv(tmp_path / "s.csv", dtype=str, keep_default_na=False)
+    names = [f"test/{label}/{number}.jpg" for label in ("café", "traffic light") for number in range(2)]
+    assert submission["ImageID"].tolist() == names
+    proba = pd.read_csv(tmp_path / "p.csv")
+    assert list(proba.columns) == ["ImageID", "café", "traffic light"]
+    thresholds = read_json(tmp_path / "run" / "thresholds.json")
+    for cell, (_, scores) in zip(submission["Labels"], proba.iterrows(), strict=True):
+        expected = [label for label in proba.columns[1:] if scores[label] >= thresholds[label]]
+        most_probable = max(proba.columns[1:], key=lambda label: scores[label])
+        assert cell.split("/") == (expected or [most_probable])

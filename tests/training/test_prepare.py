@@ -1,0 +1,90 @@
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kmlc.config import CaptionsConfig, Config, SplitConfig
+from kmlc.data.folder import LabelledData, read_labelled
+from kmlc.data.records import Records
+from kmlc.errors import UserError
+from kmlc.files import read_json, write_json
+from kmlc.training.prepare import Prepared, begin_run, load_prepared, prepare
+from kmlc.training.run_directory import RunDirectory
+
+
+@pytest.fixture
+def config(data: Path, tmp_path: Path) -> Config:
+    return Config(
+        data=str(data),
+        run=str(tmp_path / "run"),
+        split=SplitConfig(validation=0.2, test=0.1),
+        captions=CaptionsConfig("none"),
+    )
+
+
+@pytest.fixture
+def labelled(config: Config) -> LabelledData:
+    return read_labelled(config)
+
+
+@pytest.fixture
+def begun(config: Config, labelled: LabelledData) -> tuple[RunDirectory, Prepared]:
+    prepared = prepare(config, labelled)
+    return begin_run(config, labelled, prepared), prepared
+
+
+def parts(prepared: Prepared) -> dict[str, Records]:
+    return {"training": prepared.training, "validation": prepared.validation, "test": prepared.test}
+
+
+def test_a_run_keeps_who_is_in_which_part(
+    begun: tuple[RunDirectory, Prepared], labelled: LabelledData
+) -> None:
+    run, prepared = begun
+    ids = {name: records.ids for name, records in parts(prepared).items()}
+    assert read_json(run.split) == ids
+    assert sorted(name for names in ids.values() for name in names) == sorted(labelled.records.ids)
+    assert 2 <= len(ids["test"]) <= 6 <= len(ids["validation"]) <= 10
+    loaded = parts(load_prepared(run, labelled))
+    for name, records in parts(prepared).items():
+        assert loaded[name].ids == records.ids
+        assert loaded[name].labels.tolist() == records.labels.tolist()
+
+
+def test_a_run_begun_before_there_were_test_parts(
+    begun: tuple[RunDirectory, Prepared], labelled: LabelledData
+) -> None:
+    run, prepared = begun
+    split = read_json(run.split)
+    del split["test"]
+    write_json(run.split, split)
+    loaded = load_prepared(run, labelled)
+    assert loaded.validation.ids == prepared.validation.ids
+    assert len(loaded.test) == 0
+    assert loaded.test.labels.shape == (0, 3)
+
+
+def test_without_a_test_part_there_is_none(config: Config, labelled: LabelledData) -> None:
+    prepared = prepare(replace(config, split=SplitConfig()), labelled)
+    assert len(prepared.test) == 0
+    assert len(prepared.training) + len(prepared.validation) == 40
+
+
+@pytest.mark.parametrize(
+    ("split", "counts"),
+    [
+        (SplitConfig("random", 0.01), "40 to train on, 0 to validate on and 0 to test on"),
+        (SplitConfig("random", 0.2, 0.01), "32 to train on, 8 to validate on and 0 to test on"),
+        (SplitConfig("random", 0.99), "0 to train on, 40 to validate on and 0 to test on"),
+    ],
+)
+def test_a_part_without_a_row(
+    config: Config, labelled: LabelledData, split: SplitConfig, counts: str
+) -> None:
+    expected = (
+        f"split.validation {split.validation} and split.test {split.test} of 40 rows leave {counts}; "
+        "expected a row for every part that is not 0"
+    )
+    with pytest.raises(UserError, match=re.escape(expected)):
+        prepare(replace(config, split=split), labelled)
