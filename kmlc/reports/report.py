@@ -1,15 +1,14 @@
 """The report of a finished run: `report.md` and `plots/`, made from the files in its directory alone."""
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from kmlc.config import Config
-from kmlc.files import read_json, write_text, write_with
+from kmlc.files import read_json, write_text
 from kmlc.reports import plots
+from kmlc.reports.parts import markdown_table, save_figure
 from kmlc.settings import load_config, setting, setting_types
 from kmlc.training.prepare import load_vocabulary
 from kmlc.training.run_directory import RunDirectory
@@ -25,9 +24,9 @@ def write_report(run: RunDirectory) -> None:
     data, history = read_json(run.data_report)["training"], pd.read_csv(run.history)
     names = load_vocabulary(run).display()
     run.plots.mkdir(exist_ok=True)
-    _save(run.plots / "history.png", plots.history(history, config.objective))
-    _save(run.plots / "per_class_f1.png", plots.per_class_f1(metrics["per_class"], names))
-    _save(run.plots / "label_distribution.png", plots.label_distribution(data["label_counts"]))
+    save_figure(run.plots / "history.png", plots.history(history, config.objective))
+    save_figure(run.plots / "per_class_f1.png", plots.per_class_f1(metrics["per_class"], names))
+    save_figure(run.plots / "label_distribution.png", plots.label_distribution(data["label_counts"]))
     sections = [
         _head(run, config, metrics),
         _figures(config, metrics),
@@ -41,10 +40,6 @@ def write_report(run: RunDirectory) -> None:
         f"## Predict\n\n    python predict.py --run {run.path} --out submission.csv",
     ]
     write_text(run.report, "\n\n".join(sections) + "\n")
-
-
-def _save(path: Path, figure: Figure) -> None:
-    write_with(path, lambda temporary: figure.savefig(temporary, dpi=150))
 
 
 def _head(run: RunDirectory, config: Config, metrics: dict[str, Any]) -> str:
@@ -62,7 +57,7 @@ def _figures(config: Config, metrics: dict[str, Any]) -> str:
     before, after = metrics["validation_at_0.5"], metrics["validation"]
     rows = [[name.replace("_", " "), _number(before[name]), _number(after[name])] for name in after]
     header = ["figure", "threshold 0.5", f"thresholds {config.thresholds.method}"]
-    section = f"## Figures on the validation rows\n\n{_table(header, rows)}"
+    section = f"## Figures on the validation rows\n\n{markdown_table(header, rows)}"
     if config.thresholds.method == "fixed":
         return section
     return section + (
@@ -78,7 +73,7 @@ def _classes(metrics: dict[str, Any], thresholds: dict[str, float], names: Seque
         for name, (label, figures) in zip(names, metrics["per_class"].items(), strict=True)
     ]
     header = ["label", "threshold", "rows", "precision", "recall", "F1", "average precision"]
-    return "## Each label on the validation rows\n\n" + _table(header, rows)
+    return "## Each label on the validation rows\n\n" + markdown_table(header, rows)
 
 
 def _data(data: dict[str, Any], split: dict[str, list[str]]) -> str:
@@ -105,7 +100,9 @@ def _settings(config: Config) -> str:
             rows.append([f"`{key}`", f"`{value}`", f"`{usual}`"])
     if not rows:
         return "## Settings\n\nAll as by default; `config.yaml` has them."
-    return "## Settings that differ from the defaults\n\n" + _table(["setting", "here", "default"], rows)
+    return "## Settings that differ from the defaults\n\n" + markdown_table(
+        ["setting", "here", "default"], rows
+    )
 
 
 def _environment(environment: dict[str, Any]) -> str:
@@ -115,11 +112,6 @@ def _environment(environment: dict[str, Any]) -> str:
         f"{environment['cpu_count']} CPU cores, {', '.join(environment['devices'])}; {packages}; "
         f"git commit {environment['git_commit'] or 'unknown'}."
     )
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _number(value: float | None) -> str:
