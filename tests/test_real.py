@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kmlc.config import Config, SplitConfig
+from kmlc.config import Config, SplitConfig, TowerConfig
 from kmlc.data.folder import read_labelled, read_test
 from kmlc.data.splits import split_rows
 from kmlc.data.table import Table, read_table
+from kmlc.data.words import clean, strongest_words
 
 FOLDER = Path(__file__).parent.parent.parent / "shared" / "data" / "coco19"
 
@@ -58,3 +59,22 @@ def test_labels_images_and_split() -> None:
     assert np.abs(shares - 0.2).max() < 0.01
     assert len(split.training) + len(split.validation) == 10_000
     assert len(read_test(Config(data=str(FOLDER)))[0]) == 1_006
+
+
+def test_the_strongest_words_of_a_label_name_it() -> None:
+    data = read_labelled(Config(data=str(FOLDER), tower=TowerConfig(name="none")))
+    words = strongest_words([clean(caption) for caption in data.records.captions], data.records.labels, 10)
+    strongest = dict(zip(data.vocabulary.labels, map(list, words), strict=True))
+    assert strongest["1"][:3] == ["man", "woman", "people"]
+    firsts = {
+        "4": "motorcycle",
+        "6": "bus",
+        "7": "train",
+        "9": "boat",
+        "17": "cat",
+        "18": "dog",
+        "19": "horse",
+    }
+    assert {label: strongest[label][0] for label in firsts} == firsts
+    assert {"fire", "hydrant"} == set(strongest["11"][:2])
+    assert {"stop", "sign"} == set(strongest["13"][:2])

@@ -9,7 +9,7 @@ from kmlc.data.labels import Vocabulary
 from kmlc.files import read_json, write_text
 from kmlc.objectives.metrics import probabilities
 from kmlc.reports import plots
-from kmlc.reports.tables import number, table
+from kmlc.reports.parts import markdown_table, number, save_figure
 from kmlc.training.run_directory import RunDirectory
 
 
@@ -22,14 +22,14 @@ def sections(run: RunDirectory, metrics: dict[str, Any], vocabulary: Vocabulary)
     classes = _classes(run, metrics, vocabulary)
     write_text(run.path / "per_class.csv", classes.to_csv(index=False, lineterminator="\n"))
     scores = [name for name in ("val_f1", "test_f1") if name in classes]
-    plots.save(run.plots / "per_class_f1.png", plots.per_class_f1(classes, scores))
+    save_figure(run.plots / "per_class_f1.png", plots.per_class_f1(classes, scores))
     with np.load(run.logits, allow_pickle=False) as saved:
         labels, scored = saved["validation_labels"], probabilities(saved["validation_logits"])
-    plots.save(run.plots / "precision_recall.png", plots.precision_recall(classes, labels, scored))
+    save_figure(run.plots / "precision_recall.png", plots.precision_recall(classes, labels, scored))
     rows = [[number(value) if value != row[0] else value for value in row] for row in classes.values.tolist()]
     header = [name.replace("_", " ") for name in classes.columns.tolist()]
     return [
-        f"## Each label\n\n{table(header, rows)}\n\nAll but test f1 are on the validation rows. "
+        f"## Each label\n\n{markdown_table(header, rows)}\n\nAll but test f1 are on the validation rows. "
         "The table is in `per_class.csv`.",
         "![F1 of each label](plots/per_class_f1.png)",
         "![Precision and recall of each label](plots/precision_recall.png)",

@@ -1,7 +1,6 @@
-"""The pictures of a run: each function returns a figure, and `save` writes one."""
+"""The pictures of a run. Each function returns a figure; nothing here reads or writes files."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,15 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import precision_recall_curve
 
-from kmlc.files import write_with
-
 # Okabe and Ito's palette, whose colours stay apart for colour-blind eyes.
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#999999"
-
-
-def save(path: Path, figure: Figure) -> None:
-    """Write a figure as PNG, whole or not at all."""
-    write_with(path, lambda temporary: figure.savefig(temporary, dpi=150))
 
 
 def history(table: pd.DataFrame, curves: Sequence[str], best: int) -> Figure:

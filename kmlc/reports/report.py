@@ -7,7 +7,7 @@ import pandas as pd
 from kmlc.config import Config
 from kmlc.files import read_json, write_text
 from kmlc.reports import multilabel, plots
-from kmlc.reports.tables import number, table
+from kmlc.reports.parts import markdown_table, number, save_figure
 from kmlc.settings import load_config, setting, setting_types
 from kmlc.tasks.registry import task_of
 from kmlc.tasks.task import Task
@@ -25,8 +25,10 @@ def write_report(run: RunDirectory) -> None:
     data, history = read_json(run.data_report)["training"], pd.read_csv(run.history)
     task = task_of(config, vocabulary)
     run.plots.mkdir(exist_ok=True)
-    plots.save(run.plots / "training_metrics.png", plots.history(history, task.curves, metrics["best_epoch"]))
-    plots.save(run.plots / "label_distribution.png", plots.label_distribution(data["label_counts"]))
+    save_figure(
+        run.plots / "training_metrics.png", plots.history(history, task.curves, metrics["best_epoch"])
+    )
+    save_figure(run.plots / "label_distribution.png", plots.label_distribution(data["label_counts"]))
     sections = [
         _head(run, config, metrics, task),
         _figures(config, metrics),
@@ -62,7 +64,7 @@ def _figures(config: Config, metrics: dict[str, Any]) -> str:
         [name.replace("_", " "), *(number(column[name]) for column in columns.values())]
         for name in metrics["validation"]
     ]
-    section = f"## Figures\n\n{table(['figure', *columns], rows)}"
+    section = f"## Figures\n\n{markdown_table(['figure', *columns], rows)}"
     if config.thresholds.method == "fixed":
         return section
     return section + (
@@ -92,7 +94,9 @@ def _settings(config: Config) -> str:
             rows.append([f"`{key}`", f"`{value}`", f"`{usual}`"])
     if not rows:
         return "## Settings\n\nAll as by default; `config.yaml` has them."
-    return "## Settings that differ from the defaults\n\n" + table(["setting", "here", "default"], rows)
+    return "## Settings that differ from the defaults\n\n" + markdown_table(
+        ["setting", "here", "default"], rows
+    )
 
 
 def _environment(environment: dict[str, Any]) -> str:

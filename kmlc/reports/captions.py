@@ -1,0 +1,202 @@
+"""Look at the captions of a data folder: the words of each label, and the labels that stand together.
+
+    python -m kmlc.reports.captions                                      # the built-in sample
+    python -m kmlc.reports.captions --data my_folder --out my_report
+
+It is system 2's caption analysis. The pictures, their figures as CSV and a page that shows both (captions.md)
+are left in the folder that `--out` names; images are not read.
+"""
+
+import argparse
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from kmlc.cli import OneLineParser, guard, without_chatter
+from kmlc.config import Config, TowerConfig
+from kmlc.data.labels import Vocabulary
+from kmlc.data.words import clean, strongest_words
+from kmlc.errors import UserError
+from kmlc.files import write_text, write_with
+from kmlc.reports import caption_plots
+from kmlc.reports.parts import markdown_table, save_figure
+from kmlc.settings import layered, setting_types
+
+if TYPE_CHECKING:
+    # At run time it would import TensorFlow, and --help would take seconds.
+    from kmlc.data.folder import LabelledData
+
+RANKED, CLOUDED = 10, 20
+"""How many words of a label are in the table and the chart, and in the word cloud."""
+DRAWN, PAGE = 80, 24
+"""Most labels that are drawn, the commonest ones, and most of them on one picture; the CSV files have all."""
+
+
+def cooccurrence(labels: np.ndarray) -> np.ndarray:
+    """Return P(B|A) for all pairs of labels: of the rows with label A, the share that has label B.
+
+    Args:
+        labels: multi-hot labels of shape (rows, classes).
+
+    Returns:
+        float64 of shape (classes, classes), A down and B across, so that the diagonal is 1; NaN where no row
+        has A.
+
+    Example:
+        cooccurrence(np.array([[1, 1], [1, 0]]))  # [[1, 0.5], [1, 1]]
+    """
+    counts = labels.astype(np.float64)
+    together = counts.T @ counts
+    rows = np.diag(together)[:, None]
+    return np.divide(together, rows, out=np.full_like(together, np.nan), where=rows > 0)
+
+
+def write_caption_report(data: "LabelledData", config: Config, folder: Path) -> None:
+    """Write captions.md, its pictures and its CSV files into `folder`, over those that are there.
+
+    Rows without a caption count for the labels that stand together, not for the words.
+
+    Args:
+        data: the labelled rows.
+        config: the settings that they were read with; its seed places the words of the clouds.
+        folder: made if it is not there.
+
+    Raises:
+        UserError: if no row has a label, or no caption a word.
+
+    Example:
+        config = Config(data="my_folder", tower=TowerConfig(name="none"))
+        write_caption_report(read_labelled(config), config, Path("captions-report"))
+    """
+    if not len(data.vocabulary):
+        raise UserError(
+            f"{data.report.file}: no row has a label; expected labels in the column "
+            f"{config.table.label_column!r} (name yours with --table.label_column)"
+        )
+    captions = [clean(caption) for caption in data.records.captions]
+    if not any(captions):
+        raise UserError(
+            f"{data.report.file}: no row has a caption with words; expected captions in the column "
+            f"{config.table.caption_column!r} (name yours with --table.caption_column)"
+        )
+    labels, vocabulary = data.records.labels, data.vocabulary
+    words = strongest_words(captions, labels, CLOUDED)
+    shares, rows, names = cooccurrence(labels), labels.sum(axis=0, dtype=int), vocabulary.display()
+    drawn = np.sort(np.argsort(-rows, kind="stable")[:DRAWN])
+    panels = {names[place]: words[place] for place in drawn}
+
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_csv(folder / "top_words.csv", _words_table(vocabulary, words))
+    charts = _save_pages(
+        folder / "top_words.png",
+        {name: _ranked(each) for name, each in panels.items()},
+        caption_plots.top_words,
+    )
+    clouds = _save_pages(
+        folder / "word_clouds.png", panels, lambda page: caption_plots.word_clouds(page, config.seed)
+    )
+    _write_csv(folder / "cooccurrence.csv", _cooccurrence_table(vocabulary, shares, rows))
+    heat_map = caption_plots.cooccurrence(
+        shares[np.ix_(drawn, drawn)], rows[drawn].tolist(), [names[place] for place in drawn]
+    )
+    save_figure(folder / "cooccurrence.png", heat_map)
+    limit = f"; the {DRAWN} commonest are drawn" if len(names) > DRAWN else ""
+    sections = [
+        "# Captions",
+        f"{data.report.file}: {len(captions):,} rows, {sum(map(bool, captions)):,} of them with a caption; "
+        f"{len(names)} labels{limit}.",
+        "## The words of each label",
+        "Captions in lower case, letters only, without stop words, as lemmas. The captions of all rows with "
+        "a label are one document; its words are ranked by TF-IDF, count · (ln((1 + n) / (1 + df)) + 1), "
+        "with n captions, df of them with the word; a label's scores are scaled to a Euclidean norm of 1.",
+        *(f"![The {RANKED} strongest words of each label]({name})" for name in charts),
+        *(f"![The {CLOUDED} strongest words of each label as a cloud]({name})" for name in clouds),
+        _words_section(names, words, rows),
+        "The scores are in `top_words.csv`.",
+        "## The labels that stand together",
+        "Of the rows with one label, the share that has another as well: P(column | row).",
+        "![How often labels stand together](cooccurrence.png)",
+        "The shares are in `cooccurrence.csv`.",
+    ]
+    write_text(folder / "captions.md", "\n\n".join(sections) + "\n")
+
+
+def _ranked(words: Mapping[str, float]) -> dict[str, float]:
+    return dict(list(words.items())[:RANKED])
+
+
+def _save_pages(
+    path: Path,
+    classes: Mapping[str, Mapping[str, float]],
+    draw: Callable[[dict[str, Mapping[str, float]]], Figure],
+) -> list[str]:
+    """Draw the classes on as many pictures as they need, about equally many on each; return their names."""
+    pages = np.array_split(np.array(list(classes), dtype=object), math.ceil(len(classes) / PAGE))
+    names = []
+    for number, page in enumerate(pages, start=1):
+        name = path.name if number == 1 else f"{path.stem}_{number}{path.suffix}"
+        save_figure(path.with_name(name), draw({each: classes[each] for each in page}))
+        names.append(name)
+    return names
+
+
+def _words_table(vocabulary: Vocabulary, words: Sequence[Mapping[str, float]]) -> pd.DataFrame:
+    rows = [
+        (label, name, rank, word, score)
+        for label, name, scores in zip(vocabulary.labels, vocabulary.names, words, strict=True)
+        for rank, (word, score) in enumerate(_ranked(scores).items(), start=1)
+    ]
+    return pd.DataFrame(rows, columns=["label", "name", "rank", "word", "tfidf"])
+
+
+def _cooccurrence_table(vocabulary: Vocabulary, shares: np.ndarray, rows: np.ndarray) -> pd.DataFrame:
+    head = pd.DataFrame({"label": vocabulary.labels, "name": vocabulary.names, "rows": rows})
+    return pd.concat([head, pd.DataFrame(shares, columns=list(vocabulary.labels))], axis=1)
+
+
+def _write_csv(path: Path, table: pd.DataFrame) -> None:
+    write_with(path, lambda temporary: table.to_csv(temporary, index=False, float_format="%.6f"))
+
+
+def _words_section(names: Sequence[str], words: Sequence[Mapping[str, float]], rows: np.ndarray) -> str:
+    lines = [
+        [name, ", ".join(_ranked(each)), f"{count:,}"]
+        for name, each, count in zip(names, words, rows, strict=True)
+    ]
+    return markdown_table(["label", f"its {RANKED} strongest words", "rows"], lines, text_columns=2)
+
+
+def main() -> None:
+    """Parse, read the table, write the report."""
+    parser = OneLineParser(
+        prog="python -m kmlc.reports.captions", description="Look at the captions of a data folder."
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("captions-report"), help="folder of the report (%(default)s)"
+    )
+    settings = parser.add_argument_group("settings, as in python train.py --help")
+    for key in setting_types():
+        if key in ("data", "seed") or key.startswith(("table.", "labels.")):
+            settings.add_argument(f"--{key}", metavar="VALUE", default=argparse.SUPPRESS)
+    options = vars(parser.parse_args())
+    out = options.pop("out")
+    config = layered([], [f"--{key}={value}" for key, value in options.items()])
+    config = replace(config, tower=TowerConfig(name="none"))
+
+    with without_chatter():
+        from kmlc.data.folder import read_labelled
+
+    data = read_labelled(config)
+    print(data.report.summary())
+    write_caption_report(data, config, out)
+    print(f"The report: {out / 'captions.md'}")
+
+
+if __name__ == "__main__":
+    guard(main)
