@@ -118,6 +118,27 @@ def test_what_is_off_changes_nothing() -> None:
     np.testing.assert_array_equal(augment(PHOTO, 24, OFF, key(0)), resize(PHOTO, 24))
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        replace(OFF, horizontal_flip=True),
+        replace(OFF, vertical_flip=True),
+        replace(OFF, crop=0.5),
+        replace(OFF, crop_area=0.08),
+        replace(OFF, rotation=20.0),
+        replace(OFF, translation=0.1),
+        replace(OFF, zoom=0.2),
+        replace(OFF, brightness=0.3),
+        replace(OFF, contrast=0.3),
+        replace(OFF, saturation=0.3),
+        replace(OFF, erasing=1.0),
+    ],
+)
+def test_what_is_on_is_part_of_the_recipe(config: ImagesConfig) -> None:
+    images = in_tf_data(recipe(config), 10)
+    assert (np.abs(images - resize(PHOTO, 24)) > 1).any()
+
+
 def test_the_recipe_is_decided_by_the_key() -> None:
     first, again = (augment(PHOTO, 24, SYSTEM1, key(1)).numpy() for _ in range(2))
     np.testing.assert_array_equal(first, again)
