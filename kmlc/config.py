@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     ClosedUnitInterval: TypeAlias = float
     OpenUnitInterval: TypeAlias = float
     HalfOpenUnitInterval: TypeAlias = float
+    AspectRatio: TypeAlias = float
+    Angle: TypeAlias = float
 else:
     from jsonargparse.typing import (
         ClosedUnitInterval,
@@ -31,6 +33,8 @@ else:
 
     Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**32)])
     HalfOpenUnitInterval = restricted_number_type("HalfOpenUnitInterval", float, [(">=", 0), ("<", 1)])
+    AspectRatio = restricted_number_type("AspectRatio", float, [(">=", 1), ("<=", 100)])
+    Angle = restricted_number_type("Angle", float, [(">=", 0), ("<=", 180)])
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,16 @@ class ImagesConfig:
         horizontal_flip: mirror half of the training images left to right.
         vertical_flip: mirror half of the training images top to bottom.
         crop: smallest part of each side that a random training crop keeps; 1 crops nothing.
+        crop_area: smallest part of the area that a random training crop keeps (RandomResizedCrop); 1 is off.
+        crop_ratio: crop_area only; most that width differs from height in that crop, as a factor.
+        rotation: training images are rotated by up to this many degrees either way.
+        translation: training images are shifted by up to this part of their size, along both sides.
+        zoom: training images are made smaller or larger by up to this part; 0.2 is 0.8 to 1.2.
+        brightness: brightness of training images varies by up to this part; 0.3 is 0.7 to 1.3.
+        contrast: contrast of training images varies by up to this part.
+        saturation: saturation of training images varies by up to this part.
+        erasing: part of the training images of which a random rectangle is filled with noise.
+        erasing_area: erasing only; largest part of the area of that rectangle, the smallest is a tenth of it.
     """
 
     size: PositiveInt | Literal["auto"] = "auto"
@@ -107,6 +121,16 @@ class ImagesConfig:
     horizontal_flip: bool = True
     vertical_flip: bool = False
     crop: OpenUnitInterval | Literal[1] = 0.8
+    crop_area: OpenUnitInterval | Literal[1] = 1
+    crop_ratio: AspectRatio = 4 / 3
+    rotation: Angle = 0.0
+    translation: ClosedUnitInterval = 0.0
+    zoom: HalfOpenUnitInterval = 0.0
+    brightness: ClosedUnitInterval = 0.0
+    contrast: ClosedUnitInterval = 0.0
+    saturation: ClosedUnitInterval = 0.0
+    erasing: ClosedUnitInterval = 0.0
+    erasing_area: OpenUnitInterval = 0.2
 
 
 @dataclass(frozen=True)

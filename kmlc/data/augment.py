@@ -1,8 +1,63 @@
-"""Random variation of training images, the same for the same (seed, epoch, row) in any order."""
+"""Random variation of training images, the same for the same (seed, epoch, row) in any order.
+
+`augment` is the whole recipe; what a setting of `ImagesConfig` leaves off costs nothing. Every kind of
+variation draws from a number of its own, so that switching one on changes no draw of another.
+"""
+
+import math
 
 import tensorflow as tf
 
 from kmlc.config import ImagesConfig
+from kmlc.data.images import resize
+
+(
+    CROP,
+    HORIZONTAL_FLIP,
+    VERTICAL_FLIP,
+    CROP_AREA,
+    BRIGHTNESS,
+    CONTRAST,
+    SATURATION,
+    ROTATION,
+    TRANSLATION,
+    ZOOM,
+    ERASING,
+) = range(11)
+"""The numbers; a new kind takes the next one, so that old runs stay what they were."""
+
+TRIES = 10
+"""How often a rectangle is drawn before it is given up, as in torchvision."""
+
+LUMA = (0.299, 0.587, 0.114)
+"""What red, green and blue add to grey (ITU-R BT.601)."""
+
+ERASING_RATIO = 3.3
+"""Largest width over height, and height over width, of an erased rectangle."""
+
+
+def augment(pixels: tf.Tensor, size: int, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
+    """Turn a decoded image into a varied one of the input size: system 1's recipe, each part if it is on.
+
+    Crop, antialiased resize, flips, colour, one geometric transform, erasing. Geometry comes after colour, so
+    that what lies outside the picture is black and does not count in its mean grey.
+
+    Args:
+        pixels: uint8 or float tensor of shape (height, width, 3) with values from 0 to 255.
+        size: height and width of the result, in pixels.
+        config: how much to vary.
+        key: integer tensor of shape (2,), the stateless seed.
+
+    Returns:
+        float32 tensor of shape (size, size, 3) with values from 0 to 255.
+
+    Example:
+        image = augment(pixels, 224, ImagesConfig(rotation=20), fold_in(epoch_key(seed=42, epoch=0), 7))
+    """
+    image = crop_area(crop(pixels, config, key), config, key)
+    image = flip(resize(image, size), config, key)
+    image = erase(transform(colour(image, config, key), config, key), config, key)
+    return tf.ensure_shape(image, (size, size, 3))
 
 
 def crop(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
@@ -11,31 +66,193 @@ def crop(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
     Args:
         image: tensor of shape (height, width, 3).
         config: how much to vary.
-        key: int32 tensor of shape (2,), the stateless seed.
+        key: integer tensor of shape (2,), the stateless seed.
 
     Returns:
         tensor of shape (height', width', 3), of the image's dtype.
     """
-    draw = tf.random.stateless_uniform((4,), fold_in(key, 0))
-    shape = tf.cast(tf.shape(image)[:2], tf.float32)
+    draw = tf.random.stateless_uniform((4,), fold_in(key, CROP))
+    shape = _sides(image)
     kept = tf.maximum(tf.floor(shape * (config.crop + (1 - config.crop) * draw[:2])), 1.0)
-    start = tf.floor((shape - kept + 1) * draw[2:])
-    # A draw just below 1 can round up to one pixel too far.
-    start = tf.minimum(start, shape - kept)
-    begin = tf.concat([tf.cast(start, tf.int32), [0]], axis=0)
-    return tf.slice(image, begin, tf.concat([tf.cast(kept, tf.int32), [3]], axis=0))
+    return _window(image, _place(shape, kept, draw[2:]), kept)
+
+
+def crop_area(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
+    """Cut out a part of random area and aspect ratio, as torchvision's RandomResizedCrop does.
+
+    The area is drawn evenly from `config.crop_area` to 1 and the ratio log-evenly from 1/`config.crop_ratio`
+    to `config.crop_ratio`, ten times; the first that fits into the image counts. If none does, the largest
+    central part within the ratio is kept. Arguments and result as of `crop`; resizing is not done here.
+    """
+    if config.crop_area == 1:
+        return image
+    shape = _sides(image)
+    start, kept, fits = _rectangle(shape, (config.crop_area, 1), config.crop_ratio, fold_in(key, CROP_AREA))
+    largest = tf.minimum(shape, tf.round(shape[::-1] * config.crop_ratio))
+    start = tf.where(fits, start, tf.floor((shape - largest) / 2))
+    return _window(image, start, tf.where(fits, kept, largest))
 
 
 def flip(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
     """Mirror an image at random, in the directions that `config` allows; shape and dtype stay."""
     if config.horizontal_flip:
-        image = tf.image.stateless_random_flip_left_right(image, fold_in(key, 1))
+        image = tf.image.stateless_random_flip_left_right(image, fold_in(key, HORIZONTAL_FLIP))
     if config.vertical_flip:
-        image = tf.image.stateless_random_flip_up_down(image, fold_in(key, 2))
+        image = tf.image.stateless_random_flip_up_down(image, fold_in(key, VERTICAL_FLIP))
     return image
+
+
+def colour(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
+    """Vary brightness, then contrast, then saturation of a float32 image, each by a factor around 1."""
+    if config.brightness:
+        image = brightness(image, 1 + _around_zero(config.brightness, fold_in(key, BRIGHTNESS)))
+    if config.contrast:
+        image = contrast(image, 1 + _around_zero(config.contrast, fold_in(key, CONTRAST)))
+    if config.saturation:
+        image = saturation(image, 1 + _around_zero(config.saturation, fold_in(key, SATURATION)))
+    return image
+
+
+def brightness(image: tf.Tensor, factor: tf.Tensor | float) -> tf.Tensor:
+    """Move an image away from black: 0 is black, 1 the image."""
+    return _clip(image * factor)
+
+
+def contrast(image: tf.Tensor, factor: tf.Tensor | float) -> tf.Tensor:
+    """Move an image away from its mean grey: 0 is that grey, 1 the image."""
+    grey = tf.reduce_sum(tf.reduce_mean(image, axis=(0, 1)) * LUMA)
+    return _clip(factor * image + (1 - factor) * grey)
+
+
+def saturation(image: tf.Tensor, factor: tf.Tensor | float) -> tf.Tensor:
+    """Move each pixel away from its own grey: 0 is a grey image, 1 the image."""
+    # factor·image + (1-factor)·grey as one product of matrices, three times as fast.
+    mixing = factor * tf.eye(3) + (1 - factor) * tf.constant(LUMA)[:, None]
+    return _clip(tf.tensordot(image, mixing, 1))
+
+
+def transform(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
+    """Rotate, zoom and shift a square float32 image in one bilinear step; what was outside is black."""
+    if not (config.rotation or config.zoom or config.translation):
+        return image
+    size = image.shape[0]
+    matrix = inverse_affine(
+        _around_zero(math.radians(config.rotation), fold_in(key, ROTATION)),
+        1 + _around_zero(config.zoom, fold_in(key, ZOOM)),
+        size * _around_zero(config.translation, fold_in(key, TRANSLATION), (2,)),
+        size,
+    )
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=image[None],
+        transforms=matrix[None],
+        output_shape=(size, size),
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )[0]
+
+
+def inverse_affine(
+    angle: tf.Tensor | float, zoom: tf.Tensor | float, shift: tf.Tensor, size: int
+) -> tf.Tensor:
+    """Return the transform that says of each pixel of the result where it was in the image.
+
+    Args:
+        angle: turn about the image's centre, anticlockwise, in radians.
+        zoom: factor about the centre, after the turn; above 1 enlarges.
+        shift: float32 tensor of shape (2,), pixels to the right and down, after both.
+        size: height and width of the image.
+
+    Returns:
+        float32 tensor of shape (8,), as TensorFlow's projective transform takes it: x' = t0·x + t1·y + t2 and
+        y' = t3·x + t4·y + t5, where (0, 0) is the centre of the first pixel.
+    """
+    centre = (size - 1) / 2
+    cos, sin = tf.cos(angle) / zoom, tf.sin(angle) / zoom
+    x, y = centre + shift[0], centre + shift[1]
+    return tf.stack([cos, -sin, centre - cos * x + sin * y, sin, cos, centre - sin * x - cos * y, 0.0, 0.0])
+
+
+def erase(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
+    """Fill a random rectangle of a float32 image with noise, with a probability of `config.erasing`.
+
+    Zhong et al., 2020, "Random Erasing Data Augmentation". The noise is uniform from 0 to 255. The area is
+    drawn evenly from a tenth of `config.erasing_area` to `config.erasing_area`, the aspect ratio log-evenly
+    from 1/3.3 to 3.3, ten times; the first that fits counts, and where none does, as in a tiny image, nothing
+    is erased.
+    """
+    if not config.erasing:
+        return image
+    key = fold_in(key, ERASING)
+    shape = _sides(image)
+    areas = (config.erasing_area / 10, config.erasing_area)
+    start, sides, fits = _rectangle(shape, areas, ERASING_RATIO, fold_in(key, 0))
+
+    def erased() -> tf.Tensor:
+        noise = tf.random.stateless_uniform([*tf.unstack(tf.cast(sides, tf.int32)), 3], fold_in(key, 1))
+        around = tf.cast(tf.stack([start, shape - start - sides], axis=1), tf.int32)
+        # Noise is never negative, so that this marks the rest.
+        noise = tf.pad(255 * noise, tf.concat([around, [[0, 0]]], axis=0), constant_values=-1)
+        return tf.where(noise < 0, image, noise)
+
+    chosen = tf.random.stateless_uniform((), fold_in(key, 2)) < config.erasing
+    return tf.cond(chosen & fits, erased, lambda: image)
+
+
+def epoch_key(seed: int, epoch: tf.Tensor | int) -> tf.Tensor:
+    """Return the stateless seed of an epoch; folding in a row's number gives the key of its image."""
+    return fold_in(tf.constant([seed, 0], tf.int64), epoch)
 
 
 def fold_in(key: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
     """Derive an independent stateless seed from `key` and a number."""
     # The result depends on the number's type, too.
     return tf.random.experimental.stateless_fold_in(key, tf.cast(number, tf.int64))
+
+
+def _around_zero(strength: float, key: tf.Tensor, shape: tuple[int, ...] = ()) -> tf.Tensor:
+    return tf.random.stateless_uniform(shape, key, -strength, strength)
+
+
+def _clip(image: tf.Tensor) -> tf.Tensor:
+    return tf.clip_by_value(image, 0.0, 255.0)
+
+
+def _sides(image: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.shape(image)[:2], tf.float32)
+
+
+def _rectangle(
+    shape: tf.Tensor, areas: tuple[float, float], ratio: float, key: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Draw rectangles of random area and aspect ratio; take the first that fits, at a random place.
+
+    Args:
+        shape: height and width to fit into.
+        areas: least and largest area, as part of the whole.
+        ratio: largest width over height, and height over width.
+        key: integer tensor of shape (2,), the stateless seed.
+
+    Returns:
+        (top, left), (height, width), and whether any of the rectangles fits.
+    """
+    draws = tf.random.stateless_uniform((1 + TRIES, 2), key)
+    low, high = areas
+    area = tf.reduce_prod(shape) * (low + (high - low) * draws[1:, 0])
+    width_over_height = tf.exp(math.log(ratio) * (2 * draws[1:, 1] - 1))
+    sides = tf.round(tf.sqrt(tf.stack([area / width_over_height, area * width_over_height], axis=1)))
+    fit = tf.reduce_all((sides >= 1) & (sides <= shape), axis=1)
+    first = sides[tf.argmax(tf.cast(fit, tf.int32))]
+    return _place(shape, first, draws[0]), first, tf.reduce_any(fit)
+
+
+def _place(shape: tf.Tensor, kept: tf.Tensor, draw: tf.Tensor) -> tf.Tensor:
+    """Return where a window of the sides `kept` begins, (top, left), every place equally probable."""
+    start = tf.floor((shape - kept + 1) * draw)
+    # A draw just below 1 can round up to one pixel too far.
+    return tf.minimum(start, shape - kept)
+
+
+def _window(image: tf.Tensor, start: tf.Tensor, sides: tf.Tensor) -> tf.Tensor:
+    begin = tf.concat([tf.cast(start, tf.int32), [0]], axis=0)
+    return tf.slice(image, begin, tf.concat([tf.cast(sides, tf.int32), [3]], axis=0))

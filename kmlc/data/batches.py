@@ -5,7 +5,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from kmlc.config import Config
-from kmlc.data.augment import crop, flip, fold_in
+from kmlc.data.augment import augment, epoch_key, fold_in
 from kmlc.data.captions import Encode
 from kmlc.data.images import decode, neutral_image, resize
 from kmlc.data.records import Records
@@ -34,7 +34,7 @@ def training_batches(
     encode_inputs = _input_encoder(encode)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        key = fold_in(tf.constant([config.seed, 0], tf.int64), epoch)
+        key = epoch_key(config.seed, epoch)
         order = tf.random.experimental.stateless_shuffle(tf.range(len(records)), key)
         rows = tf.data.Dataset.from_tensor_slices(order)
         rows = rows.map(lambda row: read(row, fold_in(key, row)), num_parallel_calls=tf.data.AUTOTUNE)
@@ -90,7 +90,7 @@ def _reader(
         pixels = decode(tf.io.read_file(path))
         if key is None:
             return resize(pixels if view == WHOLE else look(pixels, view), size)
-        return flip(resize(crop(pixels, config.images, key), size), config.images, key)
+        return augment(pixels, size, config.images, key)
 
     def read(row: tf.Tensor, key: tf.Tensor | None) -> tuple[Row, tf.Tensor]:
         path, caption = paths[row], captions[row]

@@ -48,6 +48,12 @@ def data_folder(config: Config) -> Path:
     return folder
 
 
+def image_folder(config: Config) -> Path:
+    """Return the folder that the names of the training images start at."""
+    folder = data_folder(config)
+    return folder / config.table.images if (folder / config.table.train).is_file() else folder
+
+
 def read_labelled(config: Config) -> LabelledData:
     """Read and check the labelled rows; what cannot be trained on is left out, counted and listed.
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import precision_recall_curve
 
@@ -102,6 +103,29 @@ def label_distribution(counts: Mapping[str, int]) -> Figure:
     axes.bar_label(bars, [f"{count:,}" for _, count in rows], padding=4)
     axes.set(title="Labelled rows with each label")
     axes.margins(x=0.12)
+    return figure
+
+
+def augmentation(originals: np.ndarray, draws: np.ndarray, titles: Sequence[str]) -> Figure:
+    """Draw pictures in rows: each as it is, then what random variation made of it.
+
+    Args:
+        originals: shape (pictures, size, size, 3), values from 0 to 255.
+        draws: shape (pictures, draws, size, size, 3), values from 0 to 255.
+        titles: one for each column, the originals' first.
+    """
+    rows, columns = draws.shape[0], 1 + draws.shape[1]
+    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    figure = Figure(figsize=(1.2 * columns + 0.15, 1.2 * rows + 0.25), layout=layout)
+    # A narrow empty column sets the originals apart.
+    grid = figure.add_gridspec(rows, columns + 1, width_ratios=[1, 0.08, *[1] * (columns - 1)])
+    for row, pictures in enumerate(np.concatenate([originals[:, None], draws], axis=1)):
+        for column, picture in enumerate(pictures):
+            axes = figure.add_subplot(grid[row, column + (column > 0)])
+            axes.imshow(np.rint(picture).astype(np.uint8))
+            axes.set_axis_off()
+            if row == 0:
+                axes.set_title(titles[column], fontsize=9, pad=4)
     return figure
 
 

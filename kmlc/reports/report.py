@@ -1,4 +1,4 @@
-"""The report of a finished run: `report.md` and `plots/`, made from the files in its directory alone."""
+"""The report of a finished run: `report.md` and `plots/`, from its directory and some of its images."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import pandas as pd
 from kmlc.config import Config
 from kmlc.files import read_json, write_text
 from kmlc.reports import multilabel, plots
+from kmlc.reports.augmentation import contact_sheet
 from kmlc.reports.parts import markdown_table, number, save_figure
 from kmlc.settings import load_config, setting, setting_types
 from kmlc.tasks.registry import task_of
@@ -36,6 +37,7 @@ def write_report(run: RunDirectory) -> None:
         *multilabel.sections(run, metrics, vocabulary),
         _data(data, read_json(run.split)),
         "![Rows with each label](plots/label_distribution.png)",
+        *_augmentation(run),
         _settings(config),
         _environment(read_json(run.environment)),
         f"## Predict\n\n    python predict.py --run {run.path} --out submission.csv",
@@ -83,6 +85,18 @@ def _data(data: dict[str, Any], split: dict[str, list[str]]) -> str:
         for each in data["findings"]
     ]
     return "\n".join([section, "", *findings, "", "Every one of them is listed in `data_report.json`."])
+
+
+def _augmentation(run: RunDirectory) -> list[str]:
+    """Write `plots/augmentation.png` and return its section, none for a run without images."""
+    figure = contact_sheet(run)
+    if figure is None:
+        return []
+    save_figure(run.plots / "augmentation.png", figure)
+    return [
+        "## Augmentation\n\nThe first training images as they are and as the first epochs vary them.",
+        "![Training images and their variations](plots/augmentation.png)",
+    ]
 
 
 def _settings(config: Config) -> str:

@@ -85,6 +85,7 @@ def test_a_run_directory_has_everything(folder: Path, data: Path) -> None:
         "thresholds.json",
     }
     assert {file.name for file in (path / "plots").iterdir()} == {
+        "augmentation.png",
         "history.png",
         "label_distribution.png",
         "per_class_f1.png",

@@ -1,0 +1,108 @@
+"""System 1's augmentation against a stack of Keras's preprocessing layers, in images per second.
+
+    python -m benchmarks.augmentation
+
+Both take the same pictures of 320x240 in memory, one at a time in the same tf.data pipeline, to 224x224.
+Keras has no layer for RandomResizedCrop, so its stack resizes the whole picture. The two take turns; the
+median counts.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import time
+from collections.abc import Callable
+from statistics import median
+
+import keras
+import tensorflow as tf
+
+from kmlc.cli import OneLineParser, guard
+from kmlc.config import ImagesConfig
+from kmlc.data.augment import augment, epoch_key, fold_in
+from kmlc.data.images import resize
+
+SIZE = 224
+SYSTEM1 = ImagesConfig(
+    crop=1,
+    crop_area=0.08,
+    rotation=20,
+    translation=0.1,
+    zoom=0.2,
+    brightness=0.3,
+    contrast=0.3,
+    saturation=0.3,
+    erasing=0.3,
+    erasing_area=0.2,
+)
+
+Vary = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def main() -> None:
+    """Print the images per second of both, and the ratio."""
+    parser = OneLineParser(description="System 1's augmentation against Keras's preprocessing layers.")
+    parser.add_argument("--images", type=int, default=400, help="images of one timing")
+    parser.add_argument("--repeats", type=int, default=5, help="timings of each")
+    arguments = parser.parse_args()
+    pictures = tf.cast(tf.random.stateless_uniform((16, 240, 320, 3), (0, 0), maxval=256), tf.uint8)
+    pipelines = {
+        name: pipeline(vary, pictures, arguments.images)
+        for name, vary in {"kmlc": kmlc_augmentation, "Keras layers": keras_augmentation()}.items()
+    }
+    for batches in pipelines.values():
+        seconds(batches)  # the first pass traces and allocates
+    timings: dict[str, list[float]] = {name: [] for name in pipelines}
+    for _ in range(arguments.repeats):
+        for name, batches in pipelines.items():
+            timings[name].append(seconds(batches))
+    rates = {name: arguments.images / median(each) for name, each in timings.items()}
+    print(f"images/s, median of {arguments.repeats}, {os.cpu_count()} CPU cores")
+    for name, rate in rates.items():
+        print(f"{name:<14}{rate:>8.0f}")
+    print(f"{'ratio':<14}{rates['kmlc'] / rates['Keras layers']:>8.1f}")
+
+
+def kmlc_augmentation(pixels: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+    """Vary a picture as `training_batches` does with system 1's settings."""
+    return augment(pixels, SIZE, SYSTEM1, fold_in(epoch_key(seed=42, epoch=0), number))
+
+
+def keras_augmentation() -> Vary:
+    """Return the same kinds of variation, of the same strength, as Keras's layers."""
+    turn = SYSTEM1.rotation / 360
+    layers = keras.Sequential(
+        [
+            keras.layers.RandomFlip("horizontal"),
+            keras.layers.RandomBrightness(SYSTEM1.brightness),
+            keras.layers.RandomContrast(SYSTEM1.contrast),
+            keras.layers.RandomSaturation((0.35, 0.65)),  # 0.5 leaves the saturation as it is
+            keras.layers.RandomRotation(turn, fill_mode="constant"),
+            keras.layers.RandomZoom(SYSTEM1.zoom, fill_mode="constant"),
+            keras.layers.RandomTranslation(SYSTEM1.translation, SYSTEM1.translation, fill_mode="constant"),
+            keras.layers.RandomErasing(SYSTEM1.erasing, scale=(0.02, 0.2)),
+        ]
+    )
+    return lambda pixels, number: layers(resize(pixels, SIZE), training=True)
+
+
+def pipeline(vary: Vary, pictures: tf.Tensor, images: int) -> tf.data.Dataset:
+    """Return batches of varied pictures, mapped in parallel as in training."""
+    numbers = tf.data.Dataset.range(images)
+    varied = numbers.map(
+        lambda number: vary(pictures[number % len(pictures)], number), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    return varied.batch(16).prefetch(tf.data.AUTOTUNE)
+
+
+def seconds(batches: tf.data.Dataset) -> float:
+    """Return how long one pass takes."""
+    begun = time.perf_counter()
+    for _ in batches:
+        pass
+    return time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    guard(main)

@@ -1,0 +1,55 @@
+"""The contact sheet of a run: what training makes of its first pictures."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from matplotlib.figure import Figure
+
+from kmlc.config import Config
+from kmlc.data.augment import augment, epoch_key, fold_in
+from kmlc.data.folder import image_folder
+from kmlc.data.images import decode, resize
+from kmlc.files import read_json
+from kmlc.reports import plots
+from kmlc.settings import load_config
+from kmlc.training.run_directory import RunDirectory
+
+PICTURES, EPOCHS = 4, 8
+
+
+def contact_sheet(run: RunDirectory) -> Figure | None:
+    """Draw the run's first training images as evaluation reads them, and as its first epochs vary them.
+
+    Seed, epoch and row are those of training, so these are the very images that the model is given.
+
+    Returns:
+        The figure, or None if the run uses no images or their files are gone.
+
+    Raises:
+        UserError: if the data folder is gone.
+
+    Example:
+        figure = contact_sheet(RunDirectory(Path("runs/2026-01-31-hybrid")))
+    """
+    config = load_config(run.config)
+    if config.tower.input != "image":
+        return None
+    folder = image_folder(config)
+    paths = enumerate(folder / name for name in read_json(run.split)["training"])
+    found = [(row, path) for row, path in paths if path.is_file()][:PICTURES]
+    if not found:
+        return None
+    originals, draws = zip(*(_vary(path, row, config) for row, path in found), strict=True)
+    titles = ["original", *(f"epoch {epoch + 1}" for epoch in range(EPOCHS))]
+    return plots.augmentation(np.stack(originals), np.stack(draws), titles)
+
+
+def _vary(path: Path, row: int, config: Config) -> tuple[np.ndarray, np.ndarray]:
+    """Return a training row's image without variation, and as each epoch varies it."""
+    size = config.images.size
+    assert isinstance(size, int), "a run's settings have images.size resolved to a number"
+    pixels = decode(tf.io.read_file(str(path)))
+    keys = [fold_in(epoch_key(config.seed, epoch), row) for epoch in range(EPOCHS)]
+    draws = [augment(pixels, size, config.images, key).numpy() for key in keys]
+    return resize(pixels, size).numpy(), np.stack(draws)
