@@ -1,0 +1,57 @@
+"""The loss of two softmax heads over a label hierarchy (system 4)."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+
+class HierarchicalCrossEntropy(keras.losses.Loss):
+    """The sum of two softmax cross-entropies on logits, one over the superclasses, one over the subclasses.
+
+    A row whose labels of a level are all zero, being of no known class there, adds nothing at that level. It
+    computes in float32 with `keras.ops`, so that it is the same on every Keras backend and under mixed
+    precision.
+
+    Args:
+        superclasses: how many of the columns are superclasses; the others are subclasses.
+        class_weights: what a row counts by its class, shape (S + K,), each level's in its columns; None
+            counts all alike.
+        label_smoothing: s, at both levels: targets become `y·(1-s) + s/C`, C the level's number of classes.
+
+    Call arguments:
+        y_true: one-hot labels of both levels, (batch, S + K).
+        y_pred: logits, (batch, S + K).
+
+    Example:
+        HierarchicalCrossEntropy(superclasses=2)([[1, 0, 1, 0, 0]], [[0.0] * 5])  # log 2 + log 3
+    """
+
+    def __init__(
+        self,
+        superclasses: int,
+        class_weights: np.ndarray | None = None,
+        label_smoothing: float = 0.0,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(**arguments)
+        self.superclasses, self.label_smoothing = superclasses, label_smoothing
+        self.class_weights = 1.0 if class_weights is None else np.asarray(class_weights, np.float32)
+
+    def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the loss of each row, float32 (batch,)."""
+        labels, logits = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
+        weights = labels * self.class_weights
+        split = self.superclasses
+        return self._level(labels[:, :split], weights[:, :split], logits[:, :split]) + self._level(
+            labels[:, split:], weights[:, split:], logits[:, split:]
+        )
+
+    def _level(
+        self, labels: keras.KerasTensor, weights: keras.KerasTensor, logits: keras.KerasTensor
+    ) -> keras.KerasTensor:
+        smoothing = self.label_smoothing
+        targets = labels * (1 - smoothing) + smoothing / labels.shape[-1]
+        cross_entropy = -ops.sum(targets * ops.log_softmax(logits, axis=-1), axis=-1)
+        return ops.sum(weights, axis=-1) * cross_entropy

@@ -1,0 +1,143 @@
+"""Novelty: which rows belong to no known class, from the logits of one level of a hierarchy (system 4).
+
+A score grows with novelty; a row whose score is above the level's threshold is novel there. Fit thresholds on
+validation rows only. Held-out classes can stand for the novel ones: their rows are kept from training and
+have all-zero labels.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from kmlc.errors import UserError
+from kmlc.objectives.hierarchy import Classes, Hierarchy, log_softmax
+
+
+def max_probability(logits: np.ndarray) -> np.ndarray:
+    """Return 1 minus the highest softmax probability (Hendrycks and Gimpel, ICLR 2017)."""
+    # The sum of all the others: 1 - p itself rounds to 0 where p is high.
+    return np.exp(np.sort(log_softmax(logits), axis=1)[:, :-1]).sum(axis=1)
+
+
+def max_logit(logits: np.ndarray) -> np.ndarray:
+    """Return minus the highest logit (Hendrycks et al., ICML 2022)."""
+    return -np.asarray(logits, np.float64).max(axis=1)
+
+
+def energy(logits: np.ndarray) -> np.ndarray:
+    """Return the energy, `-log Σ exp(logit)`, at temperature 1 (Liu et al., NeurIPS 2020)."""
+    return -np.logaddexp.reduce(np.asarray(logits, np.float64), axis=1)
+
+
+def entropy(logits: np.ndarray) -> np.ndarray:
+    """Return the entropy of the softmax, in nats."""
+    logarithms = log_softmax(logits)
+    return -(np.exp(logarithms) * logarithms).sum(axis=1)
+
+
+SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "max_probability": max_probability,
+    "max_logit": max_logit,
+    "energy": energy,
+    "entropy": entropy,
+}
+"""By name: from the logits of one level, (rows, classes), to a float64 score of each row, (rows,)."""
+
+
+def novelty_scores(logits: np.ndarray, hierarchy: Hierarchy, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return how novel each row looks at each level, the higher the more.
+
+    Args:
+        logits: float, shape (rows, S + K).
+        hierarchy: where the levels part.
+        name: a name in `SCORES`.
+
+    Returns:
+        The superclass scores and the subclass scores, float64 of shape (rows,) each.
+
+    Example:
+        superclass_scores, subclass_scores = novelty_scores(logits, hierarchy, "energy")
+    """
+    superclass_logits, subclass_logits = hierarchy.levels(logits)
+    return SCORES[name](superclass_logits), SCORES[name](subclass_logits)
+
+
+def novelty_auroc(scores: np.ndarray, novel: np.ndarray) -> float | None:
+    """Return the probability that a novel row scores above a known one; None unless there are both kinds.
+
+    Args:
+        scores: float, shape (rows,).
+        novel: which rows are novel, bool or 0/1, shape (rows,).
+
+    Example:
+        novelty_auroc(np.array([0.1, 0.9]), np.array([0, 1]))  # 1.0
+    """
+    return float(roc_auc_score(novel, scores)) if 0 < np.mean(novel) < 1 else None
+
+
+def fit_novelty_threshold(scores: np.ndarray, novel: np.ndarray, known_share: float = 0.95) -> float:
+    """Return the threshold of one level; rows with a score above it are novel.
+
+    With novel rows it is the threshold with the highest balanced accuracy: the mean of the share of known
+    rows that pass and the share of novel rows that are caught; of equals the highest. Unlike F1 it does not
+    depend on how many of the rows are novel, and the rows to predict may have more or fewer. Without novel
+    rows it is the lowest threshold that lets `known_share` of the rows pass.
+
+    A threshold stands halfway between neighbouring scores, or at the highest score, which lets all pass.
+
+    Args:
+        scores: float, shape (rows,).
+        novel: which rows are novel, bool or 0/1, shape (rows,).
+        known_share: the share of known rows that must pass where no row is novel, above 0, at most 1.
+
+    Raises:
+        UserError: if no row is known.
+
+    Example:
+        fit_novelty_threshold(np.array([0.1, 0.2, 0.8]), np.array([0, 0, 1]))  # 0.5
+    """
+    scores, novel = np.asarray(scores, np.float64), np.asarray(novel, bool)
+    known, strange = np.sort(scores[~novel]), np.sort(scores[novel])
+    if not len(known):
+        raise UserError("novelty threshold: expected validation rows of known classes; got none")
+    values = np.unique(scores)
+    # Rounding may take the middle of two neighbours up to the higher one, which must stay above it.
+    halfway = np.minimum((values[:-1] + values[1:]) / 2, np.nextafter(values[1:], -np.inf))
+    thresholds = np.append(halfway, values[-1])
+    passed = np.searchsorted(known, thresholds, side="right")
+    if not len(strange):
+        return float(thresholds[np.searchsorted(passed, math.ceil(known_share * len(known)))])
+    missed = np.searchsorted(strange, thresholds, side="right")
+    # Twice the balanced accuracy, times both numbers of rows, less a constant: whole numbers tie exactly.
+    gains = passed * len(strange) - missed * len(known)
+    return float(thresholds[len(gains) - 1 - int(gains[::-1].argmax())])
+
+
+def mark_novel(
+    decided: Classes,
+    scores: tuple[np.ndarray, np.ndarray],
+    thresholds: tuple[float, float],
+    hierarchy: Hierarchy,
+) -> Classes:
+    """Return decided classes with those of novel rows replaced by the novel class, S or K.
+
+    A novel superclass makes the subclass novel too.
+
+    Args:
+        decided: classes as `decode` decides them.
+        scores: of the superclasses and of the subclasses, as `novelty_scores` returns them.
+        thresholds: of the superclasses and of the subclasses, as `fit_novelty_threshold` returns them.
+        hierarchy: what they are classes of.
+
+    Example:
+        mark_novel(decode(logits, hierarchy, "joint"), scores, (0.3, 0.6), hierarchy)
+    """
+    novel_superclass, novel_subclass = (
+        level > np.float64(threshold) for level, threshold in zip(scores, thresholds, strict=True)
+    )
+    return Classes(
+        np.where(novel_superclass, len(hierarchy.superclasses), decided.superclasses),
+        np.where(novel_superclass | novel_subclass, len(hierarchy.subclasses), decided.subclasses),
+    )
