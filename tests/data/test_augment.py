@@ -28,7 +28,8 @@ from kmlc.data.augment import (
 from kmlc.data.images import resize
 
 IMAGE = tf.reshape(tf.range(20 * 30 * 3), (20, 30, 3))
-PHOTO = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+# Reddish, so that a grey which weighs the channels wrongly shows.
+PHOTO = np.random.default_rng(0).integers(0, (256, 180, 90), (40, 50, 3), dtype=np.uint8)
 OFF = ImagesConfig(horizontal_flip=False, crop=1)
 SYSTEM1 = ImagesConfig(
     crop=1,
