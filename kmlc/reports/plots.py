@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 # Okabe and Ito's palette, whose colours stay apart for colour-blind eyes.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#999999"
@@ -67,6 +67,38 @@ def label_distribution(counts: Mapping[str, int]) -> Figure:
     axes.bar_label(bars, [f"{count:,}" for _, count in rows], padding=4)
     axes.set(title="Labelled rows with each label")
     axes.margins(x=0.12)
+    return figure
+
+
+def training_gap(names: Sequence[str], training: Sequence[float], validation: Sequence[float]) -> Figure:
+    """Draw each run's label accuracy on training and validation rows, the gap between them written above.
+
+    Args:
+        names: what each run is called.
+        training: each run's share of right labels on its training rows, 0 to 1.
+        validation: the same on its validation rows.
+    """
+    figure = Figure(figsize=(max(6.4, 2.4 + 2.2 * len(names)), 4.8), layout="constrained")
+    axes = figure.subplots()
+    for scores, label, colour, shift in (
+        (training, "training", BLUE, -0.19),
+        (validation, "validation", ORANGE, 0.19),
+    ):
+        places = [place + shift for place in range(len(names))]
+        bars = axes.bar(places, scores, width=0.36, color=colour, label=label)
+        axes.bar_label(bars, [f"{score:.1%}" for score in scores], padding=3, fontsize=11)
+    for place, pair in enumerate(zip(training, validation, strict=True)):
+        gap = 100 * (pair[0] - pair[1])
+        # All at one height, above the tallest bar that there can be.
+        axes.text(place, 1.1, f"gap {gap:.1f} points", ha="center", fontsize=13, fontweight="bold")
+    axes.set_xticks(range(len(names)), names, fontsize=12)
+    axes.tick_params(axis="x", length=0)
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.set(title="Label accuracy on training and validation rows", ylim=(0, 1.18))
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    _tidy(axes)
+    axes.grid(axis="x", visible=False)
     return figure
 
 

@@ -1,6 +1,6 @@
 """The report of a finished run: `report.md` and `plots/`, made from the files in its directory alone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from kmlc.config import Config
 from kmlc.files import read_json, write_text, write_with
 from kmlc.reports import plots
+from kmlc.reports.markdown import table
 from kmlc.settings import load_config, setting, setting_types
 from kmlc.training.prepare import load_vocabulary
 from kmlc.training.run_directory import RunDirectory
@@ -62,7 +63,7 @@ def _figures(config: Config, metrics: dict[str, Any]) -> str:
     before, after = metrics["validation_at_0.5"], metrics["validation"]
     rows = [[name.replace("_", " "), _number(before[name]), _number(after[name])] for name in after]
     header = ["figure", "threshold 0.5", f"thresholds {config.thresholds.method}"]
-    section = f"## Figures on the validation rows\n\n{_table(header, rows)}"
+    section = f"## Figures on the validation rows\n\n{table(header, rows)}"
     if config.thresholds.method == "fixed":
         return section
     return section + (
@@ -78,7 +79,7 @@ def _classes(metrics: dict[str, Any], thresholds: dict[str, float], names: Seque
         for name, (label, figures) in zip(names, metrics["per_class"].items(), strict=True)
     ]
     header = ["label", "threshold", "rows", "precision", "recall", "F1", "average precision"]
-    return "## Each label on the validation rows\n\n" + _table(header, rows)
+    return "## Each label on the validation rows\n\n" + table(header, rows)
 
 
 def _data(data: dict[str, Any], split: dict[str, list[str]]) -> str:
@@ -105,7 +106,7 @@ def _settings(config: Config) -> str:
             rows.append([f"`{key}`", f"`{value}`", f"`{usual}`"])
     if not rows:
         return "## Settings\n\nAll as by default; `config.yaml` has them."
-    return "## Settings that differ from the defaults\n\n" + _table(["setting", "here", "default"], rows)
+    return "## Settings that differ from the defaults\n\n" + table(["setting", "here", "default"], rows)
 
 
 def _environment(environment: dict[str, Any]) -> str:
@@ -115,11 +116,6 @@ def _environment(environment: dict[str, Any]) -> str:
         f"{environment['cpu_count']} CPU cores, {', '.join(environment['devices'])}; {packages}; "
         f"git commit {environment['git_commit'] or 'unknown'}."
     )
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _number(value: float | None) -> str:
