@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from sklearn.metrics import precision_recall_curve
 
 # Okabe and Ito's palette, whose colours stay apart for colour-blind eyes.
@@ -126,6 +126,38 @@ def augmentation(originals: np.ndarray, draws: np.ndarray, titles: Sequence[str]
             axes.set_axis_off()
             if row == 0:
                 axes.set_title(titles[column], fontsize=9, pad=4)
+    return figure
+
+
+def training_gap(names: Sequence[str], training: Sequence[float], validation: Sequence[float]) -> Figure:
+    """Draw each run's label accuracy on training and validation rows, the gap between them written above.
+
+    Args:
+        names: what each run is called.
+        training: each run's share of right labels on its training rows, 0 to 1.
+        validation: the same on its validation rows.
+    """
+    figure = Figure(figsize=(max(6.4, 2.4 + 2.2 * len(names)), 4.8), layout="constrained")
+    axes = figure.subplots()
+    for scores, label, colour, shift in (
+        (training, "training", BLUE, -0.19),
+        (validation, "validation", ORANGE, 0.19),
+    ):
+        places = [place + shift for place in range(len(names))]
+        bars = axes.bar(places, scores, width=0.36, color=colour, label=label)
+        axes.bar_label(bars, [f"{score:.1%}" for score in scores], padding=3, fontsize=11)
+    for place, pair in enumerate(zip(training, validation, strict=True)):
+        gap = 100 * (pair[0] - pair[1])
+        # All at one height, above the tallest bar that there can be.
+        axes.text(place, 1.1, f"gap {gap:.1f} points", ha="center", fontsize=13, fontweight="bold")
+    axes.set_xticks(range(len(names)), names, fontsize=12)
+    axes.tick_params(axis="x", length=0)
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.set(title="Label accuracy on training and validation rows", ylim=(0, 1.18))
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    _tidy(axes)
+    axes.grid(axis="x", visible=False)
     return figure
 
 

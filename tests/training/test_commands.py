@@ -77,7 +77,9 @@ def test_a_run_directory_has_everything(folder: Path, data: Path) -> None:
         "history.csv",
         "labels.json",
         "learnt.json",
+        "logits.npz",
         "metrics.json",
+        "per_class.csv",
         "plots",
         "report.md",
         "split.json",
@@ -86,7 +88,8 @@ def test_a_run_directory_has_everything(folder: Path, data: Path) -> None:
     }
     assert {file.name for file in (path / "plots").iterdir()} == {
         "augmentation.png",
-        "history.png",
+        "precision_recall.png",
+        "training_metrics.png",
         "label_distribution.png",
         "per_class_f1.png",
     }
@@ -118,7 +121,7 @@ def assert_same_run(one: Path, other: Path) -> None:
     for name, value in states[0].items():
         np.testing.assert_array_equal(value, states[1][name])
     metrics = [json.loads((path / "metrics.json").read_text()) for path in (one, other)]
-    assert metrics[0]["per_class"] == metrics[1]["per_class"]
+    assert metrics[0]["details"] == metrics[1]["details"]
 
 
 def test_a_killed_run_goes_on_as_if_never_stopped(folder: Path, data: Path) -> None:
@@ -183,6 +186,10 @@ def test_predict_writes_every_row_once_and_in_order(folder: Path) -> None:
         assert labels.split() == [["1", "3", "18"][place] for place in expected]
 
 
+def scores_by_label(lines: list[str]) -> dict[str, float]:
+    return {line.split()[0]: float(line.split()[1]) for line in lines[:3]}
+
+
 def test_predict_one_picture(folder: Path, data: Path) -> None:
     picture = ["--image", str(data / "data" / "0.jpg"), "--caption", "a dog"]
     done = run(folder, str(ROOT / "predict.py"), "--run", "runs/whole", *picture)
@@ -190,7 +197,9 @@ def test_predict_one_picture(folder: Path, data: Path) -> None:
     lines = done.stdout.splitlines()
     scores = [float(line.split()[1]) for line in lines[:3]]
     assert scores == sorted(scores, reverse=True)
-    assert lines[-1].startswith("* above its threshold: ")
+    saved = json.loads((folder / "runs" / "whole" / "thresholds.json").read_text())
+    decided = [label for label in ("1", "3", "18") if scores_by_label(lines)[label] >= saved[label]]
+    assert lines[-1] == f"Labels: {' '.join(decided) or lines[0].split()[0]}"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,211 @@
+"""Feature vectors with their labels, as arrays in one `.npz` file (system 5)."""
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kmlc.errors import UserError
+from kmlc.files import write_with
+
+_ARRAYS = "arrays X (rows, features) and y (rows,) or (rows, classes)"
+_NPZ = f"an .npz file, as numpy.savez writes, with {_ARRAYS}"
+
+# A stray class number, such as an id in y, would otherwise ask for a multi-hot array that fits in no memory.
+_MOST_CLASSES = 100_000
+
+
+@dataclass(frozen=True)
+class Features:
+    """Rows of feature vectors.
+
+    Attributes:
+        features: float32 of shape (rows, features), finite.
+        labels: multi-hot uint8 of shape (rows, classes).
+        ids: a text for each row, none twice.
+        names: a text for each class, none twice.
+    """
+
+    features: np.ndarray
+    labels: np.ndarray
+    ids: list[str]
+    names: tuple[str, ...]
+
+
+def read_features(path: Path) -> Features:
+    """Read feature vectors and labels. Nothing in the file can run code: arrays that need pickle are refused.
+
+    The file holds `X`, numbers of shape (rows, features), and `y`, either class numbers from 0 of shape
+    (rows,) or 0 and 1 of shape (rows, classes). It may hold `ids`, a text for each row, and `labels`, a text
+    for each class; without them rows and classes are called by their numbers, counted from 0.
+
+    Raises:
+        UserError: if the file is not there, is no `.npz`, or an array is missing or not as above.
+
+    Example:
+        np.savez("wine.npz", X=np.random.rand(100, 13), y=np.random.randint(0, 3, 100))
+        rows = read_features(Path("wine.npz"))
+    """
+    arrays = _arrays(path)
+    for name in ("X", "y"):
+        if name not in arrays:
+            found = ", ".join(arrays) or "no array"
+            raise UserError(f"{path}: no array {name}; expected {_ARRAYS}; got {found}")
+    features = _features(path, arrays["X"])
+    rows = len(features)
+    if arrays["y"].ndim not in (1, 2):
+        raise UserError(f"{path}: y: expected shape (rows,) or (rows, classes); got {arrays['y'].shape}")
+    if len(arrays["y"]) != rows:
+        raise UserError(f"{path}: y: expected {rows:,} rows, as X has; got {len(arrays['y']):,}")
+    targets = _whole_numbers(path, arrays["y"])
+    given = _texts(path, "labels", arrays["labels"]) if "labels" in arrays else None
+    labels = _multi_hot(path, targets, given) if targets.ndim == 1 else _zeros_and_ones(path, targets)
+    ids = _texts(path, "ids", arrays["ids"]) if "ids" in arrays else [str(row) for row in range(rows)]
+    names = [str(number) for number in range(labels.shape[1])] if given is None else given
+    for name, texts, length, kind in (
+        ("ids", ids, rows, "row"),
+        ("labels", names, labels.shape[1], "class"),
+    ):
+        if len(texts) != length:
+            raise UserError(f"{path}: {name}: expected {length:,}, one for each {kind}; got {len(texts):,}")
+    return Features(features, labels, ids, tuple(names))
+
+
+def write_features(path: Path, rows: Features) -> None:
+    """Write rows so that `read_features` gives them back; the file appears whole or not at all.
+
+    Raises:
+        UserError: if the disk refuses.
+
+    Example:
+        write_features(Path("rows.npz"), Features(x, y, ids, names=("red", "white")))
+    """
+
+    def save(temporary: Path) -> None:
+        # By an open file, because NumPy puts ".npz" behind a path that ends otherwise.
+        with temporary.open("wb") as stream:
+            np.savez(
+                stream,
+                X=rows.features,
+                y=rows.labels,
+                ids=np.array(rows.ids, dtype=np.str_),
+                labels=np.array(rows.names, dtype=np.str_),
+            )
+
+    write_with(path, save)
+
+
+# What zipfile and NumPy raise for bytes that are not as they should be, a lock or an unknown packing.
+_DAMAGE = (ValueError, EOFError, OSError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """Return those arrays of an .npz file that are ours; others are left unread."""
+    try:
+        with path.open("rb") as stream:
+            if not zipfile.is_zipfile(stream):
+                raise UserError(f"{path}: not {_NPZ}")
+            stream.seek(0)
+            try:
+                archive = np.load(stream, allow_pickle=False)
+                names = [name for name in ("X", "y", "ids", "labels") if name in archive.files]
+                return {name: _array(path, name, archive) for name in names}
+            except _DAMAGE:
+                raise UserError(f"{path}: damaged; expected {_NPZ}") from None
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; expected {_NPZ}") from None
+    except IsADirectoryError:
+        raise UserError(f"{path}: a folder; expected {_NPZ}") from None
+
+
+def _array(path: Path, name: str, archive: np.lib.npyio.NpzFile) -> np.ndarray:
+    try:
+        value = archive[name]
+    except ValueError as error:
+        # NumPy has no exception of its own for arrays that need pickle.
+        if "allow_pickle" not in str(error):
+            raise
+        raise UserError(
+            f"{path}: {name}: expected plain numbers or text; got Python objects, which are not read because "
+            "they can run code"
+        ) from None
+    # A member of the archive that is not in NumPy's format comes as bytes.
+    if not isinstance(value, np.ndarray):
+        raise UserError(f"{path}: {name}: expected an array; got something else")
+    return value
+
+
+def _features(path: Path, x: np.ndarray) -> np.ndarray:
+    if x.dtype.kind not in "biuf":
+        raise UserError(f"{path}: X: expected numbers; got {x.dtype}")
+    if x.ndim != 2:
+        raise UserError(f"{path}: X: expected shape (rows, features); got {x.shape}")
+    if x.size == 0:
+        raise UserError(f"{path}: X: expected one row and one feature or more; got shape {x.shape}")
+    # What is too large for float32 becomes infinite, and is then reported as such.
+    with np.errstate(over="ignore"):
+        features = x.astype(np.float32)
+    bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    if bad.size:
+        raise UserError(
+            f"{path}: X: expected finite float32 numbers; {_counted(bad)} NaN, infinite or too large numbers"
+        )
+    return features
+
+
+def _whole_numbers(path: Path, y: np.ndarray) -> np.ndarray:
+    if y.dtype.kind not in "biuf":
+        raise UserError(f"{path}: y: expected whole numbers; got {y.dtype}")
+    if y.dtype.kind == "f":
+        _refuse(path, y, ~np.isfinite(y) | (y != np.floor(y)), "whole numbers")
+    _refuse(path, y, y < 0, "0 or more")
+    return y
+
+
+def _multi_hot(path: Path, y: np.ndarray, names: Sequence[str] | None) -> np.ndarray:
+    """Return class numbers as multi-hot rows; without names the highest number says how many there are."""
+    limit = _MOST_CLASSES if names is None else len(names)
+    _refuse(path, y, y >= limit, f"class numbers below {limit:,}")
+    classes = int(y.max()) + 1 if names is None else limit
+    labels = np.zeros((len(y), classes), np.uint8)
+    labels[np.arange(len(y)), y.astype(np.int64)] = 1
+    return labels
+
+
+def _zeros_and_ones(path: Path, y: np.ndarray) -> np.ndarray:
+    if y.shape[1] == 0:
+        raise UserError(f"{path}: y: expected one class or more; got shape {y.shape}")
+    _refuse(path, y, y > 1, "0 and 1 for each class")
+    return y.astype(np.uint8)
+
+
+def _texts(path: Path, name: str, values: np.ndarray) -> list[str]:
+    if values.dtype.kind != "U" or values.ndim != 1:
+        raise UserError(
+            f"{path}: {name}: expected a row of texts; got {values.dtype} of shape {values.shape}"
+        )
+    texts: list[str] = values.tolist()
+    seen: set[str] = set()
+    for text in texts:
+        if text in seen:
+            raise UserError(f"{path}: {name}: expected each text once; got {text!r} again")
+        seen.add(text)
+    return texts
+
+
+def _refuse(path: Path, y: np.ndarray, wrong: np.ndarray, expected: str) -> None:
+    """Raise for the first of the wrong values in `y`, if there is one."""
+    bad = np.flatnonzero(wrong.reshape(len(y), -1).any(axis=1))
+    if bad.size:
+        value = y[wrong][0]
+        raise UserError(f"{path}: y: expected {expected}; {_counted(bad)} {value}")
+
+
+def _counted(rows: np.ndarray) -> str:
+    """Say how many rows there are of a kind, and which is the first."""
+    if rows.size == 1:
+        return f"row {rows[0]} (counted from 0) has"
+    return f"{rows.size:,} rows, the first is row {rows[0]} (counted from 0), have"

@@ -1,0 +1,122 @@
+"""Compare how far runs overfit: their label accuracy on training and on validation rows (system 5).
+
+python -m kmlc.reports.overfitting RUN RUN            # the table; overfitting.md and .png in the last RUN
+python -m kmlc.reports.overfitting RUN RUN --out DIR  # the files in DIR instead
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kmlc.cli import OneLineParser, guard
+from kmlc.errors import UserError
+from kmlc.files import read_json, write_text
+from kmlc.reports import plots
+from kmlc.reports.parts import markdown_table, save_figure
+from kmlc.settings import load_config
+from kmlc.training.run_directory import existing_run
+
+TRAINING_BELOW = 0.92
+VALIDATION_FROM = 0.85
+"""System 5's bounds of the label accuracy: below the one in training, the other or more in validation."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well a run's model fits the rows that it saw, and those that it did not.
+
+    Attributes:
+        run: name of the run's directory.
+        model: name of the run's model.
+        training: label accuracy on the training rows, 0 to 1.
+        validation: label accuracy on the validation rows, 0 to 1.
+    """
+
+    run: str
+    model: str
+    training: float
+    validation: float
+
+    @property
+    def gap(self) -> float:
+        """By how much the model does better on rows that it saw."""
+        return self.training - self.validation
+
+    @property
+    def holds(self) -> bool:
+        """Whether the run is within system 5's bounds."""
+        return self.training < TRAINING_BELOW and self.validation >= VALIDATION_FROM
+
+
+def read_fit(path: Path) -> Fit:
+    """Read the figures of the run at `path`.
+
+    Raises:
+        UserError: if there is no run, it has not finished, or its training rows were not judged.
+    """
+    run = existing_run(path)
+    if not run.finished:
+        raise UserError(f"{path}: the run has not finished; python train.py --resume {path} goes on with it")
+    metrics = read_json(run.metrics)
+    if "training" not in metrics:
+        raise UserError(f"{path}: its training rows were not judged; train with --train.judge_training true")
+    accuracies = {part: 1 - metrics[part]["hamming_loss"] for part in ("training", "validation")}
+    return Fit(path.resolve().name, load_config(run.config).model, **accuracies)
+
+
+def write_comparison(fits: Sequence[Fit], folder: Path) -> str:
+    """Write `overfitting.md` and `overfitting.png` into a folder, and return the table.
+
+    Args:
+        fits: the runs in the order in which they are shown.
+        folder: made if it is not there.
+
+    Example:
+        print(write_comparison([read_fit(Path("runs/large")), read_fit(Path("runs/mlp"))], Path("compared")))
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    models = [fit.model for fit in fits]
+    figure = plots.training_gap(
+        models if len(set(models)) == len(fits) else [fit.run for fit in fits],
+        [fit.training for fit in fits],
+        [fit.validation for fit in fits],
+    )
+    save_figure(folder / "overfitting.png", figure)
+    compared = _table(fits)
+    write_text(
+        folder / "overfitting.md",
+        f"# Overfitting\n\nLabel accuracy is the share of labels, present or absent, that the model gets "
+        f"right.\n\n{compared}\n\n![Label accuracy of each run](overfitting.png)\n",
+    )
+    return compared
+
+
+def _table(fits: Sequence[Fit]) -> str:
+    bounds = f"training < {TRAINING_BELOW:.0%}, validation ≥ {VALIDATION_FROM:.0%}"
+    rows = [
+        [
+            f"`{fit.run}`",
+            fit.model,
+            f"{fit.training:.2%}",
+            f"{fit.validation:.2%}",
+            f"{100 * fit.gap:.2f} points",
+            "holds" if fit.holds else "does not hold",
+        ]
+        for fit in fits
+    ]
+    return markdown_table(["run", "model", "training", "validation", "gap", bounds], rows)
+
+
+def main() -> None:
+    """Parse, compare, and say where the files are."""
+    parser = OneLineParser(prog="python -m kmlc.reports.overfitting", description=__doc__.partition("\n")[0])
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="directory of a finished run")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the files; else the last RUN")
+    arguments = parser.parse_args()
+    folder = arguments.out or arguments.runs[-1]
+    print(write_comparison([read_fit(path) for path in arguments.runs], folder))
+    print(f"\nTable:  {folder / 'overfitting.md'}\nChart:  {folder / 'overfitting.png'}")
+
+
+if __name__ == "__main__":
+    guard(main)

@@ -1,0 +1,79 @@
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from kmlc.config import Config
+from kmlc.errors import UserError
+from kmlc.files import write_json
+from kmlc.reports import overfitting
+from kmlc.reports.overfitting import Fit, read_fit
+from kmlc.settings import save_config
+
+
+def make_run(path: Path, training: float | None, validation: float) -> Path:
+    """Write what the comparison reads of a run."""
+    path.mkdir()
+    save_config(path / "config.yaml", Config(model="hybrid"))
+    metrics = {"validation": {"hamming_loss": 1 - validation, "micro_f1": 0.5}}
+    if training is not None:
+        metrics["training"] = {"hamming_loss": 1 - training}
+    write_json(path / "metrics.json", metrics)
+    return path
+
+
+def test_figures_of_a_run(tmp_path: Path) -> None:
+    fit = read_fit(make_run(tmp_path / "large", 0.98, 0.70))
+    assert fit == Fit("large", "hybrid", 0.98, 0.70)
+    assert fit.gap == pytest.approx(0.28)
+
+
+@pytest.mark.parametrize(
+    ("training", "validation", "holds"),
+    [(0.9199, 0.85, True), (0.92, 0.85, False), (0.9, 0.8499, False), (0.98, 0.7, False)],
+)
+def test_bounds_of_system_5(training: float, validation: float, holds: bool) -> None:
+    assert Fit("run", "model", training, validation).holds is holds
+
+
+def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    large = make_run(tmp_path / "large", 0.9871, 0.7126)
+    small = make_run(tmp_path / "small", 0.8860, 0.8727)
+    monkeypatch.setattr(sys, "argv", ["overfitting", str(large), str(small)])
+    overfitting.main()
+    table = (
+        "| run | model | training | validation | gap | training < 92%, validation ≥ 85% |\n"
+        "| --- | ---: | ---: | ---: | ---: | ---: |\n"
+        "| `large` | hybrid | 98.71% | 71.26% | 27.45 points | does not hold |\n"
+        "| `small` | hybrid | 88.60% | 87.27% | 1.33 points | holds |\n"
+    )
+    assert capsys.readouterr().out.startswith(table)
+    assert table in (small / "overfitting.md").read_text(encoding="utf-8")
+    with Image.open(small / "overfitting.png") as picture:
+        assert picture.format == "PNG"
+    assert not (large / "overfitting.md").exists()
+
+    monkeypatch.setattr(sys, "argv", ["overfitting", str(large), "--out", str(tmp_path / "new" / "folder")])
+    overfitting.main()
+    assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == [
+        "overfitting.md",
+        "overfitting.png",
+    ]
+
+
+def test_training_rows_not_judged(tmp_path: Path) -> None:
+    path = make_run(tmp_path / "run", None, 0.87)
+    with pytest.raises(
+        UserError, match=r"run: its training rows were not judged; train with --train\.judge_training"
+    ):
+        read_fit(path)
+
+
+def test_unfinished(tmp_path: Path) -> None:
+    path = make_run(tmp_path / "run", 0.9, 0.87)
+    (path / "metrics.json").unlink()
+    with pytest.raises(UserError, match=r"the run has not finished; python train\.py --resume"):
+        read_fit(path)
+    with pytest.raises(UserError, match="not a run directory"):
+        read_fit(tmp_path)
