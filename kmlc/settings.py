@@ -161,7 +161,9 @@ def _check_keys(settings: dict[str, Any], source: str, owner: type = Config, pre
 
 
 # The value stands behind one of these words in jsonargparse's messages.
-_VALUE = re.compile(r"(?:Given value|Got value|Int|Float|Interval|Seed): (.*?)(?: does not conform.*)?$")
+_VALUE = re.compile(
+    r"(?:Given value|Got value|Int|Float|Interval|Seed|Momentum): (.*?)(?: does not conform.*)?$"
+)
 
 
 def _explain(message: str, layers: Sequence[Path], flags: Sequence[str]) -> str:
@@ -187,6 +189,7 @@ _WORDS = {
     "NonNegativeFloat": "a number, 0 or more",
     "ClosedUnitInterval": "a number from 0 to 1",
     "OpenUnitInterval": "a number above 0 and below 1",
+    "Momentum": "a number from 0 to below 1",
     "bool": "true or false",
     "str": "a text",
     "int": "a whole number",

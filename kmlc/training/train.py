@@ -1,5 +1,6 @@
 """One training, from settings to a finished run directory; `train` reads like the recipe that it is."""
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,7 @@ from kmlc.models.build import build_model, load_pretrained
 from kmlc.objectives.losses import build_loss
 from kmlc.settings import load_config
 from kmlc.training import environment
+from kmlc.training.averaging import AveragingAdamW
 from kmlc.training.callbacks import EpochRecorder, Progress, objective
 from kmlc.training.checkpoint import load_state, load_weights
 from kmlc.training.prepare import begin_run, load_prepared, prepare
@@ -76,8 +78,9 @@ def train(config: Config, resume: Path | Literal["newest"] | None = None) -> Run
 
 
 def _compile(model: keras.Model, loss: keras.losses.Loss, config: Config) -> None:
-    optimizer = keras.optimizers.AdamW(
-        config.train.learning_rate,
+    adamw = partial(AveragingAdamW, config.train.ema) if config.train.ema else keras.optimizers.AdamW
+    optimizer = adamw(
+        learning_rate=config.train.learning_rate,
         weight_decay=config.train.weight_decay,
         gradient_accumulation_steps=config.train.accumulation if config.train.accumulation > 1 else None,
     )
