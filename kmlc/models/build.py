@@ -12,7 +12,7 @@ from kmlc.errors import UserError
 from kmlc.models import image, text
 from kmlc.models.branch import Branch
 from kmlc.models.fusion import FUSIONS, Heads, taken_from_run
-from kmlc.models.image.tower import image_tower, load_tower_weights
+from kmlc.models.image.tower import LAYER, image_tower, load_tower_weights
 from kmlc.models.mlp import mlp
 from kmlc.models.text import pretrained
 
@@ -39,7 +39,7 @@ def load_pretrained(model: keras.Model, config: Config) -> None:
     if config.captions.encoder == "bert" and config.captions.preset is not None:
         pretrained.load_weights(model, config.captions.preset)
     if config.tower.input == "image":
-        load_tower_weights(model, image.TOWERS[config.tower.name], config.tower)
+        load_tower_weights(model.get_layer(LAYER), image.TOWERS[config.tower.name], config.tower)
 
 
 def build_model(config: Config, heads: Heads, learnt: dict[str, Any]) -> keras.Model:

@@ -22,6 +22,7 @@ from kmlc.cli import OneLineParser, guard, without_chatter
 from kmlc.config import Config, TowerConfig
 from kmlc.data.labels import Vocabulary
 from kmlc.data.words import clean, strongest_words
+from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
 from kmlc.files import write_text, write_with
 from kmlc.reports import caption_plots
@@ -30,8 +31,7 @@ from kmlc.settings import layered, setting_types
 
 if TYPE_CHECKING:
     # At run time it would import TensorFlow, and --help would take seconds.
-    from kmlc.data.folder import LabelledData
-
+    
 RANKED, CLOUDED = 10, 20
 """How many words of a label are in the table and the chart, and in the word cloud."""
 DRAWN, PAGE = 80, 24

@@ -1,5 +1,6 @@
 """One training, from settings to a finished run directory; `train` reads like the recipe that it is."""
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,8 @@ from kmlc.models.build import build_model, load_pretrained
 from kmlc.settings import load_config
 from kmlc.tasks.registry import task_of
 from kmlc.training import environment
+from kmlc.training.averaging import AveragingAdamW
+from kmlc.training.branches import load_branches
 from kmlc.training.callbacks import EpochRecorder, Progress
 from kmlc.training.checkpoint import load_state, load_weights
 from kmlc.training.prepare import begin_run, load_prepared, prepare
@@ -54,6 +57,9 @@ def train(config: Config, resume: Path | Literal["newest"] | None = None) -> Run
     training, validating = prepared.training, prepared.validation
     task = task_of(config, data.vocabulary)
     model = build_model(config, task.heads, prepared.learnt)
+    if begun is None or not begun.checkpoint.is_file():
+        load_pretrained(model, config)
+        load_branches(model, config, data.vocabulary, prepared)
     loss = task.loss(training.labels)
     _compile(model, loss, config)
     # Nothing is written before all that settings can get wrong is behind us.
@@ -64,7 +70,6 @@ def train(config: Config, resume: Path | Literal["newest"] | None = None) -> Run
         print(f"Going on after epoch {len(history)} of {config.train.epochs}")
     else:
         history = []
-        load_pretrained(model, config)
     print(f"{model.name}: {model.count_params():,} parameters", flush=True)
 
     encode = caption_encoder(config.captions, prepared.learnt)
@@ -85,8 +90,9 @@ def train(config: Config, resume: Path | Literal["newest"] | None = None) -> Run
 
 
 def _compile(model: keras.Model, loss: keras.losses.Loss, config: Config) -> None:
-    optimizer = keras.optimizers.AdamW(
-        config.train.learning_rate,
+    adamw = partial(AveragingAdamW, config.train.ema) if config.train.ema else keras.optimizers.AdamW
+    optimizer = adamw(
+        learning_rate=config.train.learning_rate,
         weight_decay=config.train.weight_decay,
         gradient_accumulation_steps=config.train.accumulation if config.train.accumulation > 1 else None,
     )

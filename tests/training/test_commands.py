@@ -40,13 +40,15 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 def train_command(data: Path, name: str) -> list[str]:
-    # Accumulation, dropout and a plateau after every epoch: all that a resumed run could forget.
+    # Accumulation, an average of the weights, dropout and a plateau after every epoch: all that a resumed
+    # run could forget.
     return [
         *TINY,
         f"--data={data}",
         f"--run={name}",
         "--train.epochs=3",
         "--train.accumulation=2",
+        "--train.ema=0.9",
         "--train.plateau_patience=1",
         "--thresholds.method=curve",
     ]

@@ -112,11 +112,11 @@ def freeze(backbone: keras.Model, trainable: str) -> None:
 
 
 def load_tower_weights(model: keras.Model, tower: Tower, config: TowerConfig) -> None:
-    """Load the weights that `tower.weights` names into the backbone of a fresh model.
+    """Load the weights that `tower.weights` names into the backbone of a fresh image tower.
 
     Args:
-        model: a model that `kmlc.models.build.build_model` built.
-        tower: its tower.
+        model: as `image_tower` returns it.
+        tower: its architecture.
         config: `weights`: none; imagenet, which may be fetched; or a file of the backbone alone, as
             `keras.applications.VGG16(include_top=False).save_weights("vgg16.weights.h5")` writes it. Only
             arrays are read: the format can hold no code.
@@ -126,7 +126,7 @@ def load_tower_weights(model: keras.Model, tower: Tower, config: TowerConfig) ->
     """
     if config.weights == "none":
         return
-    backbone = model.get_layer(LAYER).get_layer(BACKBONE)
+    backbone = model.get_layer(BACKBONE)
     if config.weights == "imagenet":
         backbone.set_weights(_imagenet(tower, config.name).get_weights())
         return
