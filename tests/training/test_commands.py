@@ -86,7 +86,9 @@ def test_a_run_directory_has_everything(folder: Path, data: Path) -> None:
         "report.md",
         "split.json",
         "tensorboard",
+        "test_cleaned.csv",
         "thresholds.json",
+        "train_cleaned.csv",
     }
     assert {file.name for file in (path / "plots").iterdir()} == {
         "augmentation.png",
