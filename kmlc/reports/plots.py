@@ -104,7 +104,7 @@ def label_distribution(counts: Mapping[str, int]) -> Figure:
     title = "Labelled rows with each label"
     if len(rows) > _MOST_BARS:
         end = _MOST_BARS // 2
-        title = f"Labelled rows with the {end} commonest and the {end} rarest of {len(rows)} labels"
+        title = f"The {end} commonest and {end} rarest of {len(rows)} labels"
         rows = [*rows[:end], ("⋮", 0), *rows[-end:]]
     figure, axes = _bars([_shortened(name) for name, _ in rows])
     bars = axes.barh(range(len(rows)), [count for _, count in rows], color=BLUE, height=0.7)

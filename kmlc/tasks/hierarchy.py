@@ -96,14 +96,14 @@ class Hierarchical:
         """Return which rows are novel at each level, bool of shape (rows,) each."""
         return [np.logical_not(level.any(axis=1)) for level in self.hierarchy.levels(labels)]
 
-    def closed(self, logits: np.ndarray) -> Classes:
-        """Return the classes that are decided without novelty."""
+    def decide_known(self, logits: np.ndarray) -> Classes:
+        """Return the classes of each row, decided without novelty."""
         return decode(logits, self.hierarchy, self.config.hierarchy.decoding)
 
-    def open(self, logits: np.ndarray, thresholds: Thresholds) -> Classes:
-        """Return the classes that are decided with novelty."""
+    def decide(self, logits: np.ndarray, thresholds: Thresholds) -> Classes:
+        """Return the classes of each row, decided with novelty."""
         limits = (thresholds["superclass"], thresholds["subclass"])
-        return mark_novel(self.closed(logits), self.scores(logits), limits, self.hierarchy)
+        return mark_novel(self.decide_known(logits), self.scores(logits), limits, self.hierarchy)
 
     def figures(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> Figures:
         """Return accuracies, hierarchical precision, recall and F1, consistency, and AUROC of novelty.
@@ -111,13 +111,13 @@ class Hierarchical:
         A figure is None where there are no rows for it: those of the closed set without a known row, an AUROC
         without rows of both kinds.
         """
-        true, decided = self.hierarchy.classes(labels), self.open(logits, thresholds)
+        true, decided = self.hierarchy.classes(labels), self.decide(logits, thresholds)
         with_novelty = evaluate_classes(true, decided, self.hierarchy)
         known = ~self.vocabulary.novel_rows(labels)
         figures: Figures = dict.fromkeys(with_novelty)
         if known.any():
             true = self.hierarchy.classes(labels[known])
-            figures |= evaluate_classes(true, self.closed(logits[known]), self.hierarchy)
+            figures |= evaluate_classes(true, self.decide_known(logits[known]), self.hierarchy)
         for level, scores, novel in zip(LEVELS, self.scores(logits), self.novel(labels), strict=True):
             figures[f"{level}_auroc"] = novelty_auroc(scores, novel)
         return figures | {f"open_{name}": value for name, value in with_novelty.items()}
@@ -129,7 +129,7 @@ class Hierarchical:
         many there are at each level; `known_share`: the part of the rows known at both levels that passes
         each threshold; `weakest_subclasses` of the closed set.
         """
-        true, decided = self.hierarchy.classes(labels), self.open(logits, thresholds)
+        true, decided = self.hierarchy.classes(labels), self.decide(logits, thresholds)
         known = ~self.vocabulary.novel_rows(labels)
         passing = {
             level: scores[known] <= thresholds[level]
@@ -152,7 +152,7 @@ class Hierarchical:
     def subclasses(self, labels: np.ndarray, logits: np.ndarray) -> list[dict[str, str | int | float]]:
         """Return the figures of each subclass on the closed set, lowest F1 first."""
         known = ~self.vocabulary.novel_rows(labels)
-        true, decided = self.hierarchy.classes(labels[known]), self.closed(logits[known])
+        true, decided = self.hierarchy.classes(labels[known]), self.decide_known(logits[known])
         return weakest_subclasses(true, decided, self.hierarchy, len(self.hierarchy.subclasses))
 
     def advice(self, details: Mapping[str, Any]) -> list[str]:
@@ -173,7 +173,7 @@ class Hierarchical:
         """Return system 4's columns: images, the label of the superclass, the label of the subclass."""
         table = self.config.table
         columns: dict[str, list[str]] = {table.image_column: list(ids)}
-        decided = self.open(logits, thresholds)
+        decided = self.decide(logits, thresholds)
         for column, labels, classes in zip(
             (str(table.superclass_column), table.label_column), self._labels, decided, strict=True
         ):
@@ -193,7 +193,7 @@ class Hierarchical:
         """Return of one row the most probable classes of each level, its novelty, and what is decided."""
         lines = []
         levels = self.hierarchy.levels(level_probabilities(logits, self.hierarchy))
-        decided = self.open(logits, thresholds)
+        decided = self.decide(logits, thresholds)
         answers = []
         for level, labels, scores, (novelty,), (index,) in zip(
             LEVELS, self._shown, levels, self.scores(logits), decided, strict=True

@@ -47,8 +47,8 @@ def test_class_folders_are_found_when_there_is_no_table(folder: Path) -> None:
     assert found.records.ids == [
         "train/cat/1.jpg",
         "train/cat/2.jpeg",
-        "train/traffic light/10.jpg",
         "train/traffic light/9.PNG",
+        "train/traffic light/10.jpg",
         "train/Öl/a b.webp",
     ]
     assert found.vocabulary.labels == ("cat", "traffic light", "Öl")
