@@ -88,14 +88,10 @@ def test_animals() -> None:
     data = read_labelled(config)
     assert len(data.records) == 6_288
     assert data.report.findings == []
-    assert data.vocabulary.names[:4] == (
-        "bird",
-        "dog",
-        "reptile",
-        "Scotch terrier, Scottish terrier, Scottie",
-    )
+    assert data.vocabulary.names[:3] == ("bird", "dog", "reptile")
+    assert data.vocabulary.names[3] == "Scotch terrier, Scottish terrier, Scottie"
     assert data.vocabulary.labels == (*"012", *map(str, range(87)))
-    assert np.bincount(data.vocabulary.parents).sum() == 87
+    assert np.bincount(data.vocabulary.parents).tolist() == [29, 29, 29]
     assert data.vocabulary.novel == ("3", "87")
     assert data.records.labels[:, :3].sum(axis=0).tolist() == [1850, 2084, 2354]
     assert (data.records.labels.sum(axis=1) == 2).all()

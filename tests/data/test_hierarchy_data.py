@@ -173,12 +173,13 @@ def test_a_held_out_superclass_takes_its_subclasses_along(folder: Path) -> None:
         ),
         (
             {"held_out_subclasses": [2, 3]},
-            "hierarchy.held_out_subclasses: expected a subclass to be left of superclass '0'; got all of them "
-            "(hierarchy.held_out_superclasses holds out a whole superclass)",
+            "hierarchy.held_out_subclasses: expected a subclass to be left of superclass '0'; got all of "
+            "them (hierarchy.held_out_superclasses holds out a whole superclass)",
         ),
         (
             {"held_out_subclasses": 3},
-            "hierarchy.held_out_subclasses: expected 2 at most, so that each superclass keeps a subclass; got 3",
+            "hierarchy.held_out_subclasses: expected 2 at most, so that each superclass keeps a subclass; "
+            "got 3",
         ),
     ],
 )

@@ -40,8 +40,9 @@ def test_subclasses_belong_to_their_superclass_and_only_test_rows_are_novel(fold
     assert set(belongs) == set(NAMES.values()) - {"person"}
     novel = {"novel": "novel"}
     for name, expected in (("train_data.csv", belongs), ("test_labels.csv", belongs | novel)):
-        for row in pd.read_csv(folder / name).itertuples():
-            assert expected[subclasses[row.subclass_index]] == superclasses[row.superclass_index]
+        table = pd.read_csv(folder / name)
+        for parent, child in zip(table["superclass_index"], table["subclass_index"], strict=True):
+            assert expected[subclasses[child]] == superclasses[parent]
     assert 1 <= (pd.read_csv(folder / "test_labels.csv")["superclass_index"] == 3).sum() <= 8
 
 

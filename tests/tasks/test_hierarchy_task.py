@@ -63,7 +63,7 @@ def test_the_configured_score_counts() -> None:
 
 
 def test_figures_by_hand() -> None:
-    """Known rows: superclasses right, one of two subclasses. With novelty the other two rows are right too."""
+    """Known rows: superclasses right, one of two subclasses. With novelty the other two are right too."""
     made = task()
     figures = made.figures(LABELS, LOGITS, made.fit(LABELS, LOGITS))
     assert figures == pytest.approx(
