@@ -256,21 +256,28 @@ class LossConfig:
     """What training makes small.
 
     Attributes:
-        name: focal (system 1, smoothed), soft_margin (system 2), bce, or sigmoid_focal (Keras's); for a
-            hierarchy, and for nothing else, hierarchical (system 4): softmax cross-entropy at each level.
+        name: focal (system 1, smoothed), soft_margin (system 2), bce, sigmoid_focal (Keras's), or asymmetric
+            (Ridnik et al., ICCV 2021); for a hierarchy, and for nothing else, hierarchical (system 4):
+            softmax cross-entropy at each level.
         alpha: focal only; scale of the loss; auto is system 1's mean over the classes of total/(K·frequency).
         gamma: focal and sigmoid_focal; how far easy labels count less.
         label_smoothing: focal and hierarchical; system 1's s, targets become targets·(1-s) + s/C.
         positive_weight: sigmoid_focal only; weight of a label that is there, 1 minus it of one that is not.
+        gamma_positive: asymmetric only; gamma of the labels that are there.
+        gamma_negative: asymmetric only; gamma of the labels that are not.
+        margin: asymmetric only; probability up to which a label that is not there costs nothing.
         class_weights: none, balanced (rarer classes weigh more), or one number for each label; in a hierarchy
             superclasses stand before subclasses, and each level is balanced by itself.
     """
 
-    name: Literal["focal", "soft_margin", "bce", "sigmoid_focal", "hierarchical"] = "focal"
+    name: Literal["focal", "soft_margin", "bce", "sigmoid_focal", "asymmetric", "hierarchical"] = "focal"
     alpha: PositiveFloat | Literal["auto"] = "auto"
     gamma: NonNegativeFloat = 2.5
     label_smoothing: ClosedUnitInterval = 0.1
     positive_weight: ClosedUnitInterval = 0.25
+    gamma_positive: NonNegativeFloat = 0.0
+    gamma_negative: NonNegativeFloat = 4.0
+    margin: ClosedUnitInterval = 0.05
     class_weights: Literal["none", "balanced"] | list[PositiveFloat] = "none"
 
 
@@ -284,8 +291,9 @@ class TrainConfig:
         learning_rate: Adam's step size at the start.
         weight_decay: AdamW's decoupled decay; 0 is plain Adam.
         accumulation: steps whose gradients are averaged before the weights change.
-        monitor: what picks the best epoch and stops early; the objective (higher is better) or the validation
-            loss (lower is better).
+        ema: momentum of an average of the weights that validates and predicts in their place; 0 has none.
+        monitor: what picks the best epoch and stops early: the objective (higher is better), the validation
+            loss (lower is better), or nothing: the last epoch counts.
         early_stopping: stop after this many epochs without a better one; 0 never stops early.
         plateau_patience: lower the learning rate after this many epochs without a lower loss; 0 never does.
         plateau_factor: what the learning rate is multiplied with then.
@@ -299,7 +307,8 @@ class TrainConfig:
     learning_rate: PositiveFloat = 0.001
     weight_decay: NonNegativeFloat = 0.0
     accumulation: PositiveInt = 1
-    monitor: Literal["objective", "loss"] = "objective"
+    ema: HalfOpenUnitInterval = 0.0
+    monitor: Literal["objective", "loss", "nothing"] = "objective"
     early_stopping: NonNegativeInt = 6
     plateau_patience: NonNegativeInt = 2
     plateau_factor: OpenUnitInterval = 0.5

@@ -109,6 +109,7 @@ def test_resume() -> None:
             ["--captions.encoder: expected one of none, bigram, trigram, bert; got brt"],
         ),
         (["--split.validation", "1"], ["a number above 0 and below 1; got 1"]),
+        (["--train.ema=1"], ["--train.ema: expected a number from 0 to below 1; got 1"]),
         (["--thresholds.grid", "[0.5, 2]"], ["--thresholds.grid: expected a list", "got 2"]),
         (["--seed", "-1"], ["--seed: expected a whole number from 0 to 4294967295; got -1"]),
         (["--images.zoom", "1"], ["--images.zoom: expected a number from 0 to below 1; got 1"]),

@@ -1,38 +1,23 @@
 """From a data folder to checked records: the rows to train on, and the rows to predict."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from kmlc.config import Config, TableConfig
 from kmlc.data.class_folders import class_folder_settings, read_test_folder, read_training_folders
+from kmlc.data.feature_rows import feature_labels, features_to_predict, labelled_features
 from kmlc.data.hierarchy import read_hierarchy, read_hierarchy_labels
 from kmlc.data.images import find_problems
 from kmlc.data.labels import ParsedLabels, Targets, Vocabulary, parse_labels
 from kmlc.data.names import read_names
-from kmlc.data.records import Records, unknown_labels
+from kmlc.data.records import LabelledData, Records, unknown_labels
 from kmlc.data.report import TableReport
 from kmlc.data.sample import sample_folder
 from kmlc.data.sample.hierarchy import hierarchy_sample_folder
 from kmlc.data.table import Table, read_table
 from kmlc.errors import UserError
-
-
-@dataclass(frozen=True)
-class LabelledData:
-    """The labelled rows of a data folder that can be trained on.
-
-    Attributes:
-        records: the rows, with labels.
-        vocabulary: the labels in the order of the classes.
-        report: what was found in the table.
-    """
-
-    records: Records
-    vocabulary: Vocabulary
-    report: TableReport
 
 
 def data_folder(config: Config) -> Path:
@@ -63,6 +48,8 @@ def read_labelled(config: Config) -> LabelledData:
     Raises:
         UserError: if a file or column is not there, a label is unknown, or no row is left.
     """
+    if config.tower.input == "features":
+        return labelled_features(config)
     folder = data_folder(config)
     table, config = _read(config, folder, config.table.train, read_training_folders)
     ids = table.column(config.table.image_column, "table.image_column")
@@ -95,6 +82,8 @@ def read_test(config: Config) -> tuple[Records, TableReport]:
     Raises:
         UserError: if a file or column is not there, or the table has no rows.
     """
+    if config.tower.input == "features":
+        return features_to_predict(config)
     folder = data_folder(config)
     table, config = _read(config, folder, config.table.test, read_test_folder)
     ids = table.column(config.table.image_column, "table.image_column")
@@ -117,6 +106,8 @@ def read_test_labels(config: Config, vocabulary: Vocabulary, records: Records) -
     Example:
         labels = read_test_labels(config, vocabulary, records)
     """
+    if config.tower.input == "features":
+        return feature_labels(config, vocabulary)
     folder = data_folder(config)
     if (folder / config.table.test).is_file() and not (folder / config.table.test_labels).is_file():
         return None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kmlc.config import LabelsConfig
+from kmlc.config import LabelsConfig, TableConfig
 from kmlc.errors import UserError
 
 
@@ -46,6 +46,25 @@ class Vocabulary:
     def decode(self, row: np.ndarray) -> str:
         """Return the cell of a multi-hot row: its labels in the vocabulary's order, delimited."""
         return self.delimiter.join(self.labels[index] for index in np.flatnonzero(row))
+
+    def columns(self, rows: np.ndarray, table: TableConfig) -> dict[str, list[str]]:
+        """Return the label columns of a table, by name, for encoded rows; in a hierarchy zeros are novel.
+
+        Example:
+            vocabulary.columns(labels, TableConfig())  # {"Labels": ["1 3", ...]}
+        """
+        if not self.parents:
+            return {table.label_column: [self.decode(row) for row in rows]}
+        is_superclass = np.arange(len(self)) < len(self) - len(self.parents)
+        return {
+            str(column): [self.decode(row) or novel for row in level]
+            for column, level, novel in zip(
+                (table.superclass_column, table.label_column),
+                (rows * is_superclass, rows * ~is_superclass),
+                self.novel,
+                strict=True,
+            )
+        }
 
     def display(self) -> list[str]:
         """Return each class as people read it: the name, after the label where the two differ.

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kmlc.data.labels import Vocabulary
+from kmlc.data.report import TableReport
+
 NEUTRAL = 127.5
 """Value of every pixel of the image that stands for one that cannot be read."""
 
@@ -44,3 +47,18 @@ class Records:
 def unknown_labels(rows: int) -> np.ndarray:
     """Return the labels of rows whose labels are not known: shape (rows, 0)."""
     return np.zeros((rows, 0), np.uint8)
+
+
+@dataclass(frozen=True)
+class LabelledData:
+    """The labelled rows that can be trained on.
+
+    Attributes:
+        records: the rows, with labels.
+        vocabulary: the labels in the order of the classes.
+        report: what was found in their table.
+    """
+
+    records: Records
+    vocabulary: Vocabulary
+    report: TableReport

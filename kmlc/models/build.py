@@ -12,8 +12,9 @@ from kmlc.errors import UserError
 from kmlc.models import image, text
 from kmlc.models.branch import Branch
 from kmlc.models.fusion import FUSIONS, Heads, taken_from_run
-from kmlc.models.image.tower import image_tower, load_tower_weights
+from kmlc.models.image.tower import LAYER, image_tower, load_tower_weights
 from kmlc.models.mlp import mlp
+from kmlc.models.submodel import Submodel
 from kmlc.models.text import pretrained
 
 Inputs = dict[str, keras.KerasTensor]
@@ -39,7 +40,7 @@ def load_pretrained(model: keras.Model, config: Config) -> None:
     if config.captions.encoder == "bert" and config.captions.preset is not None:
         pretrained.load_weights(model, config.captions.preset)
     if config.tower.input == "image":
-        load_tower_weights(model, image.TOWERS[config.tower.name], config.tower)
+        load_tower_weights(model.get_layer(LAYER).model, image.TOWERS[config.tower.name], config.tower)
 
 
 def build_model(config: Config, heads: Heads, learnt: dict[str, Any]) -> keras.Model:
@@ -86,7 +87,7 @@ def _image_branch(inputs: Inputs, config: Config, learnt: dict[str, Any]) -> Bra
     settings = replace(config.tower, trainable="none") if frozen else config.tower
     tower = image_tower(image.TOWERS[config.tower.name], size, settings)
     inputs["image"] = keras.Input((size, size, 3), name="image")
-    vector = tower(inputs["image"], training=False if frozen else None)
+    vector = Submodel(tower, inference=frozen, name=LAYER)(inputs["image"])
     is_neutral = ops.all(ops.equal(inputs["image"], NEUTRAL), axis=(1, 2, 3))
     present = ops.expand_dims(1 - ops.cast(is_neutral, "float32"), -1)
     return Branch("image", vector, present)

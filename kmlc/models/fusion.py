@@ -8,6 +8,7 @@ from keras import layers, ops
 from kmlc.config import FusionConfig
 from kmlc.errors import UserError
 from kmlc.models.branch import Branch
+from kmlc.models.submodel import Submodel
 
 Heads = Mapping[str, int]
 """The number of classes of each head by its name; their logits stand side by side."""
@@ -26,7 +27,7 @@ def concat(branches: Sequence[Branch], heads: Heads, config: FusionConfig) -> ke
     """
     vectors = [branch.vector for branch in branches]
     joined = layers.Concatenate(name="join")(vectors) if len(vectors) > 1 else vectors[0]
-    return head(joined.shape[-1], heads, config, "head")(joined)
+    return Submodel(head(joined.shape[-1], heads, config), inference=False, name="head")(joined)
 
 
 def gated(branches: Sequence[Branch], heads: Heads, config: FusionConfig) -> keras.KerasTensor:
@@ -77,10 +78,10 @@ def late(branches: Sequence[Branch], heads: Heads, config: FusionConfig) -> kera
         return concat(branches, heads, config)
     logits = []
     for branch in branches:
-        branch_head = head(branch.vector.shape[-1], heads, config, f"{branch.name}_head")
+        branch_head = head(branch.vector.shape[-1], heads, config)
         frozen = taken_from_run(branch.name, config)
         branch_head.trainable = not frozen
-        logits.append(branch_head(branch.vector, training=False if frozen else None))
+        logits.append(Submodel(branch_head, inference=frozen, name=f"{branch.name}_head")(branch.vector))
     present = layers.Concatenate(name="present")([branch.present for branch in branches])
     return MixLogits(name="mix")([*logits, present])
 
@@ -98,13 +99,13 @@ def taken_from_run(branch: str, config: FusionConfig) -> bool:
     return bool(config.image_run if branch == "image" else config.caption_run)
 
 
-def head(width: int, heads: Heads, config: FusionConfig, name: str) -> keras.Model:
+def head(width: int, heads: Heads, config: FusionConfig) -> keras.Model:
     """Return a model from vectors (batch, width) to logits: dense and ReLU, dropout, dense."""
     vector = keras.Input((width,))
     x = vector
     if config.hidden_dim:
         x = layers.Dense(config.hidden_dim, activation="relu", name="hidden")(x)
-    return keras.Model(vector, _classifier(x, heads, config), name=name)
+    return keras.Model(vector, _classifier(x, heads, config))
 
 
 def _classifier(x: keras.KerasTensor, heads: Heads, config: FusionConfig) -> keras.KerasTensor:

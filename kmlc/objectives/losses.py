@@ -4,6 +4,7 @@ All compute in float32 with `keras.ops`, so that they are the same on every Kera
 precision.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -89,7 +90,8 @@ class SmoothedFocalLoss(ElementwiseLoss):
         """Return the focal loss of each label."""
         smoothing = self.label_smoothing
         targets = labels * (1 - smoothing) + smoothing / labels.shape[-1]
-        return self.alpha * _focal(targets, logits, self.gamma)
+        cross_entropy = ops.binary_crossentropy(targets, logits, from_logits=True)
+        return self.alpha * _focused(cross_entropy, self.gamma)
 
 
 class SigmoidFocalCrossEntropy(ElementwiseLoss):
@@ -115,15 +117,59 @@ class SigmoidFocalCrossEntropy(ElementwiseLoss):
     def elements(self, labels: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
         """Return the focal cross-entropy of each label."""
         weights = labels * self.positive_weight + (1 - labels) * (1 - self.positive_weight)
-        return weights * _focal(labels, logits, self.gamma)
+        cross_entropy = ops.binary_crossentropy(labels, logits, from_logits=True)
+        return weights * _focused(cross_entropy, self.gamma)
 
 
-def _focal(targets: keras.KerasTensor, logits: keras.KerasTensor, gamma: float) -> keras.KerasTensor:
-    """Return `(1-p_t)^gamma * bce` with `p_t = exp(-bce)`, which for targets 0 and 1 is their probability."""
-    bce = ops.binary_crossentropy(targets, logits, from_logits=True)
-    # 1 - p_t, exact where bce is small. Its power has an infinite slope at 0 for gamma below 1.
-    miss = ops.maximum(-ops.expm1(-bce), keras.config.epsilon())
-    return ops.power(miss, gamma) * bce
+class AsymmetricLoss(ElementwiseLoss):
+    """Focal loss with a gamma for each side, blind to negatives of low probability (ASL), on logits.
+
+    As "Asymmetric Loss For Multi-Label Classification" (Ridnik et al., ICCV 2021) defines it: with p the
+    sigmoid of the logit and `p_m = max(p - margin, 0)`, a label that is there costs
+    `-(1-p)^gamma_positive·log p`, and one that is not `-p_m^gamma_negative·log(1-p_m)`. With both gammas and
+    the margin 0 it is the binary cross-entropy. The gradient is that of the formula: the authors' code can
+    hold the factors before the logarithms constant, this does not.
+
+    Args:
+        gamma_positive: how far easy labels that are there count less; the paper's choice is 0.
+        gamma_negative: the same of labels that are not there; 4 in the paper.
+        margin: probability up to which a label that is not there costs nothing, 0 to 1; 0.05 in the paper.
+        class_weights: one factor for each class, or None.
+
+    Example:
+        AsymmetricLoss(gamma_positive=0.0, gamma_negative=4.0, margin=0.05)(labels, logits)
+    """
+
+    def __init__(
+        self,
+        gamma_positive: float,
+        gamma_negative: float,
+        margin: float,
+        class_weights: np.ndarray | None = None,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(class_weights, **arguments)
+        self.gamma_positive, self.gamma_negative, self.margin = gamma_positive, gamma_negative, margin
+
+    def elements(self, labels: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the asymmetric loss of each label."""
+        log_margin = math.log(self.margin) if self.margin else -math.inf
+        positive = ops.softplus(-logits)
+        # -log(1-p_m) as -log(min(1-p+margin, 1)), summed as logarithms: 1-p is 0 in float32 at a large logit.
+        negative = ops.maximum(-ops.logaddexp(-ops.softplus(logits), log_margin), 0.0)
+        return labels * _focused(positive, self.gamma_positive) + (1 - labels) * _focused(
+            negative, self.gamma_negative
+        )
+
+
+def _focused(cross_entropy: keras.KerasTensor, gamma: float) -> keras.KerasTensor:
+    """Return `(1-p_t)^gamma · cross_entropy` with `p_t = exp(-cross_entropy)`.
+
+    For targets 0 and 1, p_t is the probability that the model gives to the target.
+    """
+    # 1 - p_t, exact where the loss is small. Its power has an infinite slope at 0 for gamma below 1.
+    miss = ops.maximum(-ops.expm1(-cross_entropy), keras.config.epsilon())
+    return ops.power(miss, gamma) * cross_entropy
 
 
 def build_loss(config: LossConfig, labels: np.ndarray) -> keras.losses.Loss:
@@ -185,11 +231,16 @@ def _sigmoid_focal(config: LossConfig, labels: np.ndarray, weights: np.ndarray |
     return SigmoidFocalCrossEntropy(config.positive_weight, config.gamma, weights)
 
 
+def _asymmetric(config: LossConfig, labels: np.ndarray, weights: np.ndarray | None) -> keras.losses.Loss:
+    return AsymmetricLoss(config.gamma_positive, config.gamma_negative, config.margin, weights)
+
+
 LOSSES: dict[str, Callable[[LossConfig, np.ndarray, np.ndarray | None], keras.losses.Loss]] = {
     "bce": _cross_entropy,
     "soft_margin": _cross_entropy,
     "focal": _smoothed_focal,
     "sigmoid_focal": _sigmoid_focal,
+    "asymmetric": _asymmetric,
 }
 """By the name in `loss.name`: from settings, training labels and class weights to a loss."""
 

@@ -2,11 +2,9 @@
 
 import dataclasses
 import tempfile
-import time
 from pathlib import Path
 from typing import Literal
 
-import keras
 import numpy as np
 import pandas as pd
 
@@ -18,7 +16,7 @@ from kmlc.data.views import VIEWS
 from kmlc.errors import UserError
 from kmlc.files import write_text
 from kmlc.prediction.ensemble import Ensemble
-from kmlc.progress import ProgressLine, duration
+from kmlc.prediction.progress import PredictionProgress
 from kmlc.training.restore import TrainedRun
 
 
@@ -96,27 +94,14 @@ def predict_logits(trained: TrainedRun, records: Records, views: str = "one") ->
     """Return the logits, float32 (rows, classes), of every record in order: their mean over the views."""
     boxes = VIEWS[views if trained.config.tower.input == "image" else "one"]
     steps = -(-len(records) // trained.config.train.batch_size)
-    progress = _Progress(steps * len(boxes))
+    progress = PredictionProgress(steps * len(boxes))
     logits = [
         trained.model.predict(
             evaluation_batches(records, trained.config, trained.encode, view), verbose=0, callbacks=[progress]
         )
         for view in boxes
     ]
-    progress.line.clear()
     return np.mean(logits, axis=0)
-
-
-class _Progress(keras.callbacks.Callback):
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self.steps, self.done, self.line, self.began = steps, 0, ProgressLine(), time.monotonic()
-
-    def on_predict_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        self.done += 1
-        if self.line.due():
-            left = (time.monotonic() - self.began) / self.done * (self.steps - self.done)
-            self.line.show(f"predicting: step {self.done}/{self.steps}, {duration(left)} left")
 
 
 def _check_writable(path: Path) -> None:

@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -21,16 +20,13 @@ from matplotlib.figure import Figure
 from kmlc.cli import OneLineParser, guard, without_chatter
 from kmlc.config import Config, TowerConfig
 from kmlc.data.labels import Vocabulary
+from kmlc.data.records import LabelledData
 from kmlc.data.words import clean, strongest_words
 from kmlc.errors import UserError
 from kmlc.files import write_text, write_with
 from kmlc.reports import caption_plots
 from kmlc.reports.parts import markdown_table, save_figure
 from kmlc.settings import layered, setting_types
-
-if TYPE_CHECKING:
-    # At run time it would import TensorFlow, and --help would take seconds.
-    from kmlc.data.folder import LabelledData
 
 RANKED, CLOUDED = 10, 20
 """How many words of a label are in the table and the chart, and in the word cloud."""
@@ -57,7 +53,7 @@ def cooccurrence(labels: np.ndarray) -> np.ndarray:
     return np.divide(together, rows, out=np.full_like(together, np.nan), where=rows > 0)
 
 
-def write_caption_report(data: "LabelledData", config: Config, folder: Path) -> None:
+def write_caption_report(data: LabelledData, config: Config, folder: Path) -> None:
     """Write captions.md, its pictures and its CSV files into `folder`, over those that are there.
 
     Rows without a caption count for the labels that stand together, not for the words.

@@ -56,7 +56,7 @@ def write_report(run: RunDirectory) -> None:
 
 def _head(run: RunDirectory, config: Config, metrics: dict[str, Any], task: Task) -> str:
     score = metrics["validation"][task.objective]
-    data = config.data or "the built-in sample"
+    data = config.data or "the built-in rows"
     return (
         f"# {run.path.name}\n\n"
         f"Model `{config.model}`, {metrics['parameters']:,} parameters, on {data}. "

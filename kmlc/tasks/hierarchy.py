@@ -49,9 +49,7 @@ class Hierarchical:
     @property
     def hierarchy(self) -> Hierarchy:
         """The classes by name."""
-        names, parents = self.vocabulary.names, self.vocabulary.parents
-        superclasses = len(names) - len(parents)
-        return Hierarchy(names[:superclasses], names[superclasses:], parents)
+        return Hierarchy(*self._levels(self.vocabulary.names), self.vocabulary.parents)
 
     @property
     def heads(self) -> Mapping[str, int]:
@@ -172,55 +170,37 @@ class Hierarchical:
     def submission(self, ids: Sequence[str], logits: np.ndarray, thresholds: Thresholds) -> pd.DataFrame:
         """Return system 4's columns: images, the label of the superclass, the label of the subclass."""
         table = self.config.table
-        columns: dict[str, list[str]] = {table.image_column: list(ids)}
-        decided = self.decide(logits, thresholds)
-        for column, labels, classes in zip(
-            (str(table.superclass_column), table.label_column), self._labels, decided, strict=True
-        ):
-            columns[column] = [labels[index] for index in classes]
-        return pd.DataFrame(columns)
+        decided = self.hierarchy.one_hot(self.decide(logits, thresholds))
+        return pd.DataFrame({table.image_column: list(ids)} | self.vocabulary.columns(decided, table))
 
     def probabilities(self, logits: np.ndarray) -> pd.DataFrame:
         """Return the probability of each class at its level; the columns are `superclass LABEL` and so on."""
         columns = [
             f"{level} {label}"
-            for level, labels in zip(LEVELS, self._labels, strict=True)
-            for label in labels[:-1]
+            for level, labels in zip(LEVELS, self._levels(self.vocabulary.labels), strict=True)
+            for label in labels
         ]
         return pd.DataFrame(level_probabilities(logits, self.hierarchy).astype(float), columns=columns)
 
     def explain(self, logits: np.ndarray, thresholds: Thresholds) -> list[str]:
         """Return of one row the most probable classes of each level, its novelty, and what is decided."""
-        lines = []
-        levels = self.hierarchy.levels(level_probabilities(logits, self.hierarchy))
-        decided = self.decide(logits, thresholds)
-        answers = []
-        for level, labels, scores, (novelty,), (index,) in zip(
-            LEVELS, self._shown, levels, self.scores(logits), decided, strict=True
+        lines, answers = [], []
+        for level, classes, novel, (scores,), (novelty,), (index,) in zip(
+            LEVELS,
+            self._levels(tuple(map(readable, self.vocabulary.labels, self.vocabulary.names))),
+            self.vocabulary.novel,
+            self.hierarchy.levels(level_probabilities(logits, self.hierarchy)),
+            self.scores(logits),
+            self.decide(logits, thresholds),
+            strict=True,
         ):
-            best = np.argsort(-scores[0], kind="stable")[:_SHOWN]
-            width = max(len(labels[place]) for place in best)
-            lines += [level, *(f"  {labels[place]:<{width}}  {scores[0, place]:.3f}" for place in best)]
+            best = np.argsort(-scores, kind="stable")[:_SHOWN]
+            width = max(len(classes[place]) for place in best)
+            lines += [level, *(f"  {classes[place]:<{width}}  {scores[place]:.3f}" for place in best)]
             lines.append(f"  novelty {novelty:.3f}, novel above {thresholds[level]:.3f}")
-            answers.append(f"{level}: {labels[index]}")
-        return [*lines, *answers]
+            answers.append(f"{level}: {(*classes, readable(novel, self.config.hierarchy.novel))[index]}")
+        return lines + answers
 
-    @property
-    def _labels(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The labels of each level, the novel one last."""
-        return self._with_novel(self.vocabulary.labels, self.vocabulary.novel)
-
-    @property
-    def _shown(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The classes of each level as people read them, the novel one last."""
-        novel = self.config.hierarchy.novel
-        return self._with_novel(
-            tuple(map(readable, self.vocabulary.labels, self.vocabulary.names)),
-            tuple(readable(label, novel) for label in self.vocabulary.novel),
-        )
-
-    def _with_novel(
-        self, classes: tuple[str, ...], novel: tuple[str, ...]
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        superclasses = len(self.hierarchy.superclasses)
-        return (*classes[:superclasses], novel[0]), (*classes[superclasses:], novel[1])
+    def _levels(self, classes: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        superclasses = len(classes) - len(self.vocabulary.parents)
+        return classes[:superclasses], classes[superclasses:]

@@ -85,8 +85,8 @@ class Multilabel:
     def submission(self, ids: Sequence[str], logits: np.ndarray, thresholds: Thresholds) -> pd.DataFrame:
         """Return the competition's columns: images, and labels in the vocabulary's order."""
         table = self.config.table
-        labels = [self.vocabulary.decode(row) for row in self.decide(logits, thresholds)]
-        return pd.DataFrame({table.image_column: list(ids), table.label_column: labels})
+        decided = self.decide(logits, thresholds)
+        return pd.DataFrame({table.image_column: list(ids)} | self.vocabulary.columns(decided, table))
 
     def probabilities(self, logits: np.ndarray) -> pd.DataFrame:
         """Return the probability of each label."""

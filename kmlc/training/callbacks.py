@@ -9,6 +9,7 @@ from kmlc.config import Config
 from kmlc.files import write_text
 from kmlc.progress import ProgressLine, duration
 from kmlc.tasks.task import Task
+from kmlc.training.averaging import averaged_weights
 from kmlc.training.checkpoint import save_state, save_weights
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.schedule import History, best_epoch, learning_rate, monitored, should_stop
@@ -22,6 +23,7 @@ class EpochRecorder(keras.callbacks.Callback):
 
     The figures are added to the epoch's logs, so that callbacks after this one see them. The state is saved
     last but for the table: a run that is killed anywhere in here repeats the epoch and comes to the same.
+    With `train.ema` it is the average of the weights that is validated and kept; the state has both.
 
     Args:
         run: where the files go.
@@ -38,12 +40,13 @@ class EpochRecorder(keras.callbacks.Callback):
         """Record the epoch."""
         logs = {} if logs is None else logs
         optimizer = self.model.optimizer
-        logs |= {f"val_{name}": value for name, value in self.validation.figures(self.model).items()}
-        logs["learning_rate"] = float(optimizer.learning_rate)
-        history = [*self.history, {name: float(value) for name, value in logs.items()}]
         figure = monitored(self.config, self.validation.task)
-        if best_epoch(history, figure) == epoch:
-            save_weights(self.run.best_weights, self.model)
+        with averaged_weights(self.model):
+            logs |= {f"val_{name}": value for name, value in self.validation.figures(self.model).items()}
+            logs["learning_rate"] = float(optimizer.learning_rate)
+            history = [*self.history, {name: float(value) for name, value in logs.items()}]
+            if best_epoch(history, figure) == epoch:
+                save_weights(self.run.best_weights, self.model)
         optimizer.learning_rate = learning_rate(history, self.config.train)
         self.model.stop_training = should_stop(history, figure, self.config.train.early_stopping)
         save_state(self.run.checkpoint, self.model, history)

@@ -1,24 +1,26 @@
 """What a run settles before its first step and never changes: settings, labels, split, caption vocabulary."""
 
 import dataclasses
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from kmlc.config import Config
 from kmlc.data.captions import learn_captions
-from kmlc.data.folder import LabelledData
+from kmlc.data.folder import read_test
 from kmlc.data.labels import Vocabulary
-from kmlc.data.records import Records
+from kmlc.data.records import LabelledData, Records
 from kmlc.data.splits import split_rows
 from kmlc.errors import UserError
-from kmlc.files import read_json, write_json
+from kmlc.files import read_json, write_json, write_text
 from kmlc.models.build import pretrained_sizes
 from kmlc.settings import save_config
 from kmlc.training.environment import describe
-from kmlc.training.run_directory import RunDirectory, new_run
+from kmlc.training.run_directory import RunDirectory, existing_run, new_run
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,10 @@ def prepare(config: Config, data: LabelledData) -> Prepared:
     training, validation, test = map(
         data.records.take, (known[split.training], validating, known[split.test])
     )
-    learnt = learn_captions(config.captions, training.captions) | pretrained_sizes(config)
+    if config.fusion.caption_run:
+        learnt = load_learnt(existing_run(Path(config.fusion.caption_run)))
+    else:
+        learnt = learn_captions(config.captions, training.captions) | pretrained_sizes(config)
     if training.features is not None:
         learnt["features"] = training.features.shape[1]
     return Prepared(training, validation, test, learnt)
@@ -83,8 +88,26 @@ def begin_run(config: Config, data: LabelledData, prepared: Prepared) -> RunDire
     write_json(run.learnt, prepared.learnt)
     write_json(run.data_report, {"training": data.report.as_dict()})
     write_json(run.environment, describe())
+    _write_cleaned(run, config, data)
     save_config(run.config, config)
     return run
+
+
+def _write_cleaned(run: RunDirectory, config: Config, data: LabelledData) -> None:
+    """Write the rows as they are used: system 1's train_cleaned.csv and test_cleaned.csv."""
+    if config.tower.input == "features":
+        return
+    table, rows = config.table, data.records
+    cleaned = {table.image_column: rows.ids}
+    cleaned |= data.vocabulary.columns(rows.labels, table)
+    cleaned[table.caption_column] = rows.captions
+    write_text(run.path / "train_cleaned.csv", pd.DataFrame(cleaned).to_csv(index=False, lineterminator="\n"))
+    # To train, there need be no rows to predict.
+    with suppress(UserError):
+        rows, _ = read_test(config)
+        cleaned = {table.image_column: rows.ids, table.caption_column: rows.captions}
+        path = run.path / "test_cleaned.csv"
+        write_text(path, pd.DataFrame(cleaned).to_csv(index=False, lineterminator="\n"))
 
 
 def load_prepared(run: RunDirectory, data: LabelledData) -> Prepared:

@@ -6,15 +6,22 @@ from typing import Literal
 
 from kmlc.config import Config
 from kmlc.errors import UserError
+from kmlc.models.image import TOWERS
 from kmlc.settings import load_config, setting, setting_types
 from kmlc.training.run_directory import RunDirectory, existing_run, newest_run
 
 
 def resolve(config: Config) -> Config:
-    """Return the settings with `images.size: auto` as a number: 64 for the built-in sample, else 224."""
+    """Return the settings with `images.size: auto` as a number.
+
+    It is 224, and on the built-in sample 64 or what the image tower takes at least.
+    """
     if config.images.size != "auto":
         return config
-    return replace(config, images=replace(config.images, size=64 if config.data is None else 224))
+    size = 224
+    if config.data is None:
+        size = max(64, TOWERS[config.tower.name].smallest if config.tower.input == "image" else 0)
+    return replace(config, images=replace(config.images, size=size))
 
 
 def unfinished_run(config: Config, resume: Path | Literal["newest"] | None) -> RunDirectory | None:

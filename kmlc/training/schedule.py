@@ -10,17 +10,27 @@ History = list[dict[str, float]]
 """The figures of each finished epoch, by name."""
 
 
+NOTHING = "nothing"
+"""In place of a figure's name: every epoch counts as better than those before."""
+
+
 def monitored(config: Config, task: Task) -> str:
     """Return the name, in a history, of the figure that picks the best epoch."""
-    return "val_loss" if config.train.monitor == "loss" else f"val_{task.objective}"
+    return {"objective": f"val_{task.objective}", "loss": "val_loss", "nothing": NOTHING}[
+        config.train.monitor
+    ]
 
 
 def best_epoch(history: History, figure: str) -> int:
     """Return the number, from 0, of the first epoch with the best figure: the lowest loss, or the highest.
 
+    If nothing is monitored it is the last.
+
     Example:
         best_epoch([{"val_micro_f1": 0.5}, {"val_micro_f1": 0.7}], "val_micro_f1")  # 1
     """
+    if figure == NOTHING:
+        return len(history) - 1
     values = [epoch[figure] for epoch in history]
     return values.index(min(values) if figure == "val_loss" else max(values))
 

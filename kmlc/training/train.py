@@ -1,5 +1,7 @@
 """One training, from settings to a finished run directory; `train` reads like the recipe that it is."""
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +17,8 @@ from kmlc.models.build import build_model, load_pretrained
 from kmlc.settings import load_config
 from kmlc.tasks.registry import task_of
 from kmlc.training import environment
+from kmlc.training.averaging import AveragingAdamW
+from kmlc.training.branches import load_branches
 from kmlc.training.callbacks import EpochRecorder, Progress
 from kmlc.training.checkpoint import load_state, load_weights
 from kmlc.training.prepare import begin_run, load_prepared, prepare
@@ -25,12 +29,17 @@ from kmlc.training.schedule import History, best_epoch, monitored, should_stop
 from kmlc.training.validation import Judged, Validation
 
 
-def train(config: Config, resume: Path | Literal["newest"] | None = None) -> RunDirectory:
+def train(
+    config: Config,
+    resume: Path | Literal["newest"] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> RunDirectory:
     """Train a model, fit its thresholds, and leave a finished run directory.
 
     Args:
         config: the settings; those of the run itself count when one is resumed.
         resume: an unfinished run to go on with, or "newest".
+        callbacks: further callbacks of the fit, called after kmlc's own.
 
     Returns:
         The run directory, less the report and the pictures.
@@ -54,6 +63,9 @@ def train(config: Config, resume: Path | Literal["newest"] | None = None) -> Run
     training, validating = prepared.training, prepared.validation
     task = task_of(config, data.vocabulary)
     model = build_model(config, task.heads, prepared.learnt)
+    if begun is None or not begun.checkpoint.is_file():
+        load_pretrained(model, config)
+        load_branches(model, config, data.vocabulary, prepared)
     loss = task.loss(training.labels)
     _compile(model, loss, config)
     # Nothing is written before all that settings can get wrong is behind us.
@@ -64,7 +76,6 @@ def train(config: Config, resume: Path | Literal["newest"] | None = None) -> Run
         print(f"Going on after epoch {len(history)} of {config.train.epochs}")
     else:
         history = []
-        load_pretrained(model, config)
     print(f"{model.name}: {model.count_params():,} parameters", flush=True)
 
     encode = caption_encoder(config.captions, prepared.learnt)
@@ -77,7 +88,7 @@ def train(config: Config, resume: Path | Literal["newest"] | None = None) -> Run
         name: Judged(evaluation_batches(rows, config, encode), rows.labels) for name, rows in parts.items()
     }
     validation = Validation(judged["validation"], task, loss)
-    _fit(model, run, config, training, encode, validation, history)
+    _fit(model, run, config, training, encode, validation, history, callbacks)
     load_weights(run.best_weights, model)
     best = best_epoch(history, monitored(config, task)) + 1
     print(write_results(run, task, model, judged, best, len(history)))
@@ -85,8 +96,9 @@ def train(config: Config, resume: Path | Literal["newest"] | None = None) -> Run
 
 
 def _compile(model: keras.Model, loss: keras.losses.Loss, config: Config) -> None:
-    optimizer = keras.optimizers.AdamW(
-        config.train.learning_rate,
+    adamw = partial(AveragingAdamW, config.train.ema) if config.train.ema else keras.optimizers.AdamW
+    optimizer = adamw(
+        learning_rate=config.train.learning_rate,
         weight_decay=config.train.weight_decay,
         gradient_accumulation_steps=config.train.accumulation if config.train.accumulation > 1 else None,
     )
@@ -101,6 +113,7 @@ def _fit(
     encode: Encode,
     validation: Validation,
     history: History,
+    callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
     """Fit the epochs that the history does not have yet; each is added to it."""
     task = validation.task
@@ -119,6 +132,7 @@ def _fit(
                 EpochRecorder(run, config, history, validation),
                 Progress(config, task, history, steps),
                 keras.callbacks.TensorBoard(run.tensorboard, write_graph=False),
+                *callbacks,
             ],
         )
     except (KeyboardInterrupt, UserError):

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from kmlc.config import Config, LabelsConfig, TableConfig
-from kmlc.data.folder import LabelledData, read_labelled, read_test, read_test_labels
+from kmlc.data.folder import read_labelled, read_test, read_test_labels
+from kmlc.data.records import LabelledData
 from kmlc.data.report import TableReport
 from kmlc.errors import UserError
 

@@ -6,7 +6,8 @@ import pytest
 from conftest import make_data
 
 from kmlc.config import CaptionsConfig, Config, LabelsConfig, TableConfig, TowerConfig
-from kmlc.data.folder import LabelledData, read_labelled, read_test, read_test_labels
+from kmlc.data.folder import read_labelled, read_test, read_test_labels
+from kmlc.data.records import LabelledData
 from kmlc.data.report import TableReport
 from kmlc.errors import UserError
 

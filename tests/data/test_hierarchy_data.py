@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from test_folder import edit, findings
 
 from kmlc.config import CaptionsConfig, Config, HierarchyConfig, LabelsConfig, TableConfig, TowerConfig
-from kmlc.data.folder import LabelledData, read_labelled, read_test, read_test_labels
+from kmlc.data.folder import read_labelled, read_test, read_test_labels
 from kmlc.data.hierarchy import held_out
+from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
 from kmlc.files import write_json
 from kmlc.objectives.hierarchy import Hierarchy
@@ -226,6 +227,10 @@ def test_held_out_rows_are_never_trained_on_and_all_validated_on(folder: Path, t
     assert prepared.training.labels[:, 2:].any(axis=1).all()
 
     run = begin_run(replace(settings, run=str(tmp_path / "run")), data, prepared)
+    cleaned = (run.path / "train_cleaned.csv").read_text().splitlines()
+    assert cleaned[:4] == ["image,super,sub,Caption", "0.jpg,1,0,", "1.jpg,0,2,", "2.jpg,1,10,"]
+    # The label of the novel subclass.
+    assert cleaned[4] == "3.jpg,0,4,"
     assert load_vocabulary(run) == data.vocabulary
     loaded = load_prepared(run, data)
     assert loaded.validation.ids == prepared.validation.ids

@@ -17,6 +17,7 @@ from kmlc.models import image, text
 from kmlc.models.build import build_model
 from kmlc.models.fusion import FUSIONS
 from kmlc.models.image.hybrid import hybrid
+from kmlc.models.submodel import Submodel
 from kmlc.models.text.bert import Pool
 from kmlc.objectives.losses import build_loss
 
@@ -153,7 +154,7 @@ def test_the_published_hybrid() -> None:
         fusion=FusionConfig(hidden_dim=1024),
     )
     model = build_model(config, {"logits": 18}, {})
-    tower = model.get_layer("image_tower").get_layer("backbone")
+    tower = model.get_layer("image_tower").model.get_layer("backbone").model
     assert model.get_layer("join").output.shape == (None, 17_704)
     assert tower.get_layer("lstm").input.shape == (None, 28 * 28, 64)
     assert tower.get_layer("transformer_1").input.shape == (None, 1, 128)
@@ -214,6 +215,20 @@ def test_mixed_precision_keeps_float32_logits() -> None:
     finally:
         keras.config.set_dtype_policy("float32")
     logits = model(inputs_of(TINY))
-    assert model.get_layer("head").get_layer("hidden").compute_dtype == "float16"
+    assert model.get_layer("head").model.get_layer("hidden").compute_dtype == "float16"
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
     assert np.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("inference", [False, True])
+def test_a_part_in_inference_mode_stays_so_in_training(inference: bool) -> None:
+    """Keras 3.15 overrides `training=False` of a nested call: pretrained statistics would drift."""
+    inputs = keras.Input((2,))
+    normalised = keras.Model(inputs, keras.layers.BatchNormalization()(inputs))
+    outer = keras.Input((2,))
+    model = keras.Model(outer, Submodel(normalised, inference=inference, name="part")(outer))
+    values = np.array([[1.0, 5.0], [3.0, 9.0]], np.float32)
+    expected = values if inference else [[-1, -1], [1, 1]]
+    np.testing.assert_allclose(model(values, training=True), expected, rtol=1e-3)
+    statistics = model.get_layer("part").model.layers[1].moving_mean
+    np.testing.assert_allclose(statistics, [0, 0] if inference else [0.02, 0.07], rtol=1e-5)

@@ -49,7 +49,7 @@ def test_a_local_preset_is_loaded(preset: Path) -> None:
     load_pretrained(model, config)
     inputs = caption_encoder(config.captions, learnt)(tf.constant(["A dog", "buses"]))
     theirs = keras_hub.models.BertBackbone.from_preset(str(preset))(inputs)["sequence_output"]
-    np.testing.assert_allclose(model.get_layer("bert")(inputs), theirs, atol=1e-6)
+    np.testing.assert_allclose(model.get_layer("bert").model(inputs), theirs, atol=1e-6)
 
 
 def test_a_preset_that_cannot_be_had_is_one_line(tmp_path: Path) -> None:

@@ -4,10 +4,19 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 
 from kmlc.config import LossConfig
 from kmlc.errors import UserError
-from kmlc.objectives.losses import LOSSES, balanced_class_weights, build_loss, mean_class_alpha
+from kmlc.objectives.losses import (
+    LOSSES,
+    AsymmetricLoss,
+    balanced_class_weights,
+    build_loss,
+    mean_class_alpha,
+)
 
 rng = np.random.default_rng(0)
 LABELS = (rng.random((12, 5)) < 0.4).astype(np.float32)
@@ -34,11 +43,26 @@ def sigmoid_focal(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
     return positive - 0.7 * (1 - labels) * p**2 * np.log(1 - p)
 
 
+def asymmetric(
+    labels: np.ndarray, logits: np.ndarray, positive: float = 1.5, negative: float = 3.0, margin: float = 0.1
+) -> np.ndarray:
+    """Ridnik et al.'s formula; 1 - p_m is written so that float64 keeps it at a large logit."""
+    logits = logits.astype(np.float64)
+    p, q = 1 / (1 + np.exp(-logits)), 1 / (1 + np.exp(logits))
+    there = -(q**positive) * np.log(p)
+    shifted = np.maximum(p - margin, 0)
+    return labels * there - (1 - labels) * shifted**negative * np.log(np.minimum(q + margin, 1))
+
+
 CASES: dict[str, tuple[LossConfig, Callable[[np.ndarray, np.ndarray], np.ndarray]]] = {
     "bce": (LossConfig("bce"), cross_entropy),
     "soft_margin": (LossConfig("soft_margin"), cross_entropy),
     "focal": (LossConfig("focal", alpha=1.7, gamma=2.5, label_smoothing=0.1), smoothed_focal),
     "sigmoid_focal": (LossConfig("sigmoid_focal", gamma=2.0, positive_weight=0.3), sigmoid_focal),
+    "asymmetric": (
+        LossConfig("asymmetric", gamma_positive=1.5, gamma_negative=3.0, margin=0.1),
+        asymmetric,
+    ),
 }
 
 
@@ -77,6 +101,55 @@ def test_sigmoid_focal_is_that_of_keras() -> None:
     np.testing.assert_allclose(
         float(build_loss(config, LABELS)(LABELS, LOGITS)), float(theirs(LABELS, LOGITS)), rtol=1e-6
     )
+
+
+def test_asymmetric_by_hand() -> None:
+    """At p 0.5 and margin 0.1: 0.5·log 2 for the label that is there, 0.4^2·log(1/0.6) for the other."""
+    loss = AsymmetricLoss(gamma_positive=1.0, gamma_negative=2.0, margin=0.1)
+    ours = loss.call(np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([[0.0, 0.0], [-2.2, -100.0]]))
+    there, absent = 0.5 * np.log(2), 0.16 * np.log(1 / 0.6)
+    np.testing.assert_allclose(ours, [(there + absent) / 2, 0], rtol=1e-6, atol=1e-8)
+    # p 0.0998 is within the margin, p 0.1003 is not.
+    assert float(loss([[0.0]], [[-2.2]])) == 0 < float(loss([[0.0]], [[-2.194]]))
+
+
+def test_asymmetric_without_gammas_and_margin_is_cross_entropy() -> None:
+    logits = np.concatenate([LOGITS, 100 * LOGITS])
+    labels = np.concatenate([LABELS, LABELS])
+    ours = AsymmetricLoss(0.0, 0.0, 0.0).call(labels, logits)
+    np.testing.assert_allclose(ours, cross_entropy(labels, logits).mean(axis=1), rtol=1e-6, atol=1e-9)
+
+
+def test_asymmetric_defaults_are_the_papers() -> None:
+    ours = build_loss(LossConfig("asymmetric"), LABELS)(LABELS, LOGITS)
+    np.testing.assert_allclose(float(ours), asymmetric(LABELS, LOGITS, 0, 4, 0.05).mean(), rtol=1e-6)
+
+
+@given(data=st.data())
+def test_asymmetric_is_the_formula_for_any_settings(data: st.DataObject) -> None:
+    gammas = st.floats(0, 5)
+    positive, negative, margin = data.draw(gammas), data.draw(gammas), data.draw(st.floats(0, 1))
+    shape = data.draw(array_shapes(min_dims=2, max_dims=2, max_side=4))
+    logits = data.draw(arrays(np.float32, shape, elements=st.floats(-500, 500, width=32)))
+    labels = data.draw(arrays(np.float32, shape, elements=st.sampled_from([0.0, 1.0])))
+    ours = AsymmetricLoss(positive, negative, margin).elements(tf.constant(labels), tf.constant(logits))
+    formula = asymmetric(labels, logits, positive, negative, margin)
+    np.testing.assert_allclose(ours, formula, rtol=2e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.05, 1.0])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 4.0])
+def test_asymmetric_gradients_are_finite(gamma: float, margin: float) -> None:
+    extreme = [-1e4, -1e3, -100.0, 0.0, 100.0, 1e3, 1e4]
+    logits = tf.Variable([extreme, extreme])
+    labels = tf.constant([[0.0] * 7, [1.0] * 7])
+    with tf.GradientTape() as tape:
+        value = AsymmetricLoss(gamma, gamma, margin)(labels, logits)
+    assert np.isfinite(float(value))
+    gradient = tape.gradient(value, logits).numpy()
+    assert np.isfinite(gradient).all()
+    assert (gradient[0] >= 0).all()
+    assert (gradient[1] <= 0).all()
 
 
 @pytest.mark.parametrize("gamma", [0.5, 2.5])

@@ -40,13 +40,15 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 def train_command(data: Path, name: str) -> list[str]:
-    # Accumulation, dropout and a plateau after every epoch: all that a resumed run could forget.
+    # Accumulation, an average of the weights, dropout and a plateau after every epoch: all that a resumed
+    # run could forget.
     return [
         *TINY,
         f"--data={data}",
         f"--run={name}",
         "--train.epochs=3",
         "--train.accumulation=2",
+        "--train.ema=0.9",
         "--train.plateau_patience=1",
         "--thresholds.method=curve",
     ]
@@ -84,7 +86,9 @@ def test_a_run_directory_has_everything(folder: Path, data: Path) -> None:
         "report.md",
         "split.json",
         "tensorboard",
+        "test_cleaned.csv",
         "thresholds.json",
+        "train_cleaned.csv",
     }
     assert {file.name for file in (path / "plots").iterdir()} == {
         "augmentation.png",

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from kmlc.config import CaptionsConfig, Config, SplitConfig
-from kmlc.data.folder import LabelledData, read_labelled
-from kmlc.data.records import Records
+from kmlc.data.folder import read_labelled
+from kmlc.data.records import LabelledData, Records
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_json
 from kmlc.training.prepare import Prepared, begin_run, load_prepared, prepare

@@ -1,5 +1,6 @@
 """What every image tower is made of: preprocessing, a backbone, and how much of it is trained."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from keras.applications.imagenet_utils import preprocess_input
 
 from kmlc.config import TowerConfig
 from kmlc.errors import UserError
+from kmlc.models.submodel import Submodel
 
 LAYER = "image_tower"
 """Name of the tower's layer in a model."""
@@ -84,11 +86,10 @@ def image_tower(tower: Tower, size: int, config: TowerConfig) -> keras.Model:
     images = keras.Input((size, size, 3), name="image")
     x = Preprocess(tower.preprocessing)(images)
     backbone = tower.backbone(size, config)
-    backbone.name = BACKBONE
     freeze(backbone, config.trainable)
-    x = backbone(x, training=None if config.weights == "none" else False)
+    x = Submodel(backbone, inference=config.weights != "none", name=BACKBONE)(x)
     x = layers.Dropout(config.dropout, name="image_dropout")(x)
-    return keras.Model(images, x, name=LAYER)
+    return keras.Model(images, x)
 
 
 def freeze(backbone: keras.Model, trainable: str) -> None:
@@ -112,11 +113,11 @@ def freeze(backbone: keras.Model, trainable: str) -> None:
 
 
 def load_tower_weights(model: keras.Model, tower: Tower, config: TowerConfig) -> None:
-    """Load the weights that `tower.weights` names into the backbone of a fresh model.
+    """Load the weights that `tower.weights` names into the backbone of a fresh image tower.
 
     Args:
-        model: a model that `kmlc.models.build.build_model` built.
-        tower: its tower.
+        model: as `image_tower` returns it.
+        tower: its architecture.
         config: `weights`: none; imagenet, which may be fetched; or a file of the backbone alone, as
             `keras.applications.VGG16(include_top=False).save_weights("vgg16.weights.h5")` writes it. Only
             arrays are read: the format can hold no code.
@@ -126,7 +127,7 @@ def load_tower_weights(model: keras.Model, tower: Tower, config: TowerConfig) ->
     """
     if config.weights == "none":
         return
-    backbone = model.get_layer(LAYER).get_layer(BACKBONE)
+    backbone = model.get_layer(BACKBONE).model
     if config.weights == "imagenet":
         backbone.set_weights(_imagenet(tower, config.name).get_weights())
         return
@@ -138,10 +139,13 @@ def load_tower_weights(model: keras.Model, tower: Tower, config: TowerConfig) ->
     if not path.is_file():
         raise UserError(f"tower.weights: {path}: no such file")
     try:
-        backbone.load_weights(path)
+        with warnings.catch_warnings():
+            # Keras warns of every part that is not in the file before it raises.
+            warnings.simplefilter("ignore")
+            backbone.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise UserError(f"tower.weights: {path} does not fit {config.name}: {reason}") from None
+        reason = str(error).strip().partition(". ")[0]
+        raise UserError(f"tower.weights: {path}: does not fit {config.name} ({reason})") from None
 
 
 def _imagenet(tower: Tower, name: str) -> keras.Model:

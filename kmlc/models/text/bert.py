@@ -9,6 +9,7 @@ from keras_hub.models import BertBackbone
 from kmlc.config import CaptionsConfig
 from kmlc.errors import UserError
 from kmlc.models.branch import Branch
+from kmlc.models.submodel import Submodel
 
 BACKBONE = "bert"
 """Name of the encoder's layer in a model."""
@@ -32,14 +33,14 @@ def bert(config: CaptionsConfig, learnt: dict[str, Any]) -> tuple[dict[str, kera
     longest = sizes["max_sequence_length"]
     if config.sequence_length > longest:
         raise UserError(f"captions.sequence_length: expected at most {longest}, got {config.sequence_length}")
-    tokens_of = token_encoder(BertBackbone(**sizes))
-    tokens_of.trainable = config.trainable
+    encoder = token_encoder(BertBackbone(**sizes))
+    encoder.trainable = config.trainable
     inputs = {
         name: keras.Input((config.sequence_length,), dtype=dtype, name=name)
         for name, dtype in (("token_ids", "int32"), ("segment_ids", "int32"), ("padding_mask", "bool"))
     }
     # A frozen encoder gives the same vector every time: no dropout.
-    tokens = tokens_of(inputs, training=None if config.trainable else False)
+    tokens = Submodel(encoder, inference=not config.trainable, name=BACKBONE)(inputs)
     mask = inputs["padding_mask"]
     vector = Pool(config.pooling, name="pool")([tokens, mask])
     # An empty caption is its first and its last token alone.
@@ -49,7 +50,7 @@ def bert(config: CaptionsConfig, learnt: dict[str, Any]) -> tuple[dict[str, kera
 
 def token_encoder(backbone: BertBackbone) -> keras.Model:
     """Return a BERT less the dense layer over its first token, which no pooling here uses."""
-    return keras.Model(backbone.input, backbone.output["sequence_output"], name=BACKBONE)
+    return keras.Model(backbone.input, backbone.output["sequence_output"])
 
 
 def _sizes(config: CaptionsConfig, learnt: dict[str, Any]) -> dict[str, Any]:

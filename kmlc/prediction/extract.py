@@ -1,0 +1,43 @@
+"""From images to the vectors that an image tower makes of them."""
+
+import keras
+
+from kmlc.config import Config
+from kmlc.data.batches import evaluation_batches
+from kmlc.data.features import Features
+from kmlc.data.folder import read_labelled
+from kmlc.errors import UserError
+from kmlc.models.image import TOWERS
+from kmlc.models.image.tower import image_tower, load_tower_weights
+from kmlc.prediction.progress import PredictionProgress
+from kmlc.training.resume import resolve
+
+
+def extract_features(config: Config) -> Features:
+    """Return the vectors of the labelled rows' images, with their labels; nothing is trained.
+
+    Args:
+        config: the data, and the image tower with its weights; captions are not read.
+
+    Raises:
+        UserError: if the settings have no image tower, or its weights or the data cannot be had.
+
+    Example:
+        tower = TowerConfig("mobilenetv2", weights="imagenet")
+        rows = extract_features(Config(data="my_folder", tower=tower))
+    """
+    config = resolve(config)
+    if config.tower.input != "image":
+        raise UserError(f"tower.name: expected an image tower; got {config.tower.name}")
+    tower, size = TOWERS[config.tower.name], config.images.size
+    assert isinstance(size, int), "resolve makes it a number"
+    keras.utils.set_random_seed(config.seed)
+    model = image_tower(tower, size, config.tower)
+    load_tower_weights(model, tower, config.tower)
+    data = read_labelled(config)
+    print(data.report.summary(), flush=True)
+    batches = evaluation_batches(data.records, config, lambda captions: {})
+    steps = -(-len(data.records) // config.train.batch_size)
+    images = batches.map(lambda inputs: inputs["image"])
+    vectors = model.predict(images, verbose=0, callbacks=[PredictionProgress(steps)])
+    return Features(vectors, data.records.labels, data.records.ids, data.vocabulary.labels)

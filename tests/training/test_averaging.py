@@ -1,0 +1,175 @@
+"""The moving average of the weights against its recurrence in NumPy."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from kmlc.training.averaging import AveragingAdamW, averaged_weights
+from kmlc.training.checkpoint import load_state, load_weights, save_state, save_weights
+
+INPUTS = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
+TARGETS = np.ones((8, 1), np.float32)
+
+
+def compiled(momentum: float, policy: str = "float32", accumulation: int = 1) -> keras.Model:
+    """A model with dropout and BatchNorm; its optimizer keeps an average."""
+    keras.config.set_dtype_policy(policy)
+    try:
+        inputs = keras.Input((4,))
+        x = keras.layers.BatchNormalization()(keras.layers.Dense(5)(inputs))
+        x = keras.layers.Dropout(0.5)(x)
+        model = keras.Model(inputs, keras.layers.Dense(1, dtype="float32")(x))
+        steps = accumulation if accumulation > 1 else None
+        optimizer = AveragingAdamW(momentum, learning_rate=0.05, gradient_accumulation_steps=steps)
+        model.compile(optimizer, "mse", jit_compile=False)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    return model
+
+
+def values(variables: list[keras.Variable]) -> list[np.ndarray]:
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def averages(model: keras.Model) -> list[np.ndarray]:
+    with averaged_weights(model):
+        return values(model.trainable_variables)
+
+
+def recurrence(weights: list[list[np.ndarray]], momentum: float) -> list[np.ndarray]:
+    """The average of each weight, in float64, after updates that left these weights."""
+    average = [np.zeros_like(weight, np.float64) for weight in weights[0]]
+    for update, after in enumerate(weights):
+        m = min(momentum, update / (update + 9))
+        average = [m * mean + (1 - m) * weight for mean, weight in zip(average, after, strict=True)]
+    return average
+
+
+def assert_close(ours: list[np.ndarray], theirs: list[np.ndarray]) -> None:
+    for one, two in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
+
+
+def assert_equal(ours: list[np.ndarray], theirs: list[np.ndarray]) -> None:
+    for one, two in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize(
+    ("momentum", "accumulation", "policy"),
+    [(0.25, 1, "float32"), (0.999, 3, "float32"), (0.999, 1, "mixed_float16"), (0.25, 3, "mixed_float16")],
+)
+def test_the_average_is_the_recurrence(momentum: float, accumulation: int, policy: str) -> None:
+    """One step of it for each change of the weights; momentum 0.25 is reached at the fourth.
+
+    Loss scaling skips float16's first steps, until its scale is low enough.
+    """
+    model = compiled(momentum, policy, accumulation)
+    weights = [values(model.trainable_variables)]
+    for _ in range(8 * accumulation):
+        model.train_on_batch(INPUTS, TARGETS)
+        now = values(model.trainable_variables)
+        if not np.array_equal(now[0], weights[-1][0]):
+            weights.append(now)
+            assert_close(averages(model), recurrence(weights[1:], momentum))
+    assert len(weights) - 1 == (8 if policy == "float32" else int(model.optimizer.iterations)) > 5
+
+
+def test_the_average_begins_as_the_weights_after_the_first_update() -> None:
+    model = compiled(0.999)
+    model.train_on_batch(INPUTS, TARGETS)
+    assert_equal(averages(model), values(model.trainable_variables))
+
+
+def test_the_average_rests_while_gradients_are_accumulated() -> None:
+    model = compiled(0.999, accumulation=2)
+    for _ in range(4):
+        model.train_on_batch(INPUTS, TARGETS)
+    before = averages(model)
+    model.train_on_batch(INPUTS, TARGETS)
+    assert_equal(averages(model), before)
+
+
+def test_the_average_rests_in_a_step_that_loss_scaling_skips() -> None:
+    model = compiled(0.999, "mixed_float16")
+    for _ in range(3):
+        model.train_on_batch(INPUTS, TARGETS)
+    before, scale = averages(model), float(model.optimizer.dynamic_scale)
+    model.train_on_batch(INPUTS, np.full_like(TARGETS, np.inf))
+    assert float(model.optimizer.dynamic_scale) == scale / 2
+    assert_equal(averages(model), before)
+
+
+def test_it_trains_as_adamw_does() -> None:
+    ours, theirs = compiled(0.999), compiled(0.999)
+    theirs.compile(keras.optimizers.AdamW(0.05), "mse", jit_compile=False)
+    for variable, value in zip(theirs.variables, values(ours.variables), strict=True):
+        variable.assign(value)
+    for _ in range(5):
+        assert ours.train_on_batch(INPUTS, TARGETS) == theirs.train_on_batch(INPUTS, TARGETS)
+    assert_equal(values(ours.variables), values(theirs.variables))
+
+
+def test_weights_come_back_bit_for_bit() -> None:
+    model = compiled(0.999)
+    for _ in range(5):
+        model.train_on_batch(INPUTS, TARGETS)
+    everything = [*model.variables, *model.optimizer.variables]
+    before = values(everything)
+    statistics = values(model.non_trainable_variables)
+
+    def leave() -> None:
+        with averaged_weights(model):
+            assert not np.array_equal(values(model.trainable_variables)[0], before[0])
+            assert_equal(values(model.non_trainable_variables), statistics)
+            model.predict(INPUTS, verbose=0)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        leave()
+    assert_equal(values(everything), before)
+
+
+def test_a_model_without_an_average_keeps_its_weights() -> None:
+    """Another optimizer, or no update yet."""
+    model = compiled(0.999, accumulation=2)
+    model.train_on_batch(INPUTS, TARGETS)
+    assert_equal(averages(model), values(model.trainable_variables))
+    model.compile(keras.optimizers.AdamW(0.05), "mse")
+    model.train_on_batch(INPUTS, TARGETS)
+    assert_equal(averages(model), values(model.trainable_variables))
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_a_restored_average_goes_on_alike(tmp_path: Path, policy: str) -> None:
+    model = compiled(0.999, policy, accumulation=2)
+    for _ in range(5):
+        model.train_on_batch(INPUTS, TARGETS)
+    save_state(tmp_path / "state.npz", model, [])
+    other = compiled(0.999, policy, accumulation=2)
+    load_state(tmp_path / "state.npz", other)
+    assert_equal(averages(other), averages(model))
+    for _ in range(5):
+        assert model.train_on_batch(INPUTS, TARGETS) == other.train_on_batch(INPUTS, TARGETS)
+    assert_equal(averages(other), averages(model))
+    assert_equal(values(other.trainable_variables), values(model.trainable_variables))
+
+
+def test_the_average_is_what_is_saved(tmp_path: Path) -> None:
+    model = compiled(0.999)
+    for _ in range(5):
+        model.train_on_batch(INPUTS, TARGETS)
+    with averaged_weights(model):
+        save_weights(tmp_path / "best.weights.h5", model)
+    other = compiled(0.999)
+    load_weights(tmp_path / "best.weights.h5", other)
+    assert_equal(values(other.trainable_variables), averages(model))
+
+
+def test_a_fit_ends_with_the_raw_weights() -> None:
+    """Keras's own average would be written over them there."""
+    model = compiled(0.999)
+    model.fit(INPUTS, TARGETS, batch_size=2, verbose=0)
+    assert not np.array_equal(averages(model)[0], values(model.trainable_variables)[0])
