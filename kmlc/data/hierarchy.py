@@ -185,7 +185,8 @@ def _learn(table: Table, columns: Sequence[_Column], novel: Sequence[str]) -> Hi
         tuple(label for label in column.order if label in seen)
         for column, seen in zip(columns, map(set, zip(*pairs, strict=True)), strict=True)
     )
-    rows = np.array([(superclasses.index(parent), subclasses.index(child)) for parent, child in pairs])
+    places = [{label: place for place, label in enumerate(level)} for level in (superclasses, subclasses)]
+    rows = np.array([(places[0][parent], places[1][child]) for parent, child in pairs])
     try:
         return Hierarchy.learn(superclasses, subclasses, rows)
     except UserError as error:
@@ -221,12 +222,14 @@ def _vocabulary(
 
 def _encode(vocabulary: Vocabulary, columns: Sequence[Sequence[str]]) -> np.ndarray:
     """Return one-hot rows, uint8 of shape (rows, S + K), of a column of each level."""
-    superclasses = len(vocabulary) - len(vocabulary.parents)
-    levels = (vocabulary.labels[:superclasses], vocabulary.labels[superclasses:])
-    return np.concatenate(
-        [np.array(column)[:, None] == np.array(level) for column, level in zip(columns, levels, strict=True)],
-        axis=1,
-    ).astype(np.uint8)
+    levels = vocabulary.labels[: vocabulary.superclasses], vocabulary.labels[vocabulary.superclasses :]
+    encoded = []
+    for column, level in zip(columns, levels, strict=True):
+        place = {label: index for index, label in enumerate(level)}
+        # The last row, of zeros, is that of labels outside the vocabulary.
+        rows = np.eye(len(level) + 1, len(level), dtype=np.uint8)
+        encoded.append(rows[[place.get(label, len(level)) for label in column]])
+    return np.concatenate(encoded, axis=1)
 
 
 def _note(

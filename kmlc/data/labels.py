@@ -34,6 +34,11 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def superclasses(self) -> int:
+        """How many of the labels, the first ones, are superclasses; 0 without a hierarchy."""
+        return len(self) - len(self.parents) if self.parents else 0
+
     def encode(self, rows: Iterable[Sequence[str]]) -> np.ndarray:
         """Return multi-hot rows, uint8 of shape (rows, classes), for rows of labels."""
         place = {label: index for index, label in enumerate(self.labels)}
@@ -55,7 +60,7 @@ class Vocabulary:
         """
         if not self.parents:
             return {table.label_column: [self.decode(row) for row in rows]}
-        is_superclass = np.arange(len(self)) < len(self) - len(self.parents)
+        is_superclass = np.arange(len(self)) < self.superclasses
         return {
             str(column): [self.decode(row) or novel for row in level]
             for column, level, novel in zip(
@@ -74,9 +79,8 @@ class Vocabulary:
         shown = list(map(readable, self.labels, self.names))
         if not self.parents:
             return shown
-        superclasses = len(self) - len(self.parents)
         return [
-            f"{'superclass' if place < superclasses else 'subclass'} {each}"
+            f"{'superclass' if place < self.superclasses else 'subclass'} {each}"
             for place, each in enumerate(shown)
         ]
 
@@ -87,8 +91,7 @@ class Vocabulary:
         """
         if not self.parents:
             return np.zeros(len(labels), bool)
-        superclasses = len(self) - len(self.parents)
-        known = labels[:, :superclasses].any(axis=1) & labels[:, superclasses:].any(axis=1)
+        known = labels[:, : self.superclasses].any(axis=1) & labels[:, self.superclasses :].any(axis=1)
         return np.logical_not(known)
 
     def no_label(self, rule: str) -> str | int:

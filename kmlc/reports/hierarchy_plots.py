@@ -50,21 +50,18 @@ def novelty(levels: Mapping[str, tuple[np.ndarray, np.ndarray, float]]) -> Figur
     grid = figure.subplots(1, len(levels), squeeze=False)
     for axes, (level, (known, strange, threshold)) in zip(grid.flat, levels.items(), strict=True):
         edges = np.histogram_bin_edges(np.concatenate([known, strange]), bins=40)
-        for scores, name, colour in ((known, "known", BLUE), (strange, "novel", ORANGE)):
+        passed, caught = np.mean(known <= threshold), np.mean(strange > threshold)
+        for scores, label, colour in (
+            (known, f"known: {len(known):,} rows, {passed:.0%} pass", BLUE),
+            (strange, f"novel: {len(strange):,} rows, {caught:.0%} caught", ORANGE),
+        ):
             # Shares, because there may be few novel rows beside many known ones.
             weights = np.full(len(scores), 1 / len(scores))
-            axes.hist(
-                scores,
-                edges,
-                weights=weights,
-                color=colour,
-                alpha=0.6,
-                label=f"{name} ({len(scores):,} rows)",
-            )
-        caught, passed = np.mean(strange > threshold), np.mean(known <= threshold)
+            axes.hist(scores, edges, weights=weights, color=colour, alpha=0.6, label=label)
         axes.axvline(threshold, color="black", linestyle="--", linewidth=1.5, label="threshold")
-        axes.set_title(f"{level}: {passed:.0%} of known rows pass, {caught:.0%} of novel ones are caught")
+        axes.set_title(f"Novelty of the {level}", fontsize=13)
         axes.set(xlabel="novelty score", ylabel="share of the rows")
-        axes.legend(frameon=False)
+        axes.margins(y=0.25)
+        axes.legend(loc="upper left", framealpha=1, edgecolor="white")
         tidy(axes)
     return figure

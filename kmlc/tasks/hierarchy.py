@@ -202,5 +202,4 @@ class Hierarchical:
         return lines + answers
 
     def _levels(self, classes: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        superclasses = len(classes) - len(self.vocabulary.parents)
-        return classes[:superclasses], classes[superclasses:]
+        return classes[: self.vocabulary.superclasses], classes[self.vocabulary.superclasses :]
