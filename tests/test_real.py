@@ -10,8 +10,10 @@ from kmlc.data.folder import read_labelled, read_test
 from kmlc.data.splits import split_rows
 from kmlc.data.table import Table, read_table
 from kmlc.data.words import clean, strongest_words
+from kmlc.settings import CONFIGS, layered
 
 FOLDER = Path(__file__).parent.parent.parent / "shared" / "data" / "coco19"
+ANIMALS = FOLDER.parent / "animals"
 
 pytestmark = [
     pytest.mark.real,
@@ -78,3 +80,20 @@ def test_the_strongest_words_of_a_label_name_it() -> None:
     assert {label: strongest[label][0] for label in firsts} == firsts
     assert {"fire", "hydrant"} == set(strongest["11"][:2])
     assert {"stop", "sign"} == set(strongest["13"][:2])
+
+
+@pytest.mark.skipif(not ANIMALS.is_dir(), reason=f"needs the real data in {ANIMALS}")
+def test_animals() -> None:
+    config = layered([CONFIGS / "efficientnet_hierarchy.yaml"], ["--data", str(ANIMALS)])
+    data = read_labelled(config)
+    assert len(data.records) == 6_288
+    assert data.report.findings == []
+    assert data.vocabulary.names[:3] == ("bird", "dog", "reptile")
+    assert data.vocabulary.names[3] == "Scotch terrier, Scottish terrier, Scottie"
+    assert data.vocabulary.labels == (*"012", *map(str, range(87)))
+    assert np.bincount(data.vocabulary.parents).tolist() == [29, 29, 29]
+    assert data.vocabulary.novel == ("3", "87")
+    assert data.records.labels[:, :3].sum(axis=0).tolist() == [1850, 2084, 2354]
+    assert (data.records.labels.sum(axis=1) == 2).all()
+    records, _ = read_test(config)
+    assert records.ids == [f"{number}.jpg" for number in range(500)]

@@ -80,15 +80,30 @@ class Multilabel:
             "per_class": dict(zip(self.vocabulary.labels, each, strict=True)),
         }
 
+    def advice(self, details: Mapping[str, Any]) -> list[str]:
+        """Return nothing: the figures say it."""
+        return []
+
     def submission(self, ids: Sequence[str], logits: np.ndarray, thresholds: Thresholds) -> pd.DataFrame:
         """Return the competition's columns: images, and labels in the vocabulary's order."""
         table = self.config.table
-        labels = [self.vocabulary.decode(row) for row in self.decide(logits, thresholds)]
-        return pd.DataFrame({table.image_column: list(ids), table.label_column: labels})
+        decided = self.decide(logits, thresholds)
+        return pd.DataFrame({table.image_column: list(ids)} | self.vocabulary.columns(decided, table))
 
     def probabilities(self, logits: np.ndarray) -> pd.DataFrame:
         """Return the probability of each label."""
         return pd.DataFrame(probabilities(logits).astype(float), columns=list(self.vocabulary.labels))
+
+    def explain(self, logits: np.ndarray, thresholds: Thresholds) -> list[str]:
+        """Return the probability of each label of one row, highest first, and the decided labels."""
+        (scores,), names = probabilities(logits), self.vocabulary.display()
+        width = max(map(len, names))
+        order = np.argsort(-scores, kind="stable")
+        decided = self.vocabulary.decode(self.decide(logits, thresholds)[0])
+        return [
+            *(f"{names[place]:<{width}}  {scores[place]:.3f}" for place in order),
+            f"{self.config.table.label_column}: {decided or 'none'}",
+        ]
 
     @property
     def _no_label(self) -> str | int:
