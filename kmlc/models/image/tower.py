@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 import keras
-import numpy as np
 from keras import layers
 from keras.applications.imagenet_utils import preprocess_input
 
@@ -30,31 +29,22 @@ class Tower:
             (batch, size, size, 3) to vectors (batch, width), with fresh weights.
         preprocessing: what the backbone expects of its pixels, in Keras's words: tf is -1 to 1; torch is 0 to
             1 with ImageNet's mean and standard deviation; caffe is BGR less ImageNet's mean; none is 0 to
-            255; efficientnet see `Preprocess`.
+            255.
         smallest: the smallest size that the backbone takes, in pixels.
         imagenet: returns the backbone's weights as ImageNet taught it; None if there are none.
     """
 
     backbone: Callable[[int, TowerConfig], keras.Model]
-    preprocessing: Literal["tf", "torch", "caffe", "efficientnet", "none"]
+    preprocessing: Literal["tf", "torch", "caffe", "none"]
     smallest: int = 8
     imagenet: Callable[[], keras.Model] | None = None
-
-
-# ImageNet's mean and standard deviation, of red, green and blue from 0 to 1.
-MEAN = np.array([0.485, 0.456, 0.406], np.float32)
-DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 
 
 class Preprocess(layers.Layer):
     """Pixels from 0 to 255 as a backbone expects them, in float32.
 
-    Keras's EfficientNets normalise by themselves, and divide once more by the root of ImageNet's deviation
-    when they are made with `weights="imagenet"` and only then. Here they are made without weights, which come
-    later: the mode `efficientnet` makes up for that division, whatever the weights.
-
     Args:
-        mode: tf, torch, caffe, efficientnet or none, as in `Tower.preprocessing`.
+        mode: tf, torch, caffe or none, as in `Tower.preprocessing`.
     """
 
     def __init__(self, mode: str) -> None:
@@ -63,11 +53,7 @@ class Preprocess(layers.Layer):
 
     def call(self, images: keras.KerasTensor) -> keras.KerasTensor:
         """Return the images, (batch, height, width, 3), preprocessed."""
-        if self.mode == "none":
-            return images
-        if self.mode == "efficientnet":
-            return (images - 255 * MEAN) / np.sqrt(DEVIATION) + 255 * MEAN
-        return preprocess_input(images, mode=self.mode)
+        return images if self.mode == "none" else preprocess_input(images, mode=self.mode)
 
 
 def image_tower(tower: Tower, size: int, config: TowerConfig) -> keras.Model:
