@@ -238,7 +238,7 @@ class FusionConfig:
         hidden_dim: width of the dense layer before the logits; 0 leaves it out.
         dropout: dropout rate before the logits.
         modality_dropout: part of the training rows that are shown without their image or without their
-            caption, half of them each.
+            caption, half of them each; a row that has one of the two alone keeps it.
         image_run: late only; a finished run of the image branch alone, whose weights are taken and kept.
         caption_run: late only; the same of the caption branch.
     """

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -10,10 +11,14 @@ from kmlc.data.folder import read_labelled, read_test
 from kmlc.data.splits import split_rows
 from kmlc.data.table import Table, read_table
 from kmlc.data.words import clean, strongest_words
+from kmlc.models.image import TOWERS
+from kmlc.models.image.tower import image_tower, load_tower_weights
 from kmlc.settings import CONFIGS, layered
 
-FOLDER = Path(__file__).parent.parent.parent / "shared" / "data" / "coco19"
-ANIMALS = FOLDER.parent / "animals"
+SHARED = Path(__file__).parent.parent.parent / "shared"
+FOLDER = SHARED / "data" / "coco19"
+ANIMALS = SHARED / "data" / "animals"
+WEIGHTS = SHARED / "weights" / "mobilenetv2_1.0_224_notop.weights.h5"
 
 pytestmark = [
     pytest.mark.real,
@@ -97,3 +102,18 @@ def test_animals() -> None:
     assert (data.records.labels.sum(axis=1) == 2).all()
     records, _ = read_test(config)
     assert records.ids == [f"{number}.jpg" for number in range(500)]
+
+
+@pytest.mark.skipif(not WEIGHTS.is_file(), reason=f"needs the weights {WEIGHTS}")
+def test_pretrained_mobilenet_sees_what_it_sees_in_keras() -> None:
+    config = TowerConfig("mobilenetv2", weights=str(WEIGHTS), trainable="none")
+    tower = image_tower(TOWERS["mobilenetv2"], 224, config)
+    load_tower_weights(tower, TOWERS["mobilenetv2"], config)
+    model = keras.applications.MobileNetV2(
+        weights=None, include_top=False, pooling="avg", input_shape=(224, 224, 3)
+    )
+    model.load_weights(WEIGHTS)
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 224, 224, 3)).astype(np.float32)
+    expected = np.asarray(model(pixels / 127.5 - 1, training=False))
+    assert expected.std() > 0.1
+    np.testing.assert_allclose(tower(pixels), expected, rtol=1e-4, atol=1e-4)

@@ -18,7 +18,7 @@ from kmlc.settings import load_config
 from kmlc.tasks.registry import task_of
 from kmlc.training import environment
 from kmlc.training.averaging import AveragingAdamW
-from kmlc.training.branches import load_branches
+from kmlc.training.branches import check_branches, load_branches
 from kmlc.training.callbacks import EpochRecorder, Progress
 from kmlc.training.checkpoint import load_state, load_weights
 from kmlc.training.prepare import begin_run, load_prepared, prepare
@@ -59,13 +59,15 @@ def train(
 
     data = read_labelled(config)
     print(data.report.summary(), flush=True)
+    if begun is None:
+        check_branches(config, data.vocabulary)
     prepared = load_prepared(begun, data) if begun else prepare(config, data)
     training, validating = prepared.training, prepared.validation
     task = task_of(config, data.vocabulary)
     model = build_model(config, task.heads, prepared.learnt)
     if begun is None or not begun.checkpoint.is_file():
         load_pretrained(model, config)
-        load_branches(model, config, data.vocabulary, prepared)
+        load_branches(model, config, prepared)
     loss = task.loss(training.labels)
     _compile(model, loss, config)
     # Nothing is written before all that settings can get wrong is behind us.
