@@ -38,7 +38,7 @@ def load_weights(path: Path, model: keras.Model) -> None:
             _weights_alone(model).load_weights(path)
     except (ValueError, KeyError):
         raise UserError(
-            f"{path}: does not fit the model that config.yaml describes; was it made by another version of kmlc?"
+            f"{path}: does not fit the model that config.yaml describes; is it of another version of kmlc?"
         ) from None
 
 

@@ -165,7 +165,8 @@ def test_any_shape(height: int, width: int, size: int, number: int, area: float)
     assert image.shape == (size, size, 3)
     assert image.dtype == np.float32
     assert image.min() >= 0
-    assert image.max() <= 255
+    # The weights of an interpolation add up to 1 but for rounding.
+    assert image.max() <= 255 * (1 + 1e-6)
 
 
 @pytest.mark.parametrize("factor", [0.0, 0.7, 1.0, 1.3])
