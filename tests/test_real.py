@@ -13,9 +13,11 @@ from kmlc.data.table import Table, read_table
 from kmlc.data.words import clean, strongest_words
 from kmlc.models.image import TOWERS
 from kmlc.models.image.tower import image_tower, load_tower_weights
+from kmlc.settings import CONFIGS, layered
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 FOLDER = SHARED / "data" / "coco19"
+ANIMALS = SHARED / "data" / "animals"
 WEIGHTS = SHARED / "weights" / "mobilenetv2_1.0_224_notop.weights.h5"
 
 pytestmark = [
@@ -98,3 +100,20 @@ def test_pretrained_mobilenet_sees_what_it_sees_in_keras() -> None:
     expected = np.asarray(model(pixels / 127.5 - 1, training=False))
     assert expected.std() > 0.1
     np.testing.assert_allclose(tower(pixels), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.skipif(not ANIMALS.is_dir(), reason=f"needs the real data in {ANIMALS}")
+def test_animals() -> None:
+    config = layered([CONFIGS / "efficientnet_hierarchy.yaml"], ["--data", str(ANIMALS)])
+    data = read_labelled(config)
+    assert len(data.records) == 6_288
+    assert data.report.findings == []
+    assert data.vocabulary.names[:3] == ("bird", "dog", "reptile")
+    assert data.vocabulary.names[3] == "Scotch terrier, Scottish terrier, Scottie"
+    assert data.vocabulary.labels == (*"012", *map(str, range(87)))
+    assert np.bincount(data.vocabulary.parents).tolist() == [29, 29, 29]
+    assert data.vocabulary.novel == ("3", "87")
+    assert data.records.labels[:, :3].sum(axis=0).tolist() == [1850, 2084, 2354]
+    assert (data.records.labels.sum(axis=1) == 2).all()
+    records, _ = read_test(config)
+    assert records.ids == [f"{number}.jpg" for number in range(500)]

@@ -1,5 +1,6 @@
 """One training, from settings to a finished run directory; `train` reads like the recipe that it is."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -28,12 +29,17 @@ from kmlc.training.schedule import History, best_epoch, monitored, should_stop
 from kmlc.training.validation import Judged, Validation
 
 
-def train(config: Config, resume: Path | Literal["newest"] | None = None) -> RunDirectory:
+def train(
+    config: Config,
+    resume: Path | Literal["newest"] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> RunDirectory:
     """Train a model, fit its thresholds, and leave a finished run directory.
 
     Args:
         config: the settings; those of the run itself count when one is resumed.
         resume: an unfinished run to go on with, or "newest".
+        callbacks: further callbacks of the fit, called after kmlc's own.
 
     Returns:
         The run directory, less the report and the pictures.
@@ -84,7 +90,7 @@ def train(config: Config, resume: Path | Literal["newest"] | None = None) -> Run
         name: Judged(evaluation_batches(rows, config, encode), rows.labels) for name, rows in parts.items()
     }
     validation = Validation(judged["validation"], task, loss)
-    _fit(model, run, config, training, encode, validation, history)
+    _fit(model, run, config, training, encode, validation, history, callbacks)
     load_weights(run.best_weights, model)
     best = best_epoch(history, monitored(config, task)) + 1
     print(write_results(run, task, model, judged, best, len(history)))
@@ -109,6 +115,7 @@ def _fit(
     encode: Encode,
     validation: Validation,
     history: History,
+    callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
     """Fit the epochs that the history does not have yet; each is added to it."""
     task = validation.task
@@ -127,6 +134,7 @@ def _fit(
                 EpochRecorder(run, config, history, validation),
                 Progress(config, task, history, steps),
                 keras.callbacks.TensorBoard(run.tensorboard, write_graph=False),
+                *callbacks,
             ],
         )
     except (KeyboardInterrupt, UserError):

@@ -74,7 +74,8 @@ def image_tower(tower: Tower, size: int, config: TowerConfig) -> keras.Model:
     backbone = tower.backbone(size, config)
     freeze(backbone, config.trainable)
     x = Submodel(backbone, inference=config.weights != "none", name=BACKBONE)(x)
-    x = layers.Dropout(config.dropout, name="image_dropout")(x)
+    if config.dropout:
+        x = layers.Dropout(config.dropout)(x)
     return keras.Model(images, x)
 
 
