@@ -30,6 +30,10 @@ def main() -> None:
     parser.add_argument("--tta", choices=("flip", "crops"), default="one", help="average views of each image")
     parser.add_argument("--without", choices=("images", "captions"), help="predict as if there were none")
     options = parser.parse_args()
+    one = options.image is not None or options.caption is not None
+    for name in ("data", "out", "proba", "without"):
+        if one and getattr(options, name) is not None:
+            parser.error(f"--{name}: goes with a table; got --image or --caption as well")
 
     with without_chatter():
         from kmlc.prediction.ensemble import load_ensemble
@@ -38,7 +42,7 @@ def main() -> None:
 
     paths = options.run or [newest_run(finished=True).path]
     ensemble = load_ensemble(paths)
-    if options.image or options.caption is not None:
+    if one:
         predict_one(ensemble, options.image, options.caption or "", options.tta)
     else:
         out = options.out or paths[0] / "submission.csv"
