@@ -31,14 +31,14 @@ def records(both: TrainedRun) -> Records:
     return read_test(both.config)[0]
 
 
-def command(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:
+def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
     monkeypatch.setattr(sys, "argv", ["predict.py", *map(str, arguments)])
     predict.main()
 
 
 def model_logits(trained: TrainedRun, images: np.ndarray, captions: list[str]) -> np.ndarray:
     """Return what the model says of arrays, without the pipeline of prediction."""
-    inputs = {"image": images} | trained.encode(tf.constant(captions))
+    inputs = {"image": tf.constant(images)} | trained.encode(tf.constant(captions))
     return np.asarray(trained.model(inputs, training=False))
 
 
@@ -122,7 +122,7 @@ def test_the_submission_goes_into_the_run_directory(
     assert table["ImageID"].tolist() == NAMES
 
 
-@pytest.mark.parametrize("tta", [[], ["--tta", "crops"]])
+@pytest.mark.parametrize("tta", [[], ["--tta", "flip"]])
 def test_one_picture_is_predicted_as_in_a_table(
     runs: Path,
     data: Path,
