@@ -22,7 +22,7 @@ def main() -> None:
 
     paths = options.run or [newest_run(finished=True).path]
     ensemble = load_ensemble(paths)
-    if options.image or options.caption is not None:
+    if options.image is not None or options.caption is not None:
         predict_one(ensemble, options.image, options.caption or "", options.tta)
     else:
         out = options.out or paths[0] / "submission.csv"

@@ -69,7 +69,12 @@ def parse_predict() -> argparse.Namespace:
     parser.add_argument("--caption", help="caption of that picture; may stand alone")
     parser.add_argument("--tta", choices=("flip", "crops"), default="one", help="average views of each image")
     parser.add_argument("--without", choices=("images", "captions"), help="predict as if there were none")
-    return parser.parse_args()
+    options = parser.parse_args()
+    one = options.image is not None or options.caption is not None
+    for name in ("data", "out", "proba", "without"):
+        if one and getattr(options, name) is not None:
+            parser.error(f"--{name}: goes with a table; got --image or --caption as well")
+    return options
 
 
 class OneLineParser(argparse.ArgumentParser):

@@ -353,7 +353,7 @@ class HierarchyConfig:
     """
 
     decoding: Literal["independent", "masked", "joint"] = "joint"
-    novelty: Literal["max_probability", "max_logit", "energy", "entropy"] = "max_logit"
+    novelty: Literal["max_probability", "max_logit", "energy", "entropy"] = "entropy"
     superclass_known_share: ClosedUnitInterval = 0.99
     subclass_known_share: ClosedUnitInterval = 0.99
     held_out_subclasses: NonNegativeInt | list[int | str] = 0

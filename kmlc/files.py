@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -87,6 +88,23 @@ def check_room(path: Path, size: int) -> None:
             f"{path}: could not be written: No space left on device "
             f"({size / 1e6:.1f} MB needed, {free / 1e6:.1f} free)"
         )
+
+
+def check_writable(path: Path) -> None:
+    """Find out before the work, not after it, that a result has no place to go.
+
+    Raises:
+        UserError: if `path` is a folder, or its folder is not there or cannot be written in.
+    """
+    if path.is_dir():
+        raise UserError(f"{path}: expected a file to write, it is a folder")
+    if not path.parent.is_dir():
+        raise UserError(f"{path.parent}: no such folder to write {path.name} in")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise UserError(f"{path}: could not be written: {error.strerror}") from None
 
 
 def sha256(path: Path) -> str:

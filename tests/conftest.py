@@ -68,3 +68,25 @@ def make_data(folder: Path, rows: int = 40, test_rows: int = 7, seed: int = 0) -
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder of 40 + 7 rows; tests read it and leave it as it is."""
     return make_data(tmp_path_factory.mktemp("data") / "folder")
+
+
+@pytest.fixture(scope="session")
+def runs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with three finished runs, one epoch each; tests read them and leave them as they are.
+
+    `both` takes images and captions, `words` captions alone; they validate on the same rows, `elsewhere`,
+    like `both` but for its seed, on others.
+    """
+    from kmlc.cli import parse_train
+    from kmlc.training.train import train
+
+    folder = tmp_path_factory.mktemp("runs")
+    settings = ["--captions.encoder=bigram", "--thresholds.method=curve", "--split.method=random"]
+    for name, own in {
+        "both": ["--tower.name=simple_cnn"],
+        "words": ["--tower.name=none", "--train.learning_rate=0.01"],
+        "elsewhere": ["--tower.name=simple_cnn", "--seed=7"],
+    }.items():
+        flags = [*TINY, *settings, *own, f"--data={data}", f"--run={folder / name}", "--train.epochs=1"]
+        train(parse_train(flags)[0])
+    return folder

@@ -18,7 +18,8 @@ class Submodel(layers.Layer):
     """
 
     def __init__(self, model: keras.Model, inference: bool, name: str) -> None:
-        super().__init__(name=name)
+        # What it is called with goes to the model as it is: pixels would lose digits in 16 bits.
+        super().__init__(name=name, autocast=False)
         self.model, self.inference = model, inference
 
     def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:

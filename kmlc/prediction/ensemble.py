@@ -1,11 +1,12 @@
 """Several finished runs as one: their logits averaged, their thresholds fitted to the average."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.files import read_json
 from kmlc.tasks.task import Thresholds
@@ -24,6 +25,13 @@ class Ensemble:
 
     runs: Sequence[TrainedRun]
     thresholds: Thresholds
+
+    @property
+    def config(self) -> Config:
+        """The settings to read rows with: the first run's, with images if any of the runs takes images."""
+        configs = [run.config for run in self.runs]
+        tower = next((config.tower for config in configs if config.tower.input == "image"), configs[0].tower)
+        return replace(configs[0], tower=tower)
 
     def logits(self, logits: Sequence[np.ndarray]) -> np.ndarray:
         """Return the mean of the runs' logits, float32 (rows, classes)."""

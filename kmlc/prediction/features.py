@@ -7,30 +7,36 @@ Every flag but `--out` is a setting as in `python train.py --help`. The rows are
 use.
 """
 
-import sys
 from pathlib import Path
 
-from kmlc.cli import guard, parse_train, without_chatter
+from kmlc.cli import OneLineParser, guard, parse_train, without_chatter
 
 
 def main() -> None:
     """Parse, read, compute, write."""
-    arguments = sys.argv[1:]
-    out = Path("features.npz")
-    if "--out" in arguments[:-1]:
-        place = arguments.index("--out")
-        out = Path(arguments[place + 1])
-        del arguments[place : place + 2]
-    config, _ = parse_train(arguments)
+    parser = OneLineParser(
+        prog="python -m kmlc.prediction.features",
+        usage="%(prog)s [--out FILE] [--model NAME] [--data DIR] [--SETTING VALUE ...]",
+        description=__doc__.partition("\n")[0],
+        epilog="All other flags are settings; python train.py --help lists them.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("features.npz"), metavar="FILE", help="default: features.npz"
+    )
+    options, settings = parser.parse_known_args()
+    config, _ = parse_train(settings)
 
     with without_chatter():
         from kmlc.data.features import write_features
+        from kmlc.files import check_writable
         from kmlc.prediction.extract import extract_features
 
+    check_writable(options.out)
     rows = extract_features(config)
-    write_features(out, rows)
-    print(f"{out}: {rows.features.shape[0]:,} rows of {rows.features.shape[1]:,} features")
-    print(f"Train:  python train.py --model mlp --data {out}")
+    write_features(options.out, rows)
+    print(f"{options.out}: {rows.features.shape[0]:,} rows of {rows.features.shape[1]:,} features")
+    print(f"Train:  python train.py --model mlp --data {options.out}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Predicts the test rows of a data folder, or one picture, with one finished run or the mean of several."""
 
 import dataclasses
-import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +13,7 @@ from kmlc.data.images import find_problems
 from kmlc.data.records import Records, unknown_labels
 from kmlc.data.views import VIEWS
 from kmlc.errors import UserError
-from kmlc.files import write_text
+from kmlc.files import check_writable, write_text
 from kmlc.prediction.ensemble import Ensemble
 from kmlc.prediction.progress import PredictionProgress
 from kmlc.training.restore import TrainedRun
@@ -39,15 +38,17 @@ def predict_table(
         without: predict as if the rows had no images, or no captions.
 
     Raises:
-        UserError: if the table is not there or lacks a column.
+        UserError: if the table is not there or lacks a column, or feature vectors have another width.
     """
-    first = ensemble.runs[0]
-    config = first.config if data is None else dataclasses.replace(first.config, data=data)
+    first, config = ensemble.runs[0], ensemble.config
+    if data is not None:
+        config = dataclasses.replace(config, data=data)
     for path in (out, proba):
         if path is not None:
-            _check_writable(path)
+            check_writable(path)
     records, report = read_test(config)
     print(report.summary(), flush=True)
+    _check_features(ensemble, records, report.file)
     if without == "images":
         records = dataclasses.replace(records, paths=[""] * len(records))
     if without == "captions":
@@ -61,7 +62,9 @@ def predict_table(
         columns.insert(0, config.table.image_column, records.ids)
         _write_csv(proba, columns)
         print(f"{proba}: probabilities of {logits.shape[1]} classes")
-    labels = read_test_labels(config, first.vocabulary, records)
+    # A file of feature vectors has no test part: its rows say nothing of a run that was trained on them.
+    trained_on = config.tower.input == "features" and config.data == first.config.data
+    labels = None if trained_on else read_test_labels(config, first.vocabulary, records)
     if labels is not None:
         figures = first.task.figures(labels, logits, ensemble.thresholds)
         shown = [
@@ -76,16 +79,17 @@ def predict_one(ensemble: Ensemble, image: Path | None, caption: str, views: str
     """Print the classes of one picture, most probable first, and what is decided.
 
     Raises:
-        UserError: if the image cannot be read.
+        UserError: if the image cannot be read, or the run takes feature vectors.
     """
-    first = ensemble.runs[0]
+    first, config = ensemble.runs[0], ensemble.config
     path = ""
-    if first.config.tower.input == "image" and image is not None:
-        (problem,) = find_problems([image], first.config.images.max_pixels)
+    if config.tower.input == "image" and image is not None:
+        (problem,) = find_problems([image], config.images.max_pixels)
         if problem is not None:
             raise UserError(f"{image}: {problem}; expected a JPEG, PNG, WebP, BMP or GIF image")
         path = str(image)
     record = Records([str(image)], [path], [caption], unknown_labels(1))
+    _check_features(ensemble, record, "--image and --caption")
     logits = ensemble.logits([predict_logits(run, record, views) for run in ensemble.runs])
     print("\n".join(first.task.explain(logits, ensemble.thresholds)))
 
@@ -104,17 +108,15 @@ def predict_logits(trained: TrainedRun, records: Records, views: str = "one") ->
     return np.mean(logits, axis=0)
 
 
-def _check_writable(path: Path) -> None:
-    """Find out before the work, not after it, that the result has no place to go."""
-    if path.is_dir():
-        raise UserError(f"{path}: expected a file to write, it is a folder")
-    if not path.parent.is_dir():
-        raise UserError(f"{path.parent}: no such folder to write {path.name} in")
-    try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise UserError(f"{path}: could not be written: {error.strerror}") from None
+def _check_features(ensemble: Ensemble, records: Records, source: str) -> None:
+    """Refuse rows that are not feature vectors of the width that a run was trained on."""
+    got = "none" if records.features is None else records.features.shape[1]
+    for run in ensemble.runs:
+        if run.config.tower.input != "features":
+            continue
+        width = run.model.get_layer("features").batch_shape[1]
+        if got != width:
+            raise UserError(f"{source}: expected vectors of {width} features, as the run takes; got {got}")
 
 
 def _write_csv(path: Path, table: pd.DataFrame) -> None:

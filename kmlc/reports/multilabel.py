@@ -29,9 +29,10 @@ def sections(run: RunDirectory, metrics: dict[str, Any], task: Multilabel) -> li
     save_figure(run.plots / "precision_recall.png", plots.precision_recall(classes, labels, scored))
     rows = [[number(value) if value != row[0] else value for value in row] for row in classes.values.tolist()]
     header = [name.replace("_", " ") for name in classes.columns.tolist()]
+    judged = "All but test f1 are" if "test_f1" in classes else "All are"
     return [
         *_bias(task),
-        f"## Each label\n\n{markdown_table(header, rows)}\n\nAll but test f1 are on the validation rows. "
+        f"## Each label\n\n{markdown_table(header, rows)}\n\n{judged} on the validation rows. "
         "The table is in `per_class.csv`.",
         "![F1 of each label](plots/per_class_f1.png)",
         "![Precision and recall of each label](plots/precision_recall.png)",

@@ -32,8 +32,9 @@ def history(table: pd.DataFrame, curves: Sequence[str], best: int) -> Figure:
     losses.set(title="Loss", xlabel="epoch")
     for name, colour in zip(curves, (BLUE, ORANGE, GREEN, PINK), strict=False):
         _curve(scores, table, f"val_{name}", name.replace("_", " "), colour)
-    scores.axvline(best, color=GREY, linestyle="--", linewidth=1, zorder=0)
-    scores.set(title=f"On the validation rows (best epoch: {best})", xlabel="epoch", ylim=(0, 1))
+    # Above the grid, which may have a line in the same place.
+    scores.axvline(best, color=GREY, linestyle="--", linewidth=1.5, zorder=1)
+    scores.set(title=f"On the validation rows (best epoch: {best})", xlabel="epoch", ylim=(-0.02, 1.02))
     for axes in (losses, scores):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False)
@@ -59,7 +60,7 @@ def per_class_f1(classes: pd.DataFrame, scores: Sequence[str]) -> Figure:
     axes.set(title="F1 of each label (n: validation rows that have it)", xlim=(0, 1.1))
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
     if len(scores) > 1:
-        axes.legend(frameon=False, loc="lower right")
+        figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 
@@ -73,21 +74,26 @@ def precision_recall(classes: pd.DataFrame, labels: np.ndarray, scores: np.ndarr
     """
     columns = min(6, len(classes))
     rows = -(-len(classes) // columns)
-    figure = Figure(figsize=(1.2 + 2.1 * columns, 0.6 + 2.1 * rows), layout="constrained")
+    figure = Figure(figsize=(1.2 + 2.1 * columns, 0.6 + 2.3 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes in grid.flat[len(classes) :]:
         axes.set_axis_off()
     for place, (axes, (_, each)) in enumerate(zip(grid.flat, classes.iterrows(), strict=False)):
         tidy(axes)
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.set_title(each["class"], fontsize=9)
         if not labels[:, place].any():
             axes.text(0.5, 0.5, "no rows", ha="center", va="center", color=GREY)
             continue
         precision, recall, _ = precision_recall_curve(labels[:, place], scores[:, place])
+        # Without the points at a recall of 0, which are a line along the axis; the area is the same.
+        hit = recall > 0
+        recall, precision = np.append(recall[hit], 0), np.append(precision[hit], precision[hit][-1])
         axes.step(recall, precision, where="post", color=BLUE, linewidth=1.5)
         axes.plot(each["recall"], each["precision"], "o", color=ORANGE, markersize=5)
-        axes.text(0.04, 0.05, f"AP {each['average_precision']:.2f}", fontsize=8)
+        axes.set_title(f"{each['class']}\nAP {each['average_precision']:.2f}", fontsize=9)
     figure.supxlabel("recall")
     figure.supylabel("precision")
     figure.suptitle("Precision and recall on the validation rows (dot: at the threshold)")

@@ -60,7 +60,7 @@ def write_results(
 
 def _side_by_side(figures: Mapping[str, Figures], details: Mapping[str, dict[str, Figures]]) -> str:
     """Return the figures of each part as a column, those of the validation rows at 0.5 before them."""
-    columns = {name.capitalize(): figures[name] for name in reversed(list(figures))}
+    columns = {name.capitalize(): each for name, each in figures.items()}
     if "at_0.5" in details["validation"]:
         columns = {"at 0.5": details["validation"]["at_0.5"]} | columns
     width = max(22, *map(len, figures["validation"]))

@@ -34,7 +34,7 @@ def task(hierarchy: HierarchyConfig | None = None, **loss: Any) -> Hierarchical:
     config = Config(
         table=TableConfig(image_column="image", superclass_column="super", label_column="sub"),
         loss=LossConfig("hierarchical", label_smoothing=0.0, **loss),
-        hierarchy=hierarchy or HierarchyConfig(),
+        hierarchy=hierarchy or HierarchyConfig(novelty="max_logit"),
     )
     made = task_of(config, VOCABULARY)
     assert isinstance(made, Hierarchical)
@@ -52,7 +52,7 @@ def test_thresholds_part_known_from_novel_rows() -> None:
 
 
 def test_without_novel_rows_the_known_shares_count() -> None:
-    settings = HierarchyConfig(superclass_known_share=1.0, subclass_known_share=0.5)
+    settings = HierarchyConfig(novelty="max_logit", superclass_known_share=1.0, subclass_known_share=0.5)
     thresholds = task(settings).fit(LABELS[:2], LOGITS[:2])
     assert thresholds == {"superclass": -16.0, "subclass": -8.0}
 

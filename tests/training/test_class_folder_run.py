@@ -29,6 +29,7 @@ def test_class_folders_from_training_to_submission(tmp_path: Path) -> None:
     trained = run(tmp_path, str(ROOT / "train.py"), *TINY, *flags, *split)
     assert trained.returncode == 0, trained.stderr
     assert "my data/train: 16 rows, 16 used" in trained.stdout
+    assert f"{'at 0.5':>36}{'Validation':>12}{'Test':>12}\n" in trained.stdout
     assert "2 labels: café 8, traffic light 8" in trained.stdout
     parts = read_json(tmp_path / "run" / "split.json")
     assert {part: len(names) for part, names in parts.items()} == {"training": 8, "validation": 4, "test": 4}

@@ -2,9 +2,11 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from conftest import draw
 
-from kmlc.config import CaptionsConfig, Config, SplitConfig
+from kmlc.config import CaptionsConfig, Config, ImagesConfig, SplitConfig
 from kmlc.data.folder import read_labelled
 from kmlc.data.records import LabelledData, Records
 from kmlc.errors import UserError
@@ -88,3 +90,48 @@ def test_a_part_without_a_row(
     )
     with pytest.raises(UserError, match=re.escape(expected)):
         prepare(replace(config, split=split), labelled)
+
+
+def write_untidy_data(folder: Path) -> None:
+    """Write a folder with a corrupt image in each table, a broken caption and entries that are no labels."""
+    (folder / "data").mkdir(parents=True)
+    for name in ("0.jpg", "2.jpg", "3.jpg", "4.jpg", "5.jpg"):
+        draw(folder / "data" / name, ["1"], np.random.default_rng(0))
+    for name in ("1.jpg", "6.jpg"):
+        (folder / "data" / name).write_bytes((folder / "data" / "0.jpg").read_bytes()[:100])
+    (folder / "train.csv").write_text(
+        "ImageID,Labels,Caption\n"
+        '0.jpg,18 3,"A "red" car, parked."\n'
+        "1.jpg,1,A person.\n"
+        '2.jpg,1 x,"A man\non a bench."\n'
+        "3.jpg,,\n"
+        "4.jpg,y,Nothing.\n"
+        "0.jpg,1,Again.\n"
+    )
+    (folder / "test.csv").write_text('ImageID,Caption\n5.jpg,"The "Lucky" dog"\n6.jpg,A car.\n7.jpg,\n')
+
+
+def test_cleaned_tables(config: Config, tmp_path: Path) -> None:
+    """Train: without the corrupt image, the row of no valid label and the repeated name. Test: every row."""
+    write_untidy_data(tmp_path / "untidy")
+    config = replace(
+        config, data=str(tmp_path / "untidy"), images=ImagesConfig(size=16), split=SplitConfig("random", 0.34)
+    )
+    labelled = read_labelled(config)
+    run = begin_run(config, labelled, prepare(config, labelled))
+    assert (run.path / "train_cleaned.csv").read_text() == (
+        'ImageID,Labels,Caption\n0.jpg,3 18,"A ""red"" car, parked."\n2.jpg,1,"A man\non a bench."\n3.jpg,,\n'
+    )
+    assert (run.path / "test_cleaned.csv").read_text() == (
+        'ImageID,Caption\n5.jpg,"The ""Lucky"" dog"\n6.jpg,A car.\n7.jpg,\n'
+    )
+
+
+def test_without_rows_to_predict_there_is_no_cleaned_test_table(config: Config, tmp_path: Path) -> None:
+    write_untidy_data(tmp_path / "untidy")
+    (tmp_path / "untidy" / "test.csv").unlink()
+    config = replace(config, data=str(tmp_path / "untidy"), split=SplitConfig("random", 0.34))
+    labelled = read_labelled(config)
+    run = begin_run(config, labelled, prepare(config, labelled))
+    assert (run.path / "train_cleaned.csv").is_file()
+    assert not (run.path / "test_cleaned.csv").exists()

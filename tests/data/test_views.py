@@ -1,0 +1,88 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kmlc.config import CaptionsConfig, Config, ImagesConfig
+from kmlc.data.batches import evaluation_batches
+from kmlc.data.folder import read_labelled
+from kmlc.data.images import decode, resize
+from kmlc.data.views import VIEWS, WHOLE, View, look
+
+# Row and column of every pixel, so that a view tells which pixels it took.
+PLACES = np.stack([*np.mgrid[:5, :4], np.zeros((5, 4))], axis=-1).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("view", "rows", "columns"),
+    [
+        # Half of five rows is 2.5, which rounds to the even 2.
+        (View(0, 0, 0.5), [0, 1], [0, 1]),
+        (View(0, 1, 0.5), [0, 1], [2, 3]),
+        (View(1, 0, 0.5), [3, 4], [0, 1]),
+        (View(1, 1, 0.5), [3, 4], [2, 3]),
+        (View(0.5, 0.5, 0.5), [1, 2], [1, 2]),
+        (View(0, 1, 0.5, mirrored=True), [0, 1], [3, 2]),
+        (View(0, 0, 0.8), [0, 1, 2, 3], [0, 1, 2]),
+        (View(1, 1, 0.01), [4], [3]),
+        (WHOLE, [0, 1, 2, 3, 4], [0, 1, 2, 3]),
+        (View(mirrored=True), [0, 1, 2, 3, 4], [3, 2, 1, 0]),
+    ],
+)
+def test_a_view_is_a_part_of_the_image(view: View, rows: list[int], columns: list[int]) -> None:
+    seen = look(tf.constant(PLACES), view).numpy()
+    assert seen.dtype == np.uint8
+    np.testing.assert_array_equal(seen, PLACES[np.ix_(rows, columns)])
+
+
+def test_the_views_by_name() -> None:
+    assert VIEWS["one"] == [WHOLE]
+    assert VIEWS["flip"] == [View(0, 0, 1), View(0, 0, 1, mirrored=True)]
+    crops = VIEWS["crops"]
+    assert len(set(crops)) == len(crops) == 12
+    assert sum(view.mirrored for view in crops) == 6
+    assert {view[:3] for view in crops} == {
+        *[(0, 0, 1), (0, 0, 0.875), (0, 1, 0.875), (1, 0, 0.875), (1, 1, 0.875), (0.5, 0.5, 0.875)]
+    }
+
+
+UNIT = st.floats(0, 1)
+
+
+@given(
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    top=UNIT,
+    left=UNIT,
+    kept=UNIT,
+    mirrored=st.booleans(),
+)
+def test_no_view_is_empty_or_leaves_the_image(
+    height: int, width: int, top: float, left: float, kept: float, mirrored: bool
+) -> None:
+    rows, columns = np.mgrid[:height, :width]
+    image = np.stack([rows, columns, np.zeros_like(rows)], axis=-1)
+    seen = look(tf.constant(image), View(top, left, kept, mirrored)).numpy()
+    for axis, side in enumerate((height, width)):
+        # Half a pixel either way is a matter of rounding.
+        assert max(1, kept * side - 0.51) <= seen.shape[axis] <= max(1, kept * side + 0.51)
+    first = seen[0, -1 if mirrored else 0]
+    expected = image[first[0] : first[0] + seen.shape[0], first[1] : first[1] + seen.shape[1]]
+    np.testing.assert_array_equal(seen, expected[:, ::-1] if mirrored else expected)
+
+
+def test_batches_of_a_view(data: Path) -> None:
+    config = Config(data=str(data), images=ImagesConfig(size=16), captions=CaptionsConfig("none"))
+    records = read_labelled(config).records.take(range(4))
+    broken = replace(records, paths=[*records.paths[:3], ""])
+    for view in VIEWS["crops"]:
+        (batch,) = evaluation_batches(broken, config, lambda captions: {}, view).as_numpy_iterator()
+        expected = [
+            resize(look(decode(tf.io.read_file(path)), view), 16).numpy() for path in records.paths[:3]
+        ]
+        np.testing.assert_array_equal(batch["image"][:3], expected)
+        assert (batch["image"][3] == 127.5).all()

@@ -1,0 +1,131 @@
+"""The command that makes feature vectors, and the mlp that is trained on them."""
+
+import re
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+import predict
+from kmlc.cli import parse_train
+from kmlc.config import TowerConfig
+from kmlc.data.features import read_features
+from kmlc.data.images import decode, resize
+from kmlc.errors import UserError
+from kmlc.files import read_json
+from kmlc.models.image.simple_cnn import simple_cnn
+from kmlc.prediction import features
+from kmlc.training.train import train
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:
+    monkeypatch.setattr(sys, "argv", ["features.py", *map(str, arguments)])
+    features.main()
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, Path]:
+    """SimpleCNN with weights of its own, and the file that they are in."""
+    keras.utils.set_random_seed(5)
+    model = simple_cnn(16, TowerConfig("simple_cnn"))
+    path = tmp_path_factory.mktemp("weights") / "backbone.weights.h5"
+    model.save_weights(path)
+    return model, path
+
+
+@pytest.fixture(scope="module")
+def extracted(
+    data: Path, backbone: tuple[keras.Model, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    out = tmp_path_factory.mktemp("features") / "rows.npz"
+    settings = ["--model", "simple_cnn", "--images.size=16", f"--tower.weights={backbone[1]}"]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        command(monkeypatch, *settings, "--out", out, "--data", data)
+    return out
+
+
+@pytest.fixture(scope="module")
+def run(extracted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An mlp that was trained on the vectors."""
+    path = tmp_path_factory.mktemp("mlp") / "run"
+    train(parse_train(["--model=mlp", f"--data={extracted}", f"--run={path}", "--train.epochs=2"])[0])
+    return path
+
+
+def predicted(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:
+    monkeypatch.setattr(sys, "argv", ["predict.py", *map(str, arguments)])
+    predict.main()
+
+
+def test_vectors_are_what_the_tower_makes_of_the_images(
+    extracted: Path, data: Path, backbone: tuple[keras.Model, Path]
+) -> None:
+    rows = read_features(extracted)
+    table = [line.split(",") for line in (data / "train.csv").read_text().splitlines()[1:]]
+    assert rows.ids == [cells[0] for cells in table]
+    assert rows.names == ("1", "3", "18")
+    labels = [[int(name in cells[1].split()) for name in rows.names] for cells in table]
+    np.testing.assert_array_equal(rows.labels, labels)
+    images = np.stack([resize(decode(tf.io.read_file(str(data / "data" / name))), 16) for name in rows.ids])
+    # System 1's normalisation: ImageNet's mean and standard deviation.
+    images = (images / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    expected = np.asarray(backbone[0](images, training=False))
+    np.testing.assert_allclose(rows.features, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_mlp_trains_on_them_and_predicts_them(
+    run: Path, extracted: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert {"validation", "training"} <= read_json(run / "metrics.json").keys()
+    predicted(monkeypatch, "--run", run)
+    table = pd.read_csv(run / "submission.csv", dtype=str)
+    assert table["ImageID"].tolist() == read_features(extracted).ids
+    # These are the rows that it was trained on: their score would say nothing.
+    assert "Against the labels" not in capsys.readouterr().out
+
+
+def test_rows_that_are_not_such_vectors(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ended in a traceback."""
+    wide = tmp_path / "wide.npz"
+    np.savez(wide, X=np.zeros((2, 3)), y=np.zeros((2, 3), int))
+    width = read_json(run / "learnt.json")["features"]
+    for arguments, source, got in (
+        (["--data", wide], str(wide), "3"),
+        (["--caption", "a dog"], "--image and --caption", "none"),
+    ):
+        message = f"{source}: expected vectors of {width} features, as the run takes; got {got}"
+        with pytest.raises(UserError, match=re.escape(message)):
+            predicted(monkeypatch, "--run", run, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--outt", "x"], "--outt: no such setting"),
+        (["--model", "mlp"], "tower.name: expected an image tower; got mlp"),
+        (["--tower.name", "none"], "tower.name: expected an image tower; got none"),
+        (["--out", "no/such/x.npz"], "no/such: no such folder to write x.npz in"),
+        (["--out=no/such/x.npz"], "no/such: no such folder to write x.npz in"),
+        (["--model", "simple_cnn", "--out"], "argument --out: expected one argument"),
+    ],
+)
+def test_what_is_wrong_is_one_line(
+    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError) as raised:
+        command(monkeypatch, *arguments)
+    assert str(raised.value).startswith(message)
+    assert "\n" not in str(raised.value)
+
+
+def test_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit) as left:
+        command(monkeypatch, "--help")
+    assert left.value.code == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("usage: python -m kmlc.prediction.features [--out FILE]")
+    assert "python train.py --help" in shown

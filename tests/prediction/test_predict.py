@@ -1,0 +1,152 @@
+"""The predict command, in this process, on runs of one epoch."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+import predict
+from kmlc.data.folder import read_test
+from kmlc.data.images import decode, resize
+from kmlc.data.records import Records
+from kmlc.errors import UserError
+from kmlc.prediction.predict import predict_logits
+from kmlc.training.restore import TrainedRun, restore
+from kmlc.training.run_directory import RunDirectory
+
+LABELS = ["1", "3", "18"]
+NAMES = [f"{number}.jpg" for number in range(40, 47)]
+
+
+@pytest.fixture(scope="module")
+def both(runs: Path) -> TrainedRun:
+    return restore(RunDirectory(runs / "both"))
+
+
+@pytest.fixture(scope="module")
+def records(both: TrainedRun) -> Records:
+    return read_test(both.config)[0]
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["predict.py", *map(str, arguments)])
+    predict.main()
+
+
+def model_logits(trained: TrainedRun, images: np.ndarray, captions: list[str]) -> np.ndarray:
+    """Return what the model says of arrays, without the pipeline of prediction."""
+    inputs = {"image": tf.constant(images)} | trained.encode(tf.constant(captions))
+    return np.asarray(trained.model(inputs, training=False))
+
+
+def pictures(records: Records, mirrored: bool = False) -> np.ndarray:
+    pixels = [decode(tf.io.read_file(path)) for path in records.paths]
+    return np.stack([resize(image[:, ::-1] if mirrored else image, 16) for image in pixels])
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-logits.astype(float)))
+
+
+def read_probabilities(path: Path) -> np.ndarray:
+    table = pd.read_csv(path)
+    assert list(table.columns) == ["ImageID", *LABELS]
+    assert table["ImageID"].tolist() == NAMES
+    return table[LABELS].to_numpy()
+
+
+def test_logits_are_those_of_the_model(both: TrainedRun, records: Records) -> None:
+    expected = model_logits(both, pictures(records), records.captions)
+    np.testing.assert_allclose(predict_logits(both, records), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_flip_is_the_mean_of_the_image_and_its_mirror_image(both: TrainedRun, records: Records) -> None:
+    views = [model_logits(both, pictures(records, mirrored), records.captions) for mirrored in (False, True)]
+    assert np.abs(views[0] - views[1]).max() > 1e-4
+    found = predict_logits(both, records, "flip")
+    np.testing.assert_allclose(found, (views[0] + views[1]) / 2, rtol=1e-4, atol=1e-5)
+
+
+def test_views_of_a_run_without_images_are_one(runs: Path, records: Records) -> None:
+    words = restore(RunDirectory(runs / "words"))
+    np.testing.assert_array_equal(predict_logits(words, records, "crops"), predict_logits(words, records))
+
+
+def test_several_runs_are_the_mean_of_their_logits(
+    runs: Path, records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logits = [
+        predict_logits(restore(RunDirectory(runs / name)), records) for name in ("words", "both", "elsewhere")
+    ]
+    # The run of captions alone comes first: it must not keep the images from the others.
+    order = ["--run", runs / "words", "--run", runs / "both", "--run", runs / "elsewhere"]
+    command(monkeypatch, *order, "--out", tmp_path / "s.csv", "--proba", tmp_path / "p.csv")
+    found = read_probabilities(tmp_path / "p.csv")
+    np.testing.assert_allclose(found, sigmoid(np.mean(logits, axis=0)), rtol=1e-5)
+
+
+def test_without_captions_is_a_table_whose_captions_are_empty(
+    runs: Path, both: TrainedRun, records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ["--run", runs / "both", "--out", tmp_path / "s.csv"]
+    command(monkeypatch, *run, "--proba", tmp_path / "p.csv", "--without", "captions")
+    expected = model_logits(both, pictures(records), [""] * len(records))
+    np.testing.assert_allclose(read_probabilities(tmp_path / "p.csv"), sigmoid(expected), rtol=1e-4)
+
+
+def test_without_images_is_neutral_images(
+    runs: Path, both: TrainedRun, records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ["--run", runs / "both", "--out", tmp_path / "s.csv"]
+    command(monkeypatch, *run, "--proba", tmp_path / "p.csv", "--without", "images")
+    neutral = np.full((len(records), 16, 16, 3), 127.5, np.float32)
+    expected = model_logits(both, neutral, records.captions)
+    np.testing.assert_allclose(read_probabilities(tmp_path / "p.csv"), sigmoid(expected), rtol=1e-4)
+
+
+def test_the_submission_goes_into_the_run_directory(
+    runs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = runs / "elsewhere" / "submission.csv"
+    assert not out.exists()
+    try:
+        command(monkeypatch, "--run", runs / "elsewhere")
+        table = pd.read_csv(out, dtype=str, keep_default_na=False)
+        assert f"{out}: 7 rows\n" in capsys.readouterr().out
+    finally:
+        out.unlink(missing_ok=True)
+    assert list(table.columns) == ["ImageID", "Labels"]
+    assert table["ImageID"].tolist() == NAMES
+
+
+@pytest.mark.parametrize("tta", [[], ["--tta", "flip"]])
+def test_one_picture_is_predicted_as_in_a_table(
+    runs: Path,
+    data: Path,
+    tta: list[str],
+    records: Records,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    several = ["--run", runs / "words", "--run", runs / "both", *tta]
+    files = [tmp_path / "s.csv", tmp_path / "p.csv"]
+    command(monkeypatch, *several, "--out", files[0], "--proba", files[1])
+    capsys.readouterr()
+    row = 3
+    picture = data / "data" / records.ids[row]
+    command(monkeypatch, *several, "--image", picture, "--caption", records.captions[row])
+    *scores, decided = capsys.readouterr().out.splitlines()
+    found = {line.split()[0]: float(line.split()[1]) for line in scores}
+    expected = dict(zip(LABELS, read_probabilities(files[1])[row], strict=True))
+    assert found == pytest.approx(expected, abs=6e-4)
+    assert decided == f"Labels: {pd.read_csv(files[0], dtype=str)['Labels'][row]}"
+
+
+@pytest.mark.parametrize("flag", ["--data", "--out", "--proba", "--without"])
+def test_flags_of_a_table_do_not_go_with_one_picture(flag: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match=f"{flag}: goes with a table; got --image or --caption as well"):
+        command(monkeypatch, "--caption", "a dog", flag, "captions")

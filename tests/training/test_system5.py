@@ -1,0 +1,60 @@
+"""System 5 on the built-in feature vectors: the network that learns by heart, and the one that does not."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kmlc.cli import parse_train
+from kmlc.data.overfitting import overfitting_rows
+from kmlc.files import read_json
+from kmlc.reports.overfitting import Fit, read_fit, write_comparison
+from kmlc.training.run_directory import RunDirectory
+from kmlc.training.train import train
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def fits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Fit]:
+    folder = tmp_path_factory.mktemp("system5")
+    found = {}
+    for model in ("mlp_overfit", "mlp"):
+        run = train(parse_train([f"--model={model}", f"--run={folder / model}"])[0])
+        assert_accuracy(run)
+        found[model] = read_fit(run.path)
+    return found
+
+
+def assert_accuracy(run: RunDirectory) -> None:
+    """Count the right labels anew from the logits, against the built-in rows."""
+    labels, split, fit = overfitting_rows()[1], read_json(run.split), read_fit(run.path)
+    with np.load(run.logits, allow_pickle=False) as saved:
+        for part, accuracy in (("training", fit.training), ("validation", fit.validation)):
+            rows = [int(name) for name in split[part]]
+            assert accuracy == pytest.approx(((saved[f"{part}_logits"] >= 0) == labels[rows]).mean())
+
+
+def test_the_large_network_learns_by_heart(fits: dict[str, Fit]) -> None:
+    fit = fits["mlp_overfit"]
+    assert fit.training >= 0.96
+    assert 0.66 <= fit.validation <= 0.75
+    assert not fit.holds
+
+
+def test_the_published_network_does_not(fits: dict[str, Fit]) -> None:
+    fit = fits["mlp"]
+    assert fit.training < 0.92
+    assert fit.validation >= 0.85
+    assert fit.holds
+
+
+def test_the_comparison(fits: dict[str, Fit], tmp_path: Path) -> None:
+    header, _, large, small = write_comparison(list(fits.values()), tmp_path).splitlines()
+    assert header == "| run | model | training | validation | gap | training < 92%, validation ≥ 85% |"
+    for line, (name, fit), verdict in zip(
+        (large, small), fits.items(), ("does not hold", "holds"), strict=True
+    ):
+        shares = f"{100 * fit.training:.2f}% | {100 * fit.validation:.2f}%"
+        gap = f"{100 * (fit.training - fit.validation):.2f} points"
+        assert line == f"| `{name}` | {name} | {shares} | {gap} | {verdict} |"
