@@ -8,32 +8,12 @@
 Every row of the test table comes back once and in order.
 """
 
-from pathlib import Path
-
-from kmlc.cli import OneLineParser, guard, without_chatter
+from kmlc.cli import guard, parse_predict, without_chatter
 
 
 def main() -> None:
     """Parse, load the run, predict."""
-    parser = OneLineParser(description="Predict with a finished run.")
-    parser.add_argument(
-        "--run",
-        type=Path,
-        action="append",
-        help="finished run (default: the newest in runs/); repeat for a mean",
-    )
-    parser.add_argument("--data", help="data folder; default: the one that the run was trained on")
-    parser.add_argument("--out", type=Path, help="submission; default: submission.csv in the run directory")
-    parser.add_argument("--proba", type=Path, help="also write the probabilities, a column for each label")
-    parser.add_argument("--image", type=Path, help="predict this picture instead of a table")
-    parser.add_argument("--caption", help="caption of that picture; may stand alone")
-    parser.add_argument("--tta", choices=("flip", "crops"), default="one", help="average views of each image")
-    parser.add_argument("--without", choices=("images", "captions"), help="predict as if there were none")
-    options = parser.parse_args()
-    one = options.image is not None or options.caption is not None
-    for name in ("data", "out", "proba", "without"):
-        if one and getattr(options, name) is not None:
-            parser.error(f"--{name}: goes with a table; got --image or --caption as well")
+    options = parse_predict()
 
     with without_chatter():
         from kmlc.prediction.ensemble import load_ensemble
@@ -42,7 +22,7 @@ def main() -> None:
 
     paths = options.run or [newest_run(finished=True).path]
     ensemble = load_ensemble(paths)
-    if one:
+    if options.image or options.caption is not None:
         predict_one(ensemble, options.image, options.caption or "", options.tta)
     else:
         out = options.out or paths[0] / "submission.csv"

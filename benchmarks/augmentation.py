@@ -19,23 +19,12 @@ import keras
 import tensorflow as tf
 
 from kmlc.cli import OneLineParser, guard
-from kmlc.config import ImagesConfig
 from kmlc.data.augment import augment, epoch_key, fold_in
 from kmlc.data.images import resize
+from kmlc.settings import CONFIGS, layered
 
 SIZE = 224
-SYSTEM1 = ImagesConfig(
-    crop=1,
-    crop_area=0.08,
-    rotation=20,
-    translation=0.1,
-    zoom=0.2,
-    brightness=0.3,
-    contrast=0.3,
-    saturation=0.3,
-    erasing=0.3,
-    erasing_area=0.2,
-)
+SYSTEM1 = layered([CONFIGS / "system1.yaml"], []).images
 
 Vary = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 

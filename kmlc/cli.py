@@ -49,6 +49,34 @@ def parse_train(arguments: Sequence[str]) -> tuple[Config, Path | Literal["newes
     return layered(_layers(picked.model, picked.config), flags), resume
 
 
+def parse_predict() -> argparse.Namespace:
+    """Return the options that `predict.py` was called with.
+
+    Raises:
+        UserError: for an unknown one, or one of a table beside one of a picture.
+    """
+    parser = OneLineParser(description="Predict with a finished run.")
+    parser.add_argument(
+        "--run",
+        type=Path,
+        action="append",
+        help="finished run (default: the newest in runs/); repeat for a mean",
+    )
+    parser.add_argument("--data", help="data folder; default: the one that the run was trained on")
+    parser.add_argument("--out", type=Path, help="submission; default: submission.csv in the run directory")
+    parser.add_argument("--proba", type=Path, help="also write the probabilities, a column for each label")
+    parser.add_argument("--image", type=Path, help="predict this picture instead of a table")
+    parser.add_argument("--caption", help="caption of that picture; may stand alone")
+    parser.add_argument("--tta", choices=("flip", "crops"), default="one", help="average views of each image")
+    parser.add_argument("--without", choices=("images", "captions"), help="predict as if there were none")
+    options = parser.parse_args()
+    one = options.image is not None or options.caption is not None
+    for name in ("data", "out", "proba", "without"):
+        if one and getattr(options, name) is not None:
+            parser.error(f"--{name}: goes with a table; got --image or --caption as well")
+    return options
+
+
 class OneLineParser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, without the usage before it."""
 

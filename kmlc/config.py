@@ -47,7 +47,8 @@ class TableConfig:
         test_labels: labels of the test rows, if the data folder has them; used only to print a score.
         images: folder of the images, in the data folder.
         image_column: column with the image's file name.
-        label_column: column with the labels.
+        label_column: column with the labels; in a hierarchy, with the one subclass.
+        superclass_column: column with the superclass; null unless the labels are a hierarchy of two levels.
         caption_column: column with the caption; a table may lack it, then every caption is empty.
     """
 
@@ -57,6 +58,7 @@ class TableConfig:
     images: str = "data"
     image_column: str = "ImageID"
     label_column: str = "Labels"
+    superclass_column: str | None = None
     caption_column: str = "Caption"
 
 
@@ -68,7 +70,10 @@ class LabelsConfig:
         delimiter: what stands between two labels of a row; with class folders always /.
         kind: integer or name; auto takes integer when more than half of a table's entries are integers.
         vocabulary: the labels, in the order of the submission; null learns them from the training table.
-        names: table `Label,Name` in the data folder with a name for each label, if there is one.
+        names: table in the data folder with a name for each label, if there is one.
+        superclass_names: the same for the superclasses of a hierarchy, whose `names` are of its subclasses.
+        names_label_column: column of these tables with the label.
+        names_name_column: column of these tables with the name.
         unknown: what to do with a label that is not in the given vocabulary, error or drop (and count).
     """
 
@@ -76,6 +81,9 @@ class LabelsConfig:
     kind: Literal["auto", "integer", "name"] = "auto"
     vocabulary: list[int | str] | None = None
     names: str = "label_names.csv"
+    superclass_names: str = "superclass_names.csv"
+    names_label_column: str = "Label"
+    names_name_column: str = "Name"
     unknown: Literal["error", "drop"] = "error"
 
 
@@ -230,7 +238,7 @@ class FusionConfig:
         hidden_dim: width of the dense layer before the logits; 0 leaves it out.
         dropout: dropout rate before the logits.
         modality_dropout: part of the training rows that are shown without their image or without their
-            caption, half of them each.
+            caption, half of them each; a row that has one of the two alone keeps it.
         image_run: late only; a finished run of the image branch alone, whose weights are taken and kept.
         caption_run: late only; the same of the caption branch.
     """
@@ -249,18 +257,20 @@ class LossConfig:
 
     Attributes:
         name: focal (system 1, smoothed), soft_margin (system 2), bce, sigmoid_focal (Keras's), or asymmetric
-            (Ridnik et al., ICCV 2021).
+            (Ridnik et al., ICCV 2021); for a hierarchy, and for nothing else, hierarchical (system 4):
+            softmax cross-entropy at each level.
         alpha: focal only; scale of the loss; auto is system 1's mean over the classes of total/(K·frequency).
         gamma: focal and sigmoid_focal; how far easy labels count less.
-        label_smoothing: focal only; system 1's s, targets become targets·(1-s) + s/C.
+        label_smoothing: focal and hierarchical; system 1's s, targets become targets·(1-s) + s/C.
         positive_weight: sigmoid_focal only; weight of a label that is there, 1 minus it of one that is not.
         gamma_positive: asymmetric only; gamma of the labels that are there.
         gamma_negative: asymmetric only; gamma of the labels that are not.
         margin: asymmetric only; probability up to which a label that is not there costs nothing.
-        class_weights: none, balanced (rarer classes weigh more), or one number for each label.
+        class_weights: none, balanced (rarer classes weigh more), or one number for each label; in a hierarchy
+            superclasses stand before subclasses, and each level is balanced by itself.
     """
 
-    name: Literal["focal", "soft_margin", "bce", "sigmoid_focal", "asymmetric"] = "focal"
+    name: Literal["focal", "soft_margin", "bce", "sigmoid_focal", "asymmetric", "hierarchical"] = "focal"
     alpha: PositiveFloat | Literal["auto"] = "auto"
     gamma: NonNegativeFloat = 2.5
     label_smoothing: ClosedUnitInterval = 0.1
@@ -327,6 +337,31 @@ class ThresholdsConfig:
 
 
 @dataclass(frozen=True)
+class HierarchyConfig:
+    """A hierarchy of superclasses and subclasses (`table.superclass_column`), and rows of no known class.
+
+    Attributes:
+        decoding: independent decides each level by itself, masked the superclass first, joint both at once.
+        novelty: how novel a row looks: max_probability, max_logit, energy, or entropy of its logits.
+        superclass_known_share: part of the known validation rows whose superclass must not be called novel;
+            counts only where no validation row is of a novel superclass.
+        subclass_known_share: the same of the subclass.
+        held_out_subclasses: subclasses to leave out of training, so that their rows stand for novel ones in
+            validation: a list of labels, or a number of them, which the seed chooses.
+        held_out_superclasses: list of superclasses to leave out of training with all their subclasses.
+        novel: the name of the class of novel rows in the tables of names; its label is written for them.
+    """
+
+    decoding: Literal["independent", "masked", "joint"] = "joint"
+    novelty: Literal["max_probability", "max_logit", "energy", "entropy"] = "max_logit"
+    superclass_known_share: ClosedUnitInterval = 0.99
+    subclass_known_share: ClosedUnitInterval = 0.99
+    held_out_subclasses: NonNegativeInt | list[int | str] = 0
+    held_out_superclasses: list[int | str] = field(default_factory=list)
+    novel: str = "novel"
+
+
+@dataclass(frozen=True)
 class Config:
     """Settings of a run.
 
@@ -346,6 +381,7 @@ class Config:
         loss: what training makes small.
         train: the fit.
         thresholds: from probabilities to labels.
+        hierarchy: two levels of labels, and novelty.
     """
 
     model: str = "hybrid"
@@ -363,3 +399,4 @@ class Config:
     loss: LossConfig = field(default_factory=LossConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     thresholds: ThresholdsConfig = field(default_factory=ThresholdsConfig)
+    hierarchy: HierarchyConfig = field(default_factory=HierarchyConfig)

@@ -39,6 +39,11 @@ def test_later_layers_win(tmp_path: Path) -> None:
     assert config.train.accumulation == 1
 
 
+@pytest.mark.parametrize("arguments", [["--epochs", "3"], ["--epochs=3"]])
+def test_epochs_for_short(arguments: list[str]) -> None:
+    assert config_of("--model", "vgg16", *arguments) == config_of("--model=vgg16", "--train.epochs=3")
+
+
 def test_a_config_file_may_pick_the_model(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     write_yaml(file, {"model": "system2"})
@@ -102,6 +107,8 @@ def test_resume() -> None:
             ["--train.batchsize: no such setting", "did you mean train.batch_size?"],
         ),
         (["--train.epochs=0"], ["--train.epochs", "a whole number above 0", "got 0"]),
+        (["--epochs", "0"], ["--train.epochs", "a whole number above 0", "got 0"]),
+        (["--train.monitor", "f1"], ["--train.monitor: expected one of objective, loss, nothing; got f1"]),
         (["--model", "hybrod"], ["--model: expected one of", "got 'hybrod'", "did you mean hybrid?"]),
         (["--train.xla", "maybe"], ["--train.xla: expected auto or true or false; got maybe"]),
         (

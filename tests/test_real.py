@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -10,8 +11,14 @@ from kmlc.data.folder import read_labelled, read_test
 from kmlc.data.splits import split_rows
 from kmlc.data.table import Table, read_table
 from kmlc.data.words import clean, strongest_words
+from kmlc.models.image import TOWERS
+from kmlc.models.image.tower import image_tower, load_tower_weights
+from kmlc.settings import CONFIGS, layered
 
-FOLDER = Path(__file__).parent.parent.parent / "shared" / "data" / "coco19"
+SHARED = Path(__file__).parent.parent.parent / "shared"
+FOLDER = SHARED / "data" / "coco19"
+ANIMALS = SHARED / "data" / "animals"
+WEIGHTS = SHARED / "weights" / "mobilenetv2_1.0_224_notop.weights.h5"
 
 pytestmark = [
     pytest.mark.real,
@@ -78,3 +85,35 @@ def test_the_strongest_words_of_a_label_name_it() -> None:
     assert {label: strongest[label][0] for label in firsts} == firsts
     assert {"fire", "hydrant"} == set(strongest["11"][:2])
     assert {"stop", "sign"} == set(strongest["13"][:2])
+
+
+@pytest.mark.skipif(not ANIMALS.is_dir(), reason=f"needs the real data in {ANIMALS}")
+def test_animals() -> None:
+    config = layered([CONFIGS / "efficientnet_hierarchy.yaml"], ["--data", str(ANIMALS)])
+    data = read_labelled(config)
+    assert len(data.records) == 6_288
+    assert data.report.findings == []
+    assert data.vocabulary.names[:3] == ("bird", "dog", "reptile")
+    assert data.vocabulary.names[3] == "Scotch terrier, Scottish terrier, Scottie"
+    assert data.vocabulary.labels == (*"012", *map(str, range(87)))
+    assert np.bincount(data.vocabulary.parents).tolist() == [29, 29, 29]
+    assert data.vocabulary.novel == ("3", "87")
+    assert data.records.labels[:, :3].sum(axis=0).tolist() == [1850, 2084, 2354]
+    assert (data.records.labels.sum(axis=1) == 2).all()
+    records, _ = read_test(config)
+    assert records.ids == [f"{number}.jpg" for number in range(500)]
+
+
+@pytest.mark.skipif(not WEIGHTS.is_file(), reason=f"needs the weights {WEIGHTS}")
+def test_pretrained_mobilenet_sees_what_it_sees_in_keras() -> None:
+    config = TowerConfig("mobilenetv2", weights=str(WEIGHTS), trainable="none")
+    tower = image_tower(TOWERS["mobilenetv2"], 224, config)
+    load_tower_weights(tower, TOWERS["mobilenetv2"], config)
+    model = keras.applications.MobileNetV2(
+        weights=None, include_top=False, pooling="avg", input_shape=(224, 224, 3)
+    )
+    model.load_weights(WEIGHTS)
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 224, 224, 3)).astype(np.float32)
+    expected = np.asarray(model(pixels / 127.5 - 1, training=False))
+    assert expected.std() > 0.1
+    np.testing.assert_allclose(tower(pixels), expected, rtol=1e-4, atol=1e-4)

@@ -11,6 +11,9 @@ from kmlc.data.images import decode, neutral_image, resize
 from kmlc.data.records import Records
 from kmlc.data.views import WHOLE, View, look
 
+MODALITY_DROPOUT = 100
+"""The number that its draws come from, beside those of `kmlc.data.augment`."""
+
 
 def training_batches(
     records: Records, config: Config, encode: Encode, first_epoch: int = 0
@@ -76,15 +79,16 @@ def _reader(
 ) -> Callable[[tf.Tensor, tf.Tensor | None], tuple[Row, tf.Tensor]]:
     """Return the function that reads one row: its inputs and its labels.
 
-    Given a key, as in training, the image is varied, and it or the caption may be dropped.
+    Given a key, as in training, the image is varied, and it or the caption may be dropped. A row that has one
+    of the two alone keeps it.
     """
     size = config.images.size
     assert isinstance(size, int), "images.size is resolved before batches are made"
     paths, captions = tf.constant(records.paths), tf.constant(records.captions)
     features = None if records.features is None else tf.constant(records.features)
     labels = tf.constant(records.labels, tf.float32)
-    both = config.tower.input == "image" and config.captions.encoder != "none"
-    dropped = config.fusion.modality_dropout if both else 0.0
+    takes_both = config.tower.input == "image" and config.captions.encoder != "none"
+    dropped = config.fusion.modality_dropout if takes_both else 0.0
 
     def image(path: tf.Tensor, key: tf.Tensor | None) -> tf.Tensor:
         pixels = decode(tf.io.read_file(path))
@@ -95,9 +99,10 @@ def _reader(
     def read(row: tf.Tensor, key: tf.Tensor | None) -> tuple[Row, tf.Tensor]:
         path, caption = paths[row], captions[row]
         if key is not None and dropped:
-            draw = tf.random.stateless_uniform((), fold_in(key, 100))
-            path = tf.where(draw < dropped / 2, "", path)
-            caption = tf.where((draw >= dropped / 2) & (draw < dropped), "", caption)
+            draw = tf.random.stateless_uniform((), fold_in(key, MODALITY_DROPOUT))
+            both = (path != "") & (caption != "")
+            path = tf.where(both & (draw < dropped / 2), "", path)
+            caption = tf.where(both & (draw >= dropped / 2) & (draw < dropped), "", caption)
         inputs = {"caption": caption}
         if config.tower.input == "image":
             inputs["image"] = tf.cond(path == "", lambda: neutral_image(size), lambda: image(path, key))

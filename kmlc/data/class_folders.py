@@ -3,10 +3,12 @@
     my_folder/train/cat/1.jpg     or     my_folder/cat/1.jpg         the label is cat
     my_folder/test/1.jpg          or     my_folder/test/cat/1.jpg    not labelled, or cat
 
-An image's name is its path from the data folder. Its label is the name of the folder that it lies in.
+An image's name is its path from the data folder; that of an image in test/ beside a training table is, as a
+table would write it, its path from test/. Its label is the name of the folder that it lies in.
 Hidden files and folders are passed over; what else is not used, as a folder inside a class folder, is listed.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
@@ -17,16 +19,17 @@ from kmlc.data.table import IMAGE_SUFFIXES, Table
 from kmlc.errors import UserError
 
 
-def class_folder_settings(config: Config) -> Config:
+def class_folder_settings(config: Config, folder: Path) -> Config:
     """Return the settings under which a table of class folders is read.
 
-    Image names start at the data folder. The whole of a folder's name is one label: the delimiter is the one
-    character that no folder's name holds, and `labels.kind: auto` means name.
+    `table.images` is where image names start. The whole of a folder's name is one label: the delimiter is the
+    one character that no folder's name holds, and `labels.kind: auto` means name.
     """
     kind = "name" if config.labels.kind == "auto" else config.labels.kind
+    start = _start_of_names(folder, config.table).relative_to(folder).as_posix()
     return replace(
         config,
-        table=replace(config.table, images="."),
+        table=replace(config.table, images=start),
         labels=replace(config.labels, kind=kind, delimiter="/"),
     )
 
@@ -42,7 +45,7 @@ def read_training_folders(folder: Path, config: TableConfig) -> Table:
         config: names of files and columns.
 
     Returns:
-        The table, columns of image names and labels, sorted by image name.
+        The table, columns of image names and labels, sorted by image name: 2.jpg before 10.jpg.
 
     Raises:
         UserError: if there are no images of two labels or more.
@@ -81,7 +84,7 @@ def read_test_folder(folder: Path, config: TableConfig) -> Table:
         config: names of files and columns.
 
     Returns:
-        The table, columns of image names and labels, sorted by image name; labels that are not known are "".
+        The table, columns of image names and labels, sorted as above; labels that are not known are "".
 
     Raises:
         UserError: if there is no such folder.
@@ -92,8 +95,9 @@ def read_test_folder(folder: Path, config: TableConfig) -> Table:
     root = _folder_instead_of(folder / config.test)
     if not root.is_dir():
         raise UserError(f"{folder / config.test}: no such file; expected it, or images in {root.name}/")
-    labels, skipped = _images_of_classes(folder, _folders(root))
-    unlabelled, others = _images_and_others(folder, root)
+    start = _start_of_names(folder, config)
+    labels, skipped = _images_of_classes(start, _folders(root))
+    unlabelled, others = _images_and_others(start, root)
     skipped["file that is no image"] += others
     if unlabelled:
         labels = dict.fromkeys([*labels, *unlabelled], "")
@@ -103,6 +107,11 @@ def read_test_folder(folder: Path, config: TableConfig) -> Table:
 def _folder_instead_of(table: Path) -> Path:
     """Return the folder that is read where a table is not there: `train` for `train.csv`."""
     return table.parent / table.stem
+
+
+def _start_of_names(folder: Path, config: TableConfig) -> Path:
+    """Return the folder that image names start at."""
+    return _folder_instead_of(folder / config.test) if (folder / config.train).is_file() else folder
 
 
 def _images_of_classes(folder: Path, classes: Iterable[Path]) -> tuple[dict[str, str], dict[str, list[str]]]:
@@ -146,6 +155,11 @@ def _name(folder: Path, path: Path) -> str:
 
 
 def _table(root: Path, labels: dict[str, str], skipped: dict[str, list[str]], config: TableConfig) -> Table:
-    names = sorted(labels)
+    names = sorted(labels, key=_in_counting_order)
     columns = {config.image_column: names, config.label_column: [labels[name] for name in names]}
     return Table(root, columns, skipped=skipped)
+
+
+def _in_counting_order(name: str) -> list[tuple[str, int]]:
+    """Return what sorts names by the numbers in them: 2.jpg before 10.jpg."""
+    return [(text, int(digits or 0)) for text, digits in re.findall(r"(\D*)(\d*)", name)]

@@ -8,11 +8,14 @@ import numpy as np
 from kmlc.config import Config, TableConfig
 from kmlc.data.class_folders import class_folder_settings, read_test_folder, read_training_folders
 from kmlc.data.feature_rows import feature_labels, features_to_predict, labelled_features
+from kmlc.data.hierarchy import read_hierarchy, read_hierarchy_labels
 from kmlc.data.images import find_problems
-from kmlc.data.labels import ParsedLabels, Vocabulary, parse_labels
+from kmlc.data.labels import ParsedLabels, Targets, Vocabulary, parse_labels
+from kmlc.data.names import read_names
 from kmlc.data.records import LabelledData, Records, unknown_labels
 from kmlc.data.report import TableReport
 from kmlc.data.sample import sample_folder
+from kmlc.data.sample.hierarchy import hierarchy_sample_folder
 from kmlc.data.table import Table, read_table
 from kmlc.errors import UserError
 
@@ -24,7 +27,7 @@ def data_folder(config: Config) -> Path:
         UserError: if there is no such folder.
     """
     if config.data is None:
-        return sample_folder()
+        return sample_folder() if config.table.superclass_column is None else hierarchy_sample_folder()
     folder = Path(config.data)
     if not folder.is_dir():
         raise UserError(
@@ -51,14 +54,10 @@ def read_labelled(config: Config) -> LabelledData:
     table, config = _read(config, folder, config.table.train, read_training_folders)
     ids = table.column(config.table.image_column, "table.image_column")
     report = TableReport(str(table.path), len(table))
-    parsed = parse_labels(table.column(config.table.label_column, "table.label_column"), config.labels)
-    if parsed.unknown and config.labels.unknown == "error":
-        row, label = parsed.unknown[0]
-        raise UserError(
-            f"{table.path}: row {row + 1} ({ids[row]}): label {label!r} is not in the vocabulary "
-            f"({', '.join(parsed.vocabulary)}); --labels.unknown drop sets such labels aside"
-        )
-    left_out = _note_labels(report, table, ids, parsed) | _note_duplicates(report, ids)
+    _note_records(report, table, ids, "left out of training")
+    read = _read_multilabel if config.table.superclass_column is None else read_hierarchy
+    targets = read(config, folder, table, report)
+    left_out = targets.left_out | set(table.unreadable) | _note_duplicates(report, ids)
     paths, problems = _check_images(config, folder, ids)
     for problem, rows in _by_problem(problems).items():
         report.note(f"image {problem}", "left out of training", [ids[row] for row in rows])
@@ -70,14 +69,11 @@ def read_labelled(config: Config) -> LabelledData:
             + "".join(f"; {each.what}: {len(each.rows)}" for each in report.findings)
         )
     captions = _captions(config, table, report, kept)
-    vocabulary = Vocabulary(
-        parsed.vocabulary, _names(config, folder, parsed.vocabulary), config.labels.delimiter
-    )
-    labels = vocabulary.encode([parsed.rows[row] for row in kept])
+    labels = targets.encoded[kept]
     report.used = len(kept)
-    report.label_counts = dict(zip(vocabulary.display(), labels.sum(axis=0).tolist(), strict=True))
+    report.label_counts = dict(zip(targets.vocabulary.display(), labels.sum(axis=0).tolist(), strict=True))
     records = Records([ids[row] for row in kept], [paths[row] for row in kept], captions, labels)
-    return LabelledData(records, vocabulary, report)
+    return LabelledData(records, targets.vocabulary, report)
 
 
 def read_test(config: Config) -> tuple[Records, TableReport]:
@@ -116,6 +112,9 @@ def read_test_labels(config: Config, vocabulary: Vocabulary, records: Records) -
     if (folder / config.table.test).is_file() and not (folder / config.table.test_labels).is_file():
         return None
     table, config = _read(config, folder, config.table.test_labels, read_test_folder)
+    if vocabulary.parents:
+        # Class folders are no hierarchy.
+        return read_hierarchy_labels(config, table, vocabulary, records.ids) if table.path.is_file() else None
     cells = dict(
         zip(
             table.column(config.table.image_column, "table.image_column"),
@@ -138,12 +137,30 @@ def _read(
     path = folder / name
     if path.is_file():
         return read_table(path, config.table.caption_column), config
-    return read_folders(folder, config.table), class_folder_settings(config)
+    return read_folders(folder, config.table), class_folder_settings(config, folder)
+
+
+def _read_multilabel(config: Config, folder: Path, table: Table, report: TableReport) -> Targets:
+    """Read the label column; a row all of whose entries are no labels is left out."""
+    parsed = parse_labels(table.column(config.table.label_column, "table.label_column"), config.labels)
+    ids = table.columns[config.table.image_column]
+    if parsed.unknown and config.labels.unknown == "error":
+        row, label = parsed.unknown[0]
+        raise UserError(
+            f"{table.path}: row {row + 1} ({ids[row]}): label {label!r} is not in the vocabulary "
+            f"({', '.join(parsed.vocabulary)}); --labels.unknown drop sets such labels aside"
+        )
+    names = read_names(folder / config.labels.names, config.labels)
+    vocabulary = Vocabulary(
+        parsed.vocabulary,
+        tuple(names.get(label, label) for label in parsed.vocabulary),
+        config.labels.delimiter,
+    )
+    return Targets(vocabulary, vocabulary.encode(parsed.rows), _note_labels(report, table, ids, parsed))
 
 
 def _note_labels(report: TableReport, table: Table, ids: Sequence[str], parsed: ParsedLabels) -> set[int]:
     """Note what is wrong with labels; return the rows that have none left because of it."""
-    _note_records(report, table, ids, "left out of training")
     bad = parsed.invalid + parsed.unknown
     report.note(
         "entry that is no label", "ignored", [f"{ids[row]}: {entry}" for row, entry in parsed.invalid]
@@ -154,7 +171,7 @@ def _note_labels(report: TableReport, table: Table, ids: Sequence[str], parsed: 
     blank = [row for row, labels in enumerate(parsed.rows) if not labels]
     blank = sorted(set(blank) - set(unlabelled) - set(table.unreadable))
     report.note("row with an empty label cell", "kept, with no label", [ids[row] for row in blank])
-    return set(unlabelled) | set(table.unreadable)
+    return set(unlabelled)
 
 
 def _note_records(report: TableReport, table: Table, ids: Sequence[str], rule_for_unreadable: str) -> None:
@@ -201,13 +218,3 @@ def _by_problem(problems: Sequence[str | None]) -> dict[str, list[int]]:
         if problem is not None:
             found.setdefault(problem, []).append(row)
     return found
-
-
-def _names(config: Config, folder: Path, labels: Sequence[str]) -> tuple[str, ...]:
-    path = folder / config.labels.names
-    if not path.is_file():
-        return tuple(labels)
-    table = read_table(path, "Name")
-    pairs = zip(table.column("Label", "labels.names"), table.column("Name", "labels.names"), strict=True)
-    names = dict(pairs)
-    return tuple(names.get(label, label) for label in labels)

@@ -1,11 +1,11 @@
-"""Labels: the vocabulary, and cells such as "1 3" as multi-hot rows."""
+"""Labels: the vocabulary, cells such as "1 3" as multi-hot rows, and what a table's labels come to."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from kmlc.config import LabelsConfig
+from kmlc.config import LabelsConfig, TableConfig
 from kmlc.errors import UserError
 
 
@@ -14,17 +14,30 @@ class Vocabulary:
     """The labels of a data set, in the order of the classes.
 
     Attributes:
-        labels: the labels as the tables write them.
+        labels: the labels as the tables write them; in a hierarchy superclasses first, then subclasses.
         names: a name for each label, for people; the label itself where no name is known.
         delimiter: what stands between two labels in a cell.
+        parents: in a hierarchy the index of each subclass's superclass; empty without one.
+        novel: in a hierarchy the labels of the novel superclass and of the novel subclass, which no logit
+            stands for.
+        held_out: in a hierarchy the names of the classes that are left out of training, a superclass for its
+            subclasses too; no logit stands for them either.
     """
 
     labels: tuple[str, ...]
     names: tuple[str, ...]
     delimiter: str = " "
+    parents: tuple[int, ...] = ()
+    novel: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def superclasses(self) -> int:
+        """How many of the labels, the first ones, are superclasses; 0 without a hierarchy."""
+        return len(self) - len(self.parents) if self.parents else 0
 
     def encode(self, rows: Iterable[Sequence[str]]) -> np.ndarray:
         """Return multi-hot rows, uint8 of shape (rows, classes), for rows of labels."""
@@ -39,10 +52,47 @@ class Vocabulary:
         """Return the cell of a multi-hot row: its labels in the vocabulary's order, delimited."""
         return self.delimiter.join(self.labels[index] for index in np.flatnonzero(row))
 
+    def columns(self, rows: np.ndarray, table: TableConfig) -> dict[str, list[str]]:
+        """Return the label columns of a table, by name, for encoded rows; in a hierarchy zeros are novel.
+
+        Example:
+            vocabulary.columns(labels, TableConfig())  # {"Labels": ["1 3", ...]}
+        """
+        if not self.parents:
+            return {table.label_column: [self.decode(row) for row in rows]}
+        is_superclass = np.arange(len(self)) < self.superclasses
+        return {
+            str(column): [self.decode(row) or novel for row in level]
+            for column, level, novel in zip(
+                (table.superclass_column, table.label_column),
+                (rows * is_superclass, rows * ~is_superclass),
+                self.novel,
+                strict=True,
+            )
+        }
+
     def display(self) -> list[str]:
-        """Return each class as people read it: the name, after the label where the two differ."""
-        pairs = zip(self.labels, self.names, strict=True)
-        return [name if name == label else f"{label} {name}" for label, name in pairs]
+        """Return each class as people read it: the name, after the label where the two differ.
+
+        In a hierarchy its level stands before it, because the two levels may have labels in common.
+        """
+        shown = list(map(readable, self.labels, self.names))
+        if not self.parents:
+            return shown
+        return [
+            f"{'superclass' if place < self.superclasses else 'subclass'} {each}"
+            for place, each in enumerate(shown)
+        ]
+
+    def novel_rows(self, labels: np.ndarray) -> np.ndarray:
+        """Return which encoded rows are of no known class at a level of the hierarchy, bool of shape (rows,).
+
+        Without a hierarchy there are none: a row may lack every label.
+        """
+        if not self.parents:
+            return np.zeros(len(labels), bool)
+        known = labels[:, : self.superclasses].any(axis=1) & labels[:, self.superclasses :].any(axis=1)
+        return np.logical_not(known)
 
     def no_label(self, rule: str) -> str | int:
         """Return the `thresholds.no_label` rule with a label turned into its class index.
@@ -57,6 +107,30 @@ class Vocabulary:
                 f"thresholds.no_label: expected none, top1 or one of {', '.join(self.labels)}; got {rule}"
             )
         return self.labels.index(rule)
+
+
+def readable(label: str, name: str) -> str:
+    """Return a label as people read it: its name, after the label where the two differ.
+
+    Example:
+        readable("1", "person")  # "1 person"
+    """
+    return name if name == label else f"{label} {name}"
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the labels of a table come to.
+
+    Attributes:
+        vocabulary: the labels in the order of the classes.
+        encoded: the rows' labels, uint8 of shape (rows, classes).
+        left_out: the rows that cannot be trained on because of their labels.
+    """
+
+    vocabulary: Vocabulary
+    encoded: np.ndarray
+    left_out: set[int]
 
 
 @dataclass(frozen=True)

@@ -34,12 +34,15 @@ def pretrained_sizes(config: Config) -> dict[str, Any]:
 def load_pretrained(model: keras.Model, config: Config) -> None:
     """Load the weights of the pretrained parts that the settings name into a fresh model.
 
+    Those of a branch that is taken from a run come with that run.
+
     Raises:
         UserError: if they cannot be had, or do not fit.
     """
-    if config.captions.encoder == "bert" and config.captions.preset is not None:
-        pretrained.load_weights(model, config.captions.preset)
-    if config.tower.input == "image":
+    preset = config.captions.preset if config.captions.encoder == "bert" else None
+    if preset is not None and not taken_from_run("caption", config.fusion):
+        pretrained.load_weights(model, preset)
+    if config.tower.input == "image" and not taken_from_run("image", config.fusion):
         load_tower_weights(model.get_layer(LAYER).model, image.TOWERS[config.tower.name], config.tower)
 
 

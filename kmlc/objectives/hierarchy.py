@@ -96,6 +96,20 @@ class Hierarchy:
             )
         )
 
+    def one_hot(self, classes: Classes) -> np.ndarray:
+        """Return one-hot labels, uint8 of shape (rows, S + K), from which `classes` comes to the same.
+
+        Example:
+            hierarchy.one_hot(Classes(np.array([1]), np.array([2])))  # [[0, 1, 0, 0]]
+        """
+        return np.concatenate(
+            [
+                np.eye(len(names) + 1, len(names), dtype=np.uint8)[indices]
+                for names, indices in zip((self.superclasses, self.subclasses), classes, strict=True)
+            ],
+            axis=1,
+        )
+
     def consistent(self, classes: Classes) -> np.ndarray:
         """Return for each row whether its subclass is one of its superclass, bool of shape (rows,).
 

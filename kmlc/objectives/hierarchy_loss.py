@@ -6,6 +6,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from kmlc.config import LossConfig
+from kmlc.errors import UserError
+from kmlc.objectives.losses import balanced_class_weights, class_weights
+
 
 class HierarchicalCrossEntropy(keras.losses.Loss):
     """The sum of two softmax cross-entropies on logits, one over the superclasses, one over the subclasses.
@@ -55,3 +59,28 @@ class HierarchicalCrossEntropy(keras.losses.Loss):
         targets = labels * (1 - smoothing) + smoothing / labels.shape[-1]
         cross_entropy = -ops.sum(targets * ops.log_softmax(logits, axis=-1), axis=-1)
         return ops.sum(weights, axis=-1) * cross_entropy
+
+
+def build_hierarchy_loss(
+    config: LossConfig, labels: np.ndarray, superclasses: int
+) -> HierarchicalCrossEntropy:
+    """Return the loss of a hierarchy with the class weights and the smoothing that the settings name.
+
+    Args:
+        config: the loss's settings.
+        labels: one-hot training labels of both levels, shape (rows, S + K), for what `balanced` comes to.
+        superclasses: S.
+
+    Raises:
+        UserError: if the loss is another one, or there are class weights, but not one for each class.
+
+    Example:
+        build_hierarchy_loss(LossConfig("hierarchical", class_weights="balanced"), labels, superclasses=3)
+    """
+    if config.name != "hierarchical":
+        raise UserError(f"loss.name: expected hierarchical with table.superclass_column; got {config.name}")
+    weights = class_weights(config, labels)
+    if config.class_weights == "balanced":
+        levels = labels[:, :superclasses], labels[:, superclasses:]
+        weights = np.concatenate([balanced_class_weights(level) for level in levels])
+    return HierarchicalCrossEntropy(superclasses, weights, config.label_smoothing)

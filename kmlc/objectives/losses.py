@@ -180,15 +180,32 @@ def build_loss(config: LossConfig, labels: np.ndarray) -> keras.losses.Loss:
         labels: multi-hot training labels, shape (rows, classes), for what `auto` and `balanced` come to.
 
     Raises:
-        UserError: if there are class weights, but not one for each class.
+        UserError: if there are class weights, but not one for each class, or the loss is that of a hierarchy.
 
     Example:
         build_loss(LossConfig("focal", class_weights="balanced"), labels)
     """
-    return LOSSES[config.name](config, labels, _class_weights(config, labels))
+    if config.name not in LOSSES:
+        raise UserError(
+            f"loss.name: expected one of {', '.join(LOSSES)} without table.superclass_column; "
+            f"got {config.name}"
+        )
+    return LOSSES[config.name](config, labels, class_weights(config, labels))
 
 
-def _class_weights(config: LossConfig, labels: np.ndarray) -> np.ndarray | None:
+def class_weights(config: LossConfig, labels: np.ndarray) -> np.ndarray | None:
+    """Return the class weights that the settings name, float32 of shape (classes,), or None.
+
+    Args:
+        config: `class_weights`.
+        labels: multi-hot training labels, shape (rows, classes), for what `balanced` comes to.
+
+    Raises:
+        UserError: if there are weights, but not one for each class.
+
+    Example:
+        class_weights(LossConfig(class_weights=[1.0, 2.0]), labels)
+    """
     if config.class_weights == "none":
         return None
     if config.class_weights == "balanced":

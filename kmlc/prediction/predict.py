@@ -32,7 +32,7 @@ def predict_table(
     Args:
         ensemble: one finished run, or several whose logits are averaged.
         data: the data folder; None is the one that the first run was trained on.
-        out: the submission; for labels, columns image and labels, labels in the vocabulary's order.
+        out: the submission, with the columns of `Task.submission`.
         proba: where to write the probabilities, a column for each class; None writes none.
         views: a name in `VIEWS`: the views of an image whose logits are averaged.
         without: predict as if the rows had no images, or no captions.
@@ -67,7 +67,11 @@ def predict_table(
     labels = None if trained_on else read_test_labels(config, first.vocabulary, records)
     if labels is not None:
         figures = first.task.figures(labels, logits, ensemble.thresholds)
-        shown = [f"{name.replace('_', ' ')} {figures[name]:.4f}" for name in first.task.curves]
+        shown = [
+            f"{name.replace('_', ' ')} {value:.4f}"
+            for name in first.task.curves
+            if (value := figures[name]) is not None
+        ]
         print(f"Against the labels of the test rows: {', '.join(shown)}")
 
 
@@ -87,13 +91,7 @@ def predict_one(ensemble: Ensemble, image: Path | None, caption: str, views: str
     record = Records([str(image)], [path], [caption], unknown_labels(1))
     _check_features(ensemble, record, "--image and --caption")
     logits = ensemble.logits([predict_logits(run, record, views) for run in ensemble.runs])
-    names = dict(zip(first.vocabulary.labels, first.vocabulary.display(), strict=True))
-    scores = first.task.probabilities(logits).iloc[0].sort_values(ascending=False, kind="stable")
-    width = max(map(len, names.values()))
-    for label, score in scores.items():
-        print(f"{names[str(label)]:<{width}}  {score:.3f}")
-    for column, cell in first.task.submission([""], logits, ensemble.thresholds).iloc[0, 1:].items():
-        print(f"{column}: {cell or 'none'}")
+    print("\n".join(first.task.explain(logits, ensemble.thresholds)))
 
 
 def predict_logits(trained: TrainedRun, records: Records, views: str = "one") -> np.ndarray:

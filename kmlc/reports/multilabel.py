@@ -10,16 +10,17 @@ from kmlc.files import read_json, write_text
 from kmlc.objectives.metrics import probabilities
 from kmlc.reports import plots
 from kmlc.reports.parts import markdown_table, number, save_figure
+from kmlc.tasks.multilabel import Multilabel
 from kmlc.training.run_directory import RunDirectory
 
 
-def sections(run: RunDirectory, metrics: dict[str, Any], vocabulary: Vocabulary) -> list[str]:
+def sections(run: RunDirectory, metrics: dict[str, Any], task: Multilabel) -> list[str]:
     """Write each label's table and pictures into the run directory; return the report's sections on them.
 
     The table, `per_class.csv`, has system 3's columns (class, best_threshold, val_f1, and test_f1 if rows
     were held out for a test) and further figures.
     """
-    classes = _classes(run, metrics, vocabulary)
+    classes = _classes(run, metrics, task.vocabulary)
     write_text(run.path / "per_class.csv", classes.to_csv(index=False, lineterminator="\n"))
     scores = [name for name in ("val_f1", "test_f1") if name in classes]
     save_figure(run.plots / "per_class_f1.png", plots.per_class_f1(classes, scores))
@@ -30,10 +31,20 @@ def sections(run: RunDirectory, metrics: dict[str, Any], vocabulary: Vocabulary)
     header = [name.replace("_", " ") for name in classes.columns.tolist()]
     judged = "All but test f1 are" if "test_f1" in classes else "All are"
     return [
+        *_bias(task),
         f"## Each label\n\n{markdown_table(header, rows)}\n\n{judged} on the validation rows. "
         "The table is in `per_class.csv`.",
         "![F1 of each label](plots/per_class_f1.png)",
         "![Precision and recall of each label](plots/precision_recall.png)",
+    ]
+
+
+def _bias(task: Multilabel) -> list[str]:
+    if task.config.thresholds.method == "fixed":
+        return []
+    return [
+        f"The thresholds ({task.config.thresholds.method}) were fitted on the validation rows, so that its "
+        "column is a little better than new rows will be."
     ]
 
 

@@ -13,6 +13,9 @@ from sklearn.metrics import precision_recall_curve
 # Okabe and Ito's palette, whose colours stay apart for colour-blind eyes.
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#999999"
 
+# More bars than this are too many to read.
+_MOST_BARS = 30
+
 
 def history(table: pd.DataFrame, curves: Sequence[str], best: int) -> Figure:
     """Draw loss and figures of every epoch, the best epoch marked.
@@ -35,7 +38,7 @@ def history(table: pd.DataFrame, curves: Sequence[str], best: int) -> Figure:
     for axes in (losses, scores):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False)
-        _tidy(axes)
+        tidy(axes)
     return figure
 
 
@@ -76,7 +79,7 @@ def precision_recall(classes: pd.DataFrame, labels: np.ndarray, scores: np.ndarr
     for axes in grid.flat[len(classes) :]:
         axes.set_axis_off()
     for place, (axes, (_, each)) in enumerate(zip(grid.flat, classes.iterrows(), strict=False)):
-        _tidy(axes)
+        tidy(axes)
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
         axes.xaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_major_formatter("{x:g}")
@@ -98,16 +101,21 @@ def precision_recall(classes: pd.DataFrame, labels: np.ndarray, scores: np.ndarr
 
 
 def label_distribution(counts: Mapping[str, int]) -> Figure:
-    """Draw how many labelled rows have each label, commonest first.
+    """Draw how many labelled rows have each label, commonest first; of many labels only both ends.
 
     Args:
         counts: rows by label.
     """
     rows = sorted(counts.items(), key=lambda pair: pair[1])
-    figure, axes = _bars([name for name, _ in rows])
+    title = "Labelled rows with each label"
+    if len(rows) > _MOST_BARS:
+        end = _MOST_BARS // 2
+        title = f"The {end} commonest and {end} rarest of {len(rows)} labels"
+        rows = [*rows[:end], ("⋮", 0), *rows[-end:]]
+    figure, axes = _bars([_shortened(name) for name, _ in rows])
     bars = axes.barh(range(len(rows)), [count for _, count in rows], color=BLUE, height=0.7)
-    axes.bar_label(bars, [f"{count:,}" for _, count in rows], padding=4)
-    axes.set(title="Labelled rows with each label")
+    axes.bar_label(bars, [f"{count:,}" if count else "" for _, count in rows], padding=4)
+    axes.set(title=title)
     axes.margins(x=0.12)
     return figure
 
@@ -162,7 +170,7 @@ def training_gap(names: Sequence[str], training: Sequence[float], validation: Se
     axes.set(title="Label accuracy on training and validation rows", ylim=(0, 1.18))
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    _tidy(axes)
+    tidy(axes)
     axes.grid(axis="x", visible=False)
     return figure
 
@@ -172,18 +180,23 @@ def _curve(axes: Axes, table: pd.DataFrame, column: str, label: str, colour: str
     axes.plot(table["epoch"], table[column], label=label, color=colour, marker="o", markersize=3.5)
 
 
+def _shortened(name: str) -> str:
+    return name if len(name) <= 40 else f"{name[:39]}…"
+
+
 def _bars(names: Sequence[str]) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(8.5, 1.2 + 0.3 * len(names)), layout="constrained")
     axes = figure.subplots()
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(axis="y", length=0)
     axes.margins(y=0.01)
-    _tidy(axes)
+    tidy(axes)
     axes.grid(axis="y", visible=False)
     return figure, axes
 
 
-def _tidy(axes: Axes) -> None:
+def tidy(axes: Axes) -> None:
+    """Take the frame's top and right off, and draw a faint grid behind what is drawn."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#e6e6e6", linewidth=0.8)
     axes.set_axisbelow(True)

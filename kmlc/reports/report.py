@@ -1,19 +1,28 @@
 """The report of a finished run: `report.md` and `plots/`, from its directory and some of its images."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 
 from kmlc.config import Config
 from kmlc.files import read_json, write_text
-from kmlc.reports import multilabel, plots
+from kmlc.reports import hierarchy, multilabel, plots
 from kmlc.reports.augmentation import contact_sheet
 from kmlc.reports.parts import markdown_table, number, save_figure
 from kmlc.settings import load_config, setting, setting_types
+from kmlc.tasks.hierarchy import Hierarchical
+from kmlc.tasks.multilabel import Multilabel
 from kmlc.tasks.registry import task_of
 from kmlc.tasks.task import Task
 from kmlc.training.prepare import load_vocabulary
 from kmlc.training.run_directory import RunDirectory
+
+SECTIONS: dict[type[Task], Callable[..., list[str]]] = {
+    Multilabel: multilabel.sections,
+    Hierarchical: hierarchy.sections,
+}
+"""By task: from the run, its metrics and the task to the report's sections on it."""
 
 
 def write_report(run: RunDirectory) -> None:
@@ -22,9 +31,9 @@ def write_report(run: RunDirectory) -> None:
     Example:
         write_report(RunDirectory(Path("runs/2026-01-31-hybrid")))
     """
-    config, metrics, vocabulary = load_config(run.config), read_json(run.metrics), load_vocabulary(run)
+    config, metrics = load_config(run.config), read_json(run.metrics)
     data, history = read_json(run.data_report)["training"], pd.read_csv(run.history)
-    task = task_of(config, vocabulary)
+    task = task_of(config, load_vocabulary(run))
     run.plots.mkdir(exist_ok=True)
     save_figure(
         run.plots / "training_metrics.png", plots.history(history, task.curves, metrics["best_epoch"])
@@ -32,9 +41,9 @@ def write_report(run: RunDirectory) -> None:
     save_figure(run.plots / "label_distribution.png", plots.label_distribution(data["label_counts"]))
     sections = [
         _head(run, config, metrics, task),
-        _figures(config, metrics),
+        _figures(metrics),
         "![Loss and figures of every epoch](plots/training_metrics.png)",
-        *multilabel.sections(run, metrics, vocabulary),
+        *SECTIONS[type(task)](run, metrics, task),
         _data(data, read_json(run.split)),
         "![Rows with each label](plots/label_distribution.png)",
         *_augmentation(run),
@@ -56,7 +65,7 @@ def _head(run: RunDirectory, config: Config, metrics: dict[str, Any], task: Task
     )
 
 
-def _figures(config: Config, metrics: dict[str, Any]) -> str:
+def _figures(metrics: dict[str, Any]) -> str:
     parts = ("validation", "test", "training")
     columns: dict[str, dict[str, Any]] = {name: metrics[name] for name in parts if name in metrics}
     at_half = metrics["details"]["validation"].get("at_0.5")
@@ -66,13 +75,7 @@ def _figures(config: Config, metrics: dict[str, Any]) -> str:
         [name.replace("_", " "), *(number(column[name]) for column in columns.values())]
         for name in metrics["validation"]
     ]
-    section = f"## Figures\n\n{markdown_table(['figure', *columns], rows)}"
-    if config.thresholds.method == "fixed":
-        return section
-    return section + (
-        f"\n\nThe thresholds ({config.thresholds.method}) were fitted on the validation rows, so that its "
-        "column is a little better than new rows will be."
-    )
+    return f"## Figures\n\n{markdown_table(['figure', *columns], rows)}"
 
 
 def _data(data: dict[str, Any], split: dict[str, list[str]]) -> str:

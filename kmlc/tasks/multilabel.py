@@ -11,7 +11,7 @@ import pandas as pd
 from kmlc.config import Config
 from kmlc.data.labels import Vocabulary
 from kmlc.objectives.losses import build_loss
-from kmlc.objectives.metrics import AVERAGES, evaluate, per_class, probabilities
+from kmlc.objectives.metrics import AVERAGES, batch_macro_f1, evaluate, per_class, probabilities
 from kmlc.objectives.thresholds import decide, fit_thresholds
 from kmlc.tasks.task import Figures, Thresholds
 
@@ -66,8 +66,10 @@ class Multilabel:
         return decide(probabilities(logits), values, self._no_label)
 
     def figures(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> Figures:
-        """Return the figures of `kmlc.objectives.metrics.evaluate`."""
-        return evaluate(labels, probabilities(logits), self.decide(logits, thresholds))
+        """Return the figures of `kmlc.objectives.metrics.evaluate`, and system 1's F1 at 0.5, by batches."""
+        scores = probabilities(logits)
+        by_batches = batch_macro_f1(labels, scores >= 0.5, self.config.train.batch_size)
+        return evaluate(labels, scores, self.decide(logits, thresholds)) | {"batch_macro_f1": by_batches}
 
     def details(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> dict[str, Any]:
         """Return the figures at 0.5, and those of each label."""
@@ -78,15 +80,30 @@ class Multilabel:
             "per_class": dict(zip(self.vocabulary.labels, each, strict=True)),
         }
 
+    def advice(self, details: Mapping[str, Any]) -> list[str]:
+        """Return nothing: the figures say it."""
+        return []
+
     def submission(self, ids: Sequence[str], logits: np.ndarray, thresholds: Thresholds) -> pd.DataFrame:
         """Return the competition's columns: images, and labels in the vocabulary's order."""
         table = self.config.table
-        labels = [self.vocabulary.decode(row) for row in self.decide(logits, thresholds)]
-        return pd.DataFrame({table.image_column: list(ids), table.label_column: labels})
+        decided = self.decide(logits, thresholds)
+        return pd.DataFrame({table.image_column: list(ids)} | self.vocabulary.columns(decided, table))
 
     def probabilities(self, logits: np.ndarray) -> pd.DataFrame:
         """Return the probability of each label."""
         return pd.DataFrame(probabilities(logits).astype(float), columns=list(self.vocabulary.labels))
+
+    def explain(self, logits: np.ndarray, thresholds: Thresholds) -> list[str]:
+        """Return the probability of each label of one row, highest first, and the decided labels."""
+        (scores,), names = probabilities(logits), self.vocabulary.display()
+        width = max(map(len, names))
+        order = np.argsort(-scores, kind="stable")
+        decided = self.vocabulary.decode(self.decide(logits, thresholds)[0])
+        return [
+            *(f"{names[place]:<{width}}  {scores[place]:.3f}" for place in order),
+            f"{self.config.table.label_column}: {decided or 'none'}",
+        ]
 
     @property
     def _no_label(self) -> str | int:

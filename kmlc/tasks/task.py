@@ -43,8 +43,14 @@ class Task(Protocol):
     def details(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> dict[str, Any]:
         """Return what more metrics.json says of a set of rows, by name, as plain values."""
 
+    def advice(self, details: Mapping[str, Any]) -> Sequence[str]:
+        """Return what to do next, given the details of the validation rows; a sentence or two each."""
+
     def submission(self, ids: Sequence[str], logits: np.ndarray, thresholds: Thresholds) -> pd.DataFrame:
         """Return the decided labels, a row for each id."""
 
     def probabilities(self, logits: np.ndarray) -> pd.DataFrame:
         """Return the probability of each class, a column for each."""
+
+    def explain(self, logits: np.ndarray, thresholds: Thresholds) -> Sequence[str]:
+        """Return what a person is shown of one row, logits (1, classes of all heads), in lines."""

@@ -11,45 +11,67 @@ from kmlc.errors import UserError
 from kmlc.files import read_json
 from kmlc.models.image.tower import LAYER
 from kmlc.models.text.bert import BACKBONE
-from kmlc.training.prepare import Prepared
-from kmlc.training.restore import TrainedRun, restore
+from kmlc.settings import load_config
+from kmlc.training.prepare import Prepared, load_vocabulary
+from kmlc.training.restore import restore
 from kmlc.training.run_directory import RunDirectory, existing_run
 
 
-def load_branches(model: keras.Model, config: Config, vocabulary: Vocabulary, prepared: Prepared) -> None:
+def check_branches(config: Config, vocabulary: Vocabulary) -> None:
+    """Check that the runs `fusion.image_run` and `fusion.caption_run` fit, before a model is built.
+
+    Args:
+        config: the settings of the new run.
+        vocabulary: its labels.
+
+    Raises:
+        UserError: if a run does not fit: fusion, settings of the branch or labels differ, or it has the other
+            branch too.
+    """
+    for key, run in _runs(config).items():
+        if config.fusion.name != "late":
+            raise UserError(f"fusion.{key}: expected fusion.name late with it; got {config.fusion.name}")
+        if config.tower.input != "image" or config.captions.encoder == "none":
+            raise UserError(
+                f"fusion.{key}: expected images and captions with it; "
+                f"got tower.name {config.tower.name} and captions.encoder {config.captions.encoder}"
+            )
+        if problem := _mismatch(key, config, vocabulary, run):
+            raise UserError(f"fusion.{key}: {run.path}: {problem}")
+
+
+def load_branches(model: keras.Model, config: Config, prepared: Prepared) -> None:
     """Copy the branches that `fusion.image_run` and `fusion.caption_run` name into a fresh model.
 
     Args:
         model: with `fusion.name: late` and both branches.
-        config: its settings.
-        vocabulary: its labels.
+        config: its settings, for which `check_branches` found nothing.
         prepared: its rows.
 
     Raises:
-        UserError: if a run does not fit: fusion, settings of the branch or labels differ, it has the other
-            branch too, or it was trained on rows that the new run validates or tests on.
+        UserError: if a run is not finished, or was trained on rows that the new run validates or tests on.
     """
-    for key, layer in (("image_run", LAYER), ("caption_run", BACKBONE)):
-        name = getattr(config.fusion, key)
-        if name is None:
-            continue
-        if config.fusion.name != "late":
-            raise UserError(f"fusion.{key}: expected fusion.name late with it; got {config.fusion.name}")
-        run = existing_run(Path(name))
-        trained = restore(run)
-        problem = _mismatch(key, config, vocabulary, trained) or _seen(run, prepared)
-        if problem:
+    for key, run in _runs(config).items():
+        trained = restore(run).model
+        if problem := _seen(run, prepared):
             raise UserError(f"fusion.{key}: {run.path}: {problem}")
         layers = {f"{key.removesuffix('_run')}_head": "head"}
-        if layer in {each.name for each in trained.model.layers}:
+        layer = {"image_run": LAYER, "caption_run": BACKBONE}[key]
+        if layer in {each.name for each in trained.layers}:
             layers[layer] = layer
         for ours, theirs in layers.items():
-            model.get_layer(ours).set_weights(trained.model.get_layer(theirs).get_weights())
+            model.get_layer(ours).set_weights(trained.get_layer(theirs).get_weights())
 
 
-def _mismatch(key: str, config: Config, vocabulary: Vocabulary, trained: TrainedRun) -> str | None:
+def _runs(config: Config) -> dict[str, RunDirectory]:
+    """Return the runs that the settings name, by the setting."""
+    named = {"image_run": config.fusion.image_run, "caption_run": config.fusion.caption_run}
+    return {key: existing_run(Path(name)) for key, name in named.items() if name is not None}
+
+
+def _mismatch(key: str, config: Config, vocabulary: Vocabulary, run: RunDirectory) -> str | None:
     """Say why a run's branch does not fit, or None if it does."""
-    theirs = trained.config
+    theirs = load_config(run.config)
     if key == "image_run":
         same = (theirs.tower, theirs.images.size) == (config.tower, config.images.size)
         alone, part = theirs.captions.encoder == "none", "tower and images.size"
@@ -65,7 +87,7 @@ def _mismatch(key: str, config: Config, vocabulary: Vocabulary, trained: Trained
         return (
             f"expected fusion.hidden_dim {theirs.fusion.hidden_dim} as in it; got {config.fusion.hidden_dim}"
         )
-    if trained.vocabulary.labels != vocabulary.labels:
+    if load_vocabulary(run).labels != vocabulary.labels:
         return "expected the same labels; they differ"
     return None
 

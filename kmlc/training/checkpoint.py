@@ -1,6 +1,7 @@
 """What a run keeps of its model: the weights of the best epoch, and the state after the last finished one."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,20 @@ def save_weights(path: Path, model: keras.Model) -> None:
 
 
 def load_weights(path: Path, model: keras.Model) -> None:
-    """Load what `save_weights` wrote into a model built the same way."""
-    _weights_alone(model).load_weights(path)
+    """Load what `save_weights` wrote into a model built the same way.
+
+    Raises:
+        UserError: if the file does not fit the model, as after another version of kmlc.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Keras warns of every part that is not in the file before it raises.
+            warnings.simplefilter("ignore")
+            _weights_alone(model).load_weights(path)
+    except (ValueError, KeyError):
+        raise UserError(
+            f"{path}: does not fit the model that config.yaml describes; is it of another version of kmlc?"
+        ) from None
 
 
 def _weights_alone(model: keras.Model) -> keras.Model:

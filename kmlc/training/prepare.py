@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from kmlc.config import Config
@@ -49,14 +50,21 @@ def prepare(config: Config, data: LabelledData) -> Prepared:
     Raises:
         UserError: if a preset cannot be loaded, or the split leaves a part without a row.
     """
-    split = split_rows(data.records.labels, config.split, config.seed)
+    labels = data.records.labels
+    # Rows of no known class teach nothing; in validation they show whether they are told from the others.
+    novel = data.vocabulary.novel_rows(labels)
+    known = np.flatnonzero(~novel)
+    split = split_rows(labels[known], config.split, config.seed)
     if not len(split.training) or not len(split.validation) or (config.split.test and not len(split.test)):
         raise UserError(
             f"split.validation {config.split.validation} and split.test {config.split.test} of "
-            f"{len(data.records)} rows leave {len(split.training)} to train on, {len(split.validation)} to "
+            f"{len(known)} rows leave {len(split.training)} to train on, {len(split.validation)} to "
             f"validate on and {len(split.test)} to test on; expected a row for every part that is not 0"
         )
-    training, validation, test = map(data.records.take, (split.training, split.validation, split.test))
+    validating = np.union1d(known[split.validation], np.flatnonzero(novel))
+    training, validation, test = map(
+        data.records.take, (known[split.training], validating, known[split.test])
+    )
     if config.fusion.caption_run:
         learnt = load_learnt(existing_run(Path(config.fusion.caption_run)))
     else:
@@ -90,11 +98,9 @@ def _write_cleaned(run: RunDirectory, config: Config, data: LabelledData) -> Non
     if config.tower.input == "features":
         return
     table, rows = config.table, data.records
-    cleaned = {
-        table.image_column: rows.ids,
-        table.label_column: [data.vocabulary.decode(row) for row in rows.labels],
-        table.caption_column: rows.captions,
-    }
+    cleaned = {table.image_column: rows.ids}
+    cleaned |= data.vocabulary.columns(rows.labels, table)
+    cleaned[table.caption_column] = rows.captions
     write_text(run.path / "train_cleaned.csv", pd.DataFrame(cleaned).to_csv(index=False, lineterminator="\n"))
     # To train, there need be no rows to predict.
     with suppress(UserError):
@@ -110,7 +116,8 @@ def load_prepared(run: RunDirectory, data: LabelledData) -> Prepared:
     Raises:
         UserError: if the data is no longer what the run was begun with.
     """
-    if load_vocabulary(run).labels != data.vocabulary.labels:
+    begun = load_vocabulary(run)
+    if (begun.labels, begun.parents) != (data.vocabulary.labels, data.vocabulary.parents):
         raise UserError(f"{data.report.file}: its labels changed since {run.path} was begun; begin a new run")
     rows = {name: row for row, name in enumerate(data.records.ids)}
     split = read_json(run.split)
@@ -128,9 +135,11 @@ def load_prepared(run: RunDirectory, data: LabelledData) -> Prepared:
 
 
 def load_vocabulary(run: RunDirectory) -> Vocabulary:
-    """Return the run's labels."""
-    saved = read_json(run.labels)
-    return Vocabulary(tuple(saved["labels"]), tuple(saved["names"]), saved["delimiter"])
+    """Return the run's labels; runs of before there were hierarchies have none."""
+    saved: dict[str, Any] = read_json(run.labels)
+    for name, value in saved.items():
+        saved[name] = tuple(value) if isinstance(value, list) else value
+    return Vocabulary(**saved)
 
 
 def load_learnt(run: RunDirectory) -> dict[str, Any]:

@@ -49,7 +49,13 @@ def write_results(
             "details": details,
         },
     )
-    return f"Best epoch: {best_epoch} of {epochs}\n{_side_by_side(figures, details)}"
+    return "\n".join(
+        [
+            f"Best epoch: {best_epoch} of {epochs}",
+            _side_by_side(figures, details),
+            *task.advice(details["validation"]),
+        ]
+    )
 
 
 def _side_by_side(figures: Mapping[str, Figures], details: Mapping[str, dict[str, Figures]]) -> str:
@@ -57,9 +63,10 @@ def _side_by_side(figures: Mapping[str, Figures], details: Mapping[str, dict[str
     columns = {name.capitalize(): each for name, each in figures.items()}
     if "at_0.5" in details["validation"]:
         columns = {"at 0.5": details["validation"]["at_0.5"]} | columns
-    lines = [f"{'':<24}" + "".join(f"{name:>12}" for name in columns)]
+    width = max(22, *map(len, figures["validation"]))
+    lines = [" " * (width + 2) + "".join(f"{name:>12}" for name in columns)]
     for name in figures["validation"]:
         values = [column[name] for column in columns.values()]
         cells = "".join(f"{'-' if value is None else format(value, '.4f'):>12}" for value in values)
-        lines.append(f"  {name.replace('_', ' '):<22}{cells}")
+        lines.append(f"  {name.replace('_', ' '):<{width}}{cells}")
     return "\n".join(lines)

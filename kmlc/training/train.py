@@ -1,5 +1,6 @@
 """One training, from settings to a finished run directory; `train` reads like the recipe that it is."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -17,7 +18,7 @@ from kmlc.settings import load_config
 from kmlc.tasks.registry import task_of
 from kmlc.training import environment
 from kmlc.training.averaging import AveragingAdamW
-from kmlc.training.branches import load_branches
+from kmlc.training.branches import check_branches, load_branches
 from kmlc.training.callbacks import EpochRecorder, Progress
 from kmlc.training.checkpoint import load_state, load_weights
 from kmlc.training.prepare import begin_run, load_prepared, prepare
@@ -28,12 +29,17 @@ from kmlc.training.schedule import History, best_epoch, monitored, should_stop
 from kmlc.training.validation import Judged, Validation
 
 
-def train(config: Config, resume: Path | Literal["newest"] | None = None) -> RunDirectory:
+def train(
+    config: Config,
+    resume: Path | Literal["newest"] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> RunDirectory:
     """Train a model, fit its thresholds, and leave a finished run directory.
 
     Args:
         config: the settings; those of the run itself count when one is resumed.
         resume: an unfinished run to go on with, or "newest".
+        callbacks: further callbacks of the fit, called after kmlc's own.
 
     Returns:
         The run directory, less the report and the pictures.
@@ -53,13 +59,15 @@ def train(config: Config, resume: Path | Literal["newest"] | None = None) -> Run
 
     data = read_labelled(config)
     print(data.report.summary(), flush=True)
+    if begun is None:
+        check_branches(config, data.vocabulary)
     prepared = load_prepared(begun, data) if begun else prepare(config, data)
     training, validating = prepared.training, prepared.validation
     task = task_of(config, data.vocabulary)
     model = build_model(config, task.heads, prepared.learnt)
     if begun is None or not begun.checkpoint.is_file():
         load_pretrained(model, config)
-        load_branches(model, config, data.vocabulary, prepared)
+        load_branches(model, config, prepared)
     loss = task.loss(training.labels)
     _compile(model, loss, config)
     # Nothing is written before all that settings can get wrong is behind us.
@@ -82,7 +90,7 @@ def train(config: Config, resume: Path | Literal["newest"] | None = None) -> Run
         name: Judged(evaluation_batches(rows, config, encode), rows.labels) for name, rows in parts.items()
     }
     validation = Validation(judged["validation"], task, loss)
-    _fit(model, run, config, training, encode, validation, history)
+    _fit(model, run, config, training, encode, validation, history, callbacks)
     load_weights(run.best_weights, model)
     best = best_epoch(history, monitored(config, task)) + 1
     print(write_results(run, task, model, judged, best, len(history)))
@@ -107,6 +115,7 @@ def _fit(
     encode: Encode,
     validation: Validation,
     history: History,
+    callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
     """Fit the epochs that the history does not have yet; each is added to it."""
     task = validation.task
@@ -125,6 +134,7 @@ def _fit(
                 EpochRecorder(run, config, history, validation),
                 Progress(config, task, history, steps),
                 keras.callbacks.TensorBoard(run.tensorboard, write_graph=False),
+                *callbacks,
             ],
         )
     except (KeyboardInterrupt, UserError):

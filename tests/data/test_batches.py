@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kmlc.config import CaptionsConfig, Config, ImagesConfig, TrainConfig
+from kmlc.config import CaptionsConfig, Config, FusionConfig, ImagesConfig, TrainConfig
 from kmlc.data.batches import evaluation_batches, training_batches
 from kmlc.data.captions import caption_encoder
 from kmlc.data.folder import read_labelled
@@ -84,3 +84,67 @@ def test_inputs_are_those_of_the_encoder(records: Records, config: Config) -> No
     first = next(evaluation_batches(records, config, encode).as_numpy_iterator())
     assert set(first) == {"image", "ngrams"}
     np.testing.assert_array_equal(first["ngrams"], encode(tf.constant(records.captions[:16]))["ngrams"])
+
+
+def missing(found: Batches) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows of the batches came without their image, and which without their caption."""
+    images = np.concatenate([inputs["image"] for inputs, _ in found])
+    ngrams = np.concatenate([inputs["ngrams"] for inputs, _ in found])
+    return np.all(images == 127.5, axis=(1, 2, 3)), np.all(ngrams == 0, axis=1)
+
+
+@pytest.fixture(scope="module")
+def many(records: Records) -> Records:
+    return records.take(np.tile(np.arange(len(records)), 50))
+
+
+@pytest.mark.parametrize("part", [0.0, 0.4, 1.0])
+def test_modality_dropout_takes_the_image_or_the_caption(many: Records, config: Config, part: float) -> None:
+    """Of 2,000 rows; three standard deviations of a share are less than 0.034."""
+    config = replace(config, fusion=FusionConfig(modality_dropout=part), train=TrainConfig(epochs=1))
+    without_image, without_caption = missing(batches(many, config)[0])
+    assert len(without_image) == 2_000
+    assert not (without_image & without_caption).any()
+    assert without_image.mean() == pytest.approx(part / 2, abs=0.034)
+    assert without_caption.mean() == pytest.approx(part / 2, abs=0.034)
+    assert (without_image | without_caption).mean() == pytest.approx(part, abs=0.034 if part % 1 else 0)
+
+
+def test_modality_dropout_depends_on_seed_and_epoch(records: Records, config: Config) -> None:
+    config = replace(config, fusion=FusionConfig(modality_dropout=0.5), train=TrainConfig(2, batch_size=16))
+    whole, steps = batches(records, config)
+    assert same(whole[steps:], batches(records, config, first_epoch=1)[0])
+    first, other = missing(whole[:steps])[0], missing(batches(records, replace(config, seed=1))[0][:steps])[0]
+    assert first.tolist() != other.tolist()
+    assert first.tolist() != missing(whole[steps : 2 * steps])[0].tolist()
+
+
+def test_modality_dropout_leaves_a_row_what_it_has(records: Records, config: Config) -> None:
+    """Without image or caption from the start, the other one stays."""
+    config = replace(config, fusion=FusionConfig(modality_dropout=1.0))
+    half = len(records) // 2
+    bare = replace(
+        records,
+        paths=["" if row < half else path for row, path in enumerate(records.paths)],
+        captions=[caption if row < half else "" for row, caption in enumerate(records.captions)],
+    )
+    without_image, without_caption = missing(batches(bare, config)[0])
+    assert (without_image != without_caption).all()
+
+
+def test_modality_dropout_is_for_training_alone(records: Records, config: Config) -> None:
+    dropping = replace(config, fusion=FusionConfig(modality_dropout=1.0))
+    encode = caption_encoder(config.captions, {})
+    for plain, other in zip(
+        evaluation_batches(records, config, encode).as_numpy_iterator(),
+        evaluation_batches(records, dropping, encode).as_numpy_iterator(),
+        strict=True,
+    ):
+        for name, value in plain.items():
+            np.testing.assert_array_equal(value, other[name])
+
+
+def test_modality_dropout_needs_two_modalities(records: Records, config: Config) -> None:
+    alone = replace(config, captions=CaptionsConfig("none"))
+    dropping = replace(alone, fusion=FusionConfig(modality_dropout=1.0))
+    assert same(batches(records, alone)[0], batches(records, dropping)[0])

@@ -48,8 +48,8 @@ def test_class_folders_are_found_when_there_is_no_table(folder: Path) -> None:
     assert found.records.ids == [
         "train/cat/1.jpg",
         "train/cat/2.jpeg",
-        "train/traffic light/10.jpg",
         "train/traffic light/9.PNG",
+        "train/traffic light/10.jpg",
         "train/Öl/a b.webp",
     ]
     assert found.vocabulary.labels == ("cat", "traffic light", "Öl")
@@ -166,15 +166,15 @@ def test_the_folders_follow_the_settings(folder: Path) -> None:
         table=TableConfig(train="seen.csv", test="unseen.csv", image_column="file", label_column="class"),
     )
     assert read_labelled(config).records.ids[0] == "seen/cat/1.jpg"
-    assert read_test(config)[0].ids == ["unseen/100 é.jpg", "unseen/20.jpg", "unseen/3.jpg"]
+    assert read_test(config)[0].ids == ["unseen/3.jpg", "unseen/20.jpg", "unseen/100 é.jpg"]
 
 
 def test_flat_test_images_have_no_labels(folder: Path) -> None:
     (folder / "test" / "3.jpg").write_bytes(b"")
     (folder / "test" / "notes.txt").write_text("no image")
     records, report = read_test(config(folder))
-    assert records.ids == ["test/100 é.jpg", "test/20.jpg", "test/3.jpg"]
-    assert records.paths == [str(folder / "test" / "100 é.jpg"), str(folder / "test" / "20.jpg"), ""]
+    assert records.ids == ["test/3.jpg", "test/20.jpg", "test/100 é.jpg"]
+    assert records.paths == ["", str(folder / "test" / "20.jpg"), str(folder / "test" / "100 é.jpg")]
     assert records.labels.shape == (3, 0)
     assert findings(report) == {
         "file that is no image": ["test/notes.txt"],

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from kmlc.data.sample import sample_folder
+from kmlc.data.sample import VERSION, sample_folder
 from kmlc.data.sample.captions import NOUNS, write_caption
+from kmlc.data.sample.files import generator
+from kmlc.data.sample.pictures import draw_picture
 from kmlc.data.sample.scenes import NAMES, compose
 from kmlc.errors import UserError
 
@@ -46,6 +48,21 @@ def test_the_same_seed_gives_the_same_bytes(folder: Path, tmp_path: Path) -> Non
     other = sample_folder(seed=4, train_rows=20, test_rows=5, cache=tmp_path)
     assert digests(again) == digests(folder)
     assert digests(other)["data/0.jpg"] != digests(folder)["data/0.jpg"]
+
+
+def test_what_is_drawn_and_written_changes_only_with_the_version(folder: Path) -> None:
+    """Held as figures: a sample on somebody's disk must be the one that this code would make."""
+    assert VERSION == 1
+    tables = [
+        (folder / f"{name}.csv").read_bytes() for name in ("train", "test", "test_labels", "label_names")
+    ]
+    assert hashlib.sha256(b"".join(tables)).hexdigest() == (
+        "c4400ec3c159c725483ee5df462831db433a1d539c455f9d23b0677c1f25457a"
+    )
+    pictures = [draw_picture(compose(generator(3, row, 0)), generator(3, row, 2)) for row in range(3)]
+    # Not the files' bytes, which depend on the JPEG library.
+    means = [np.asarray(picture).mean() for picture in pictures]
+    assert means == pytest.approx([143.89, 132.4, 171.33], abs=0.05)
 
 
 def test_a_second_call_draws_nothing(folder: Path) -> None:

@@ -244,3 +244,22 @@ def test_weakest_subclasses_agree_with_scikit_learn(problem: tuple[Hierarchy, Cl
         ours = [row[name] for name in ("precision", "recall", "f1", "support")]
         assert ours == pytest.approx(expected[str(row["subclass"])])
     assert [row["f1"] for row in found] == sorted(row["f1"] for row in found)
+
+
+def test_classes_as_one_hot_labels() -> None:
+    one_hot = ANIMALS.one_hot(classes((BIRD, OWL), (DOG, NO_KIND), (NO_ANIMAL, NO_KIND)))
+    assert one_hot.tolist() == [[1, 0, 0, 0, 1], [0, 1, 0, 0, 0], [0, 0, 0, 0, 0]]
+    assert one_hot.dtype == np.uint8
+
+
+@given(hierarchies(), st.data())
+def test_one_hot_labels_come_back_as_classes(hierarchy: Hierarchy, data: st.DataObject) -> None:
+    rows = data.draw(st.integers(1, 5))
+    drawn = Classes(
+        *(
+            data.draw(hnp.arrays(int, rows, elements=st.integers(0, len(names))))
+            for names in (hierarchy.superclasses, hierarchy.subclasses)
+        )
+    )
+    for level, again in zip(drawn, hierarchy.classes(hierarchy.one_hot(drawn)), strict=True):
+        np.testing.assert_array_equal(level, again)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics as reference
 
-from kmlc.objectives.metrics import AVERAGES, evaluate, f1, per_class, probabilities
+from kmlc.objectives.metrics import AVERAGES, batch_macro_f1, evaluate, f1, per_class, probabilities
 
 # Three rows, three classes; decided at 0.5.
 LABELS = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 0]])
@@ -89,3 +89,14 @@ def test_probabilities() -> None:
         scores = probabilities(logits)
     np.testing.assert_allclose(scores, [0, 2.0611537e-9, 0.5, 0.8807971, 1], rtol=1e-6)
     assert scores.dtype == np.float32
+
+
+def test_macro_f1_batch_by_batch() -> None:
+    """A class that a batch neither has nor gets counts as 0; the last batch is smaller."""
+    labels = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 1]])
+    predictions = np.array([[1, 0, 0], [0, 1, 0], [0, 1, 1]])
+    first = (2 / 3 + 1 + 0) / 3
+    second = (0 + 0 + 1) / 3
+    assert batch_macro_f1(labels, predictions, 2) == pytest.approx((first + second) / 2, abs=1e-12)
+    whole = reference.f1_score(labels, predictions, average="macro", zero_division=0)
+    assert batch_macro_f1(labels, predictions, 3) == pytest.approx(whole, abs=1e-12)

@@ -55,10 +55,10 @@ def test_scores_are_finite_and_ordered_at_extreme_logits(name: str) -> None:
     assert scores[1] < scores[2] < scores[3]
 
 
-def test_each_level_has_its_scores() -> None:
+def test_the_superclass_score_is_the_sum_of_both_heads() -> None:
     logits = np.log([[3.0, 1.0, 1.0, 1.0, 2.0]])
     superclasses, subclasses = novelty_scores(logits, ANIMALS, "max_probability")
-    np.testing.assert_allclose([superclasses, subclasses], [[0.25], [0.5]])
+    np.testing.assert_allclose([superclasses, subclasses], [[0.25 + 0.5], [0.5]])
 
 
 def test_auroc() -> None:

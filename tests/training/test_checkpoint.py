@@ -97,3 +97,9 @@ def test_the_weights_file_holds_no_optimizer(tmp_path: Path) -> None:
     load_weights(tmp_path / "best.weights.h5", other)
     for one, two in zip(model.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
+    save_weights(tmp_path / "best.weights.h5", compiled(width=5))
+    with pytest.raises(UserError, match=r"best\.weights\.h5: does not fit the model"):
+        load_weights(tmp_path / "best.weights.h5", compiled(width=6))

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmlc.config import TrainConfig
-from kmlc.training.schedule import best_epoch, learning_rate, should_stop
+from kmlc.config import Config, TrainConfig
+from kmlc.data.labels import Vocabulary
+from kmlc.tasks.registry import task_of
+from kmlc.training.schedule import NOTHING, best_epoch, learning_rate, monitored, should_stop
 
 FIGURE = "val_micro_f1"
 
@@ -16,6 +18,21 @@ def epochs(*figures: float) -> list[dict[str, float]]:
 
 def test_the_first_of_equal_epochs_is_the_best() -> None:
     assert best_epoch(epochs(0.1, 0.7, 0.7, 0.2), FIGURE) == 1
+
+
+@pytest.mark.parametrize(
+    ("monitor", "figure", "best", "stops"),
+    [("objective", FIGURE, 1, True), ("loss", "val_loss", 3, False), ("nothing", NOTHING, 4, False)],
+)
+def test_what_picks_the_best_epoch(monitor: str, figure: str, best: int, stops: bool) -> None:
+    """The highest objective, the lowest loss, or the last epoch, which always is the newest best one."""
+    config = Config(train=TrainConfig(monitor=monitor))  # type: ignore[arg-type]
+    task = task_of(config, Vocabulary(("1", "3"), ("1", "3"), " "))
+    assert monitored(config, task) == figure
+    scores, losses = (0.5, 0.9, 0.6, 0.7, 0.8), (0.9, 0.5, 0.4, 0.3, 0.3)
+    history = [{FIGURE: score, "val_loss": loss} for score, loss in zip(scores, losses, strict=True)]
+    assert best_epoch(history, figure) == best
+    assert should_stop(history, figure, 3) == stops
 
 
 @pytest.mark.parametrize(

@@ -88,3 +88,8 @@ def compose(rng: np.random.Generator) -> Row:
     named = [label for label in labels if rng.random() < _NAMED]
     drawn = [label for label in labels if label not in named or rng.random() < _DRAWN_IF_NAMED]
     return Row(scene, tuple(labels), tuple(named), tuple(drawn))
+
+
+def scenes_with(label: int) -> list[str]:
+    """Return the names of the scenes that a label may be in."""
+    return [scene for scene, (_, chances) in _SCENES.items() if label in chances]

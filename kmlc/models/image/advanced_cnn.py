@@ -27,24 +27,28 @@ def advanced_cnn(size: int, config: TowerConfig) -> keras.Model:
         advanced_cnn(224, TowerConfig("advanced_cnn")).count_params()  # 11,186,112
     """
     images = keras.Input((size, size, 3))
-    x = _convolution(images, 64, kernel=7, stride=2)
+    x = _convolution(images, 64, kernel=7, stride=2, name="stem")
     x = layers.Activation("relu")(x)
     x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
-    for number, filters in enumerate(STAGES):
-        for block in range(BLOCKS):
-            x = _residual_block(x, filters, stride=2 if number > 0 and block == 0 else 1)
+    for stage, filters in enumerate(STAGES, start=1):
+        for block in range(1, BLOCKS + 1):
+            stride = 2 if stage > 1 and block == 1 else 1
+            x = _residual_block(x, filters, stride, name=f"stage_{stage}_block_{block}")
     return keras.Model(images, layers.GlobalAveragePooling2D()(x))
 
 
-def _residual_block(x: keras.KerasTensor, filters: int, stride: int) -> keras.KerasTensor:
+def _residual_block(x: keras.KerasTensor, filters: int, stride: int, name: str) -> keras.KerasTensor:
     shortcut = x
     if stride != 1 or x.shape[-1] != filters:
-        shortcut = _convolution(x, filters, kernel=1, stride=stride)
-    x = layers.Activation("relu")(_convolution(x, filters, kernel=3, stride=stride))
-    x = _convolution(x, filters, kernel=3, stride=1)
+        shortcut = _convolution(x, filters, kernel=1, stride=stride, name=f"{name}_shortcut")
+    x = _convolution(x, filters, kernel=3, stride=stride, name=f"{name}_convolution_1")
+    x = layers.Activation("relu")(x)
+    x = _convolution(x, filters, kernel=3, stride=1, name=f"{name}_convolution_2")
     return layers.Activation("relu")(layers.Add()([x, shortcut]))
 
 
-def _convolution(x: keras.KerasTensor, filters: int, kernel: int, stride: int) -> keras.KerasTensor:
-    x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False)(x)
-    return layers.BatchNormalization()(x)
+def _convolution(
+    x: keras.KerasTensor, filters: int, kernel: int, stride: int, name: str
+) -> keras.KerasTensor:
+    x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, name=name)(x)
+    return layers.BatchNormalization(name=f"{name}_normalization")(x)

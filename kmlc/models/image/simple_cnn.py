@@ -1,5 +1,6 @@
 """SimpleCNN and CNN2, the two small networks of system 1."""
 
+import itertools
 from collections.abc import Sequence
 
 import keras
@@ -45,8 +46,10 @@ def cnn2(size: int, config: TowerConfig) -> keras.Model:
 def _stack(size: int, kernel: int, blocks: Sequence[Sequence[int]]) -> keras.Model:
     images = keras.Input((size, size, 3))
     x = images
+    numbers = itertools.count(1)
     for block in blocks:
         for filters in block:
-            x = layers.Conv2D(filters, kernel, padding="same", activation="relu")(x)
+            name = f"convolution_{next(numbers)}"
+            x = layers.Conv2D(filters, kernel, padding="same", activation="relu", name=name)(x)
         x = layers.MaxPooling2D(2)(x)
     return keras.Model(images, layers.GlobalAveragePooling2D()(x))

@@ -49,9 +49,8 @@ DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 class Preprocess(layers.Layer):
     """Pixels from 0 to 255 as a backbone expects them, in float32.
 
-    Keras's EfficientNets normalise by themselves, and divide once more by the root of ImageNet's deviation
-    when they are made with `weights="imagenet"` and only then. Here they are made without weights, which come
-    later: the mode `efficientnet` makes up for that division, whatever the weights.
+    The mode `efficientnet` divides what differs from ImageNet's mean by the root of ImageNet's deviation; the
+    backbone does the same once more (`kmlc.models.image.applications.efficientnet`).
 
     Args:
         mode: tf, torch, caffe, efficientnet or none, as in `Tower.preprocessing`.
@@ -88,7 +87,8 @@ def image_tower(tower: Tower, size: int, config: TowerConfig) -> keras.Model:
     backbone = tower.backbone(size, config)
     freeze(backbone, config.trainable)
     x = Submodel(backbone, inference=config.weights != "none", name=BACKBONE)(x)
-    x = layers.Dropout(config.dropout, name="image_dropout")(x)
+    if config.dropout:
+        x = layers.Dropout(config.dropout)(x)
     return keras.Model(images, x)
 
 

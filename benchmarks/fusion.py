@@ -1,0 +1,68 @@
+"""The fusions on the built-in sample, and what is left of each without captions or without images.
+
+    python -m benchmarks.fusion                   # trains into runs/fusion-*, goes on where it was stopped
+
+Every model has the settings of configs/hybrid.yaml. Each predicts the test rows three times: as they are, as
+if they had no images, as if they had no captions. Branches alone are what a missing modality leaves at best.
+The last row trains the two branches alone first and then nothing but the mix of their logits.
+"""
+
+from dataclasses import replace
+
+from kmlc.cli import OneLineParser, guard, parse_train
+from kmlc.data.folder import read_test, read_test_labels
+from kmlc.prediction.predict import predict_logits
+from kmlc.training.restore import restore
+from kmlc.training.run_directory import RUNS, RunDirectory
+from kmlc.training.train import train
+
+DROPPED = ["--fusion.modality_dropout", "0.3"]
+MODELS = {
+    "image alone": ["--captions.encoder", "none"],
+    "caption alone": ["--tower.name", "none"],
+    "concat": [],
+    "concat, modality dropout": DROPPED,
+    "gated": ["--fusion.name", "gated"],
+    "gated, modality dropout": ["--fusion.name", "gated", *DROPPED],
+    "late": ["--fusion.name", "late"],
+    "late, modality dropout": ["--fusion.name", "late", *DROPPED],
+    "late, branches first": [
+        *("--fusion.name", "late"),
+        *("--fusion.image_run", str(RUNS / "fusion-image-alone")),
+        *("--fusion.caption_run", str(RUNS / "fusion-caption-alone")),
+    ],
+}
+
+
+def main() -> None:
+    """Train each unless it is trained already, and print its line."""
+    OneLineParser(
+        description="The fusions on the built-in sample, with and without each modality."
+    ).parse_args()
+    lines = ["| fusion | both | without captions | without images |", "| --- | ---: | ---: | ---: |"]
+    for name, flags in MODELS.items():
+        run = RunDirectory(RUNS / f"fusion-{name.replace(',', '').replace(' ', '-')}")
+        if not run.finished:
+            config, _ = parse_train(["--model", "hybrid", "--run", str(run.path), *flags])
+            train(config)
+        scores = [f"{score:.4f}" for score in micro_f1(run)]
+        lines.append(f"| {name} | {' | '.join(scores)} |")
+    print("\nMicro-F1 on the test rows:\n", *lines, sep="\n")
+
+
+def micro_f1(run: RunDirectory) -> list[float]:
+    """Return the micro-F1 on the test rows as they are, without captions, and without images."""
+    trained = restore(run)
+    records, _ = read_test(trained.config)
+    labels = read_test_labels(trained.config, trained.vocabulary, records)
+    assert labels is not None, "the sample has labels for its test rows"
+    nothing = [""] * len(records)
+    scores = []
+    for rows in (records, replace(records, captions=nothing), replace(records, paths=nothing)):
+        figures = trained.task.figures(labels, predict_logits(trained, rows), trained.thresholds)
+        scores.append(float(figures["micro_f1"] or 0))
+    return scores
+
+
+if __name__ == "__main__":
+    guard(main)

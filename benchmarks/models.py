@@ -1,0 +1,84 @@
+"""Every model on the built-in sample with small settings: does it learn, how large is it, how fast a step?
+
+    python -m benchmarks.models                   # all of them, in a table
+    python -m benchmarks.models --model vgg16     # some of them
+
+Each model is trained as `python train.py --model NAME --epochs 3 --images.size 32 --train.batch_size 32`
+does (75 pixels for Inception v3, which takes no smaller ones), in a process of its own. A step's time is the
+median over the last epoch.
+"""
+
+import multiprocessing
+import statistics
+import tempfile
+import time
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import keras
+import pandas as pd
+
+from kmlc.cli import OneLineParser, guard, parse_train
+from kmlc.files import read_json
+from kmlc.settings import model_names
+from kmlc.training.train import train
+
+
+class StepTimer(keras.callbacks.Callback):
+    """Takes the time of each step of the last epoch."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Begin anew: the first epoch's steps are traced and compiled."""
+        self.seconds: list[float] = []
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Start the clock."""
+        self.began = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Stop it."""
+        self.seconds.append(time.perf_counter() - self.began)
+
+    def median(self) -> float:
+        """Return the median, in seconds."""
+        return statistics.median(self.seconds)
+
+
+def main() -> None:
+    """Train each, print a line for each."""
+    parser = OneLineParser(description="Every model on the built-in sample, with small settings.")
+    parser.add_argument(
+        "--model", action="append", choices=model_names(), help="only this one; may be repeated"
+    )
+    names = parser.parse_args().model or model_names()
+    print("| model | parameters | step, ms | train loss, first → last epoch | validation |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        for line in pool.imap(measure, names):
+            print(line, flush=True)
+
+
+def measure(name: str) -> str:
+    """Train a model and return its line of the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        return _measure(name, Path(folder))
+
+
+def _measure(name: str, folder: Path) -> str:
+    size = "75" if name == "inceptionv3" else "32"
+    flags = ["--epochs", "3", "--train.batch_size", "32", "--images.size", size, "--run", str(folder / "run")]
+    config, _ = parse_train(["--model", name, *flags])
+    with (folder / "log").open("w") as log, redirect_stdout(log):
+        timer = StepTimer()
+        run = train(config, callbacks=[timer])
+    metrics, history = read_json(run.metrics), pd.read_csv(run.history)
+    first, last = history["loss"].iloc[0], history["loss"].iloc[-1]
+    objective = next(iter(metrics["validation"]))
+    return (
+        f"| {name} | {metrics['parameters']:,} | {1000 * timer.median():.0f} | {first:.4f} → {last:.4f} "
+        f"| {objective.replace('_', ' ')} {metrics['validation'][objective]:.3f} |"
+    )
+
+
+if __name__ == "__main__":
+    guard(main)

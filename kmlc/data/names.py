@@ -1,0 +1,23 @@
+"""Names of labels, for people: a table with a row for each label."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from kmlc.config import LabelsConfig
+from kmlc.data.table import read_table
+
+
+def read_names(path: Path, config: LabelsConfig) -> Mapping[str, str]:
+    """Return the name of each label, none if the file is not there.
+
+    Raises:
+        UserError: if it lacks the column of the labels or that of the names.
+
+    Example:
+        read_names(Path("my_folder/label_names.csv"), LabelsConfig())["1"]  # "person"
+    """
+    if not path.is_file():
+        return {}
+    table = read_table(path, config.names_name_column)
+    labels = table.column(config.names_label_column, "labels.names_label_column")
+    return dict(zip(labels, table.column(config.names_name_column, "labels.names_name_column"), strict=True))

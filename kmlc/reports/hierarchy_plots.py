@@ -1,0 +1,67 @@
+"""The pictures of a hierarchy. Each function returns a figure; nothing here reads or writes files."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from kmlc.reports.plots import BLUE, ORANGE, tidy
+
+
+def confusion(counts: np.ndarray, classes: Sequence[str]) -> Figure:
+    """Draw how many rows of each class were decided as each, coloured by their share of the true class.
+
+    Args:
+        counts: int of shape (classes, classes), a row for each true class and a column for each decided one.
+        classes: their names. A true class without rows, as the novel one may be, is left out.
+    """
+    rows = np.flatnonzero(counts.sum(axis=1)).tolist()
+    shares = counts[rows] / counts[rows].sum(axis=1, keepdims=True)
+    figure = Figure(figsize=(2.6 + 1.3 * len(classes), 1.9 + 0.9 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, column), share in np.ndenumerate(shares):
+        axes.text(
+            column,
+            row,
+            f"{counts[rows[row], column]:,}\n{share:.1%}",
+            ha="center",
+            va="center",
+            fontsize=12,
+            color="white" if share > 0.5 else "black",
+        )
+    axes.set_xticks(range(len(classes)), classes, fontsize=12)
+    axes.set_yticks(range(len(rows)), [classes[row] for row in rows], fontsize=12)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("decided", fontsize=12)
+    axes.set_ylabel("true", fontsize=12)
+    axes.set_title("Superclasses on the validation rows", fontsize=13)
+    return figure
+
+
+def novelty(levels: Mapping[str, tuple[np.ndarray, np.ndarray, float]]) -> Figure:
+    """Draw, for each level, how the novelty scores of known and of novel rows are spread.
+
+    Args:
+        levels: by the level's name: scores of the known rows, scores of the novel rows, the threshold.
+    """
+    figure = Figure(figsize=(1 + 5.2 * len(levels), 4.4), layout="constrained")
+    grid = figure.subplots(1, len(levels), squeeze=False)
+    for axes, (level, (known, strange, threshold)) in zip(grid.flat, levels.items(), strict=True):
+        edges = np.histogram_bin_edges(np.concatenate([known, strange]), bins=40)
+        passed, caught = np.mean(known <= threshold), np.mean(strange > threshold)
+        for scores, label, colour in (
+            (known, f"known: {len(known):,} rows, {passed:.0%} pass", BLUE),
+            (strange, f"novel: {len(strange):,} rows, {caught:.0%} caught", ORANGE),
+        ):
+            # Shares, because there may be few novel rows beside many known ones.
+            weights = np.full(len(scores), 1 / len(scores))
+            axes.hist(scores, edges, weights=weights, color=colour, alpha=0.6, label=label)
+        axes.axvline(threshold, color="black", linestyle="--", linewidth=1.5, label="threshold")
+        axes.set_title(f"Novelty of the {level}", fontsize=13)
+        axes.set(xlabel="novelty score", ylabel="share of the rows")
+        axes.margins(y=0.25)
+        axes.legend(loc="upper left", framealpha=1, edgecolor="white")
+        tidy(axes)
+    return figure

@@ -1,0 +1,205 @@
+"""A superclass and a subclass to a row: two softmax heads, decisions that agree, and novelty (system 4)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from kmlc.config import Config
+from kmlc.data.labels import Vocabulary, readable
+from kmlc.objectives.hierarchy import (
+    Classes,
+    Hierarchy,
+    decode,
+    evaluate_classes,
+    level_probabilities,
+    superclass_confusion,
+    weakest_subclasses,
+)
+from kmlc.objectives.hierarchy_loss import build_hierarchy_loss
+from kmlc.objectives.novelty import fit_novelty_threshold, mark_novel, novelty_auroc, novelty_scores
+from kmlc.tasks.task import Figures, Thresholds
+
+LEVELS = ("superclass", "subclass")
+"""Names of the levels: of the heads, the thresholds and the figures."""
+
+_WEAKEST = 10
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Hierarchical:
+    """Classification at both levels of a hierarchy, the task of system 4.
+
+    Rows without a label at a level are novel there; the other rows are known. Figures without `open` before
+    them are of the rows that are known at both levels, decided without novelty (the closed set); `open_` ones
+    are of all rows, decided with novelty, the novel class counting as one more class.
+
+    Attributes:
+        config: the settings.
+        vocabulary: the labels, with `parents`.
+    """
+
+    config: Config
+    vocabulary: Vocabulary
+
+    @property
+    def hierarchy(self) -> Hierarchy:
+        """The classes by name."""
+        return Hierarchy(*self._levels(self.vocabulary.names), self.vocabulary.parents)
+
+    @property
+    def heads(self) -> Mapping[str, int]:
+        """A head for each level."""
+        classes = (self.hierarchy.superclasses, self.hierarchy.subclasses)
+        return {level: len(names) for level, names in zip(LEVELS, classes, strict=True)}
+
+    @property
+    def objective(self) -> str:
+        """The hierarchical F1 of the closed set."""
+        return "hierarchical_f1"
+
+    @property
+    def curves(self) -> Sequence[str]:
+        """Accuracy at both levels, and hierarchical F1 without and with novelty."""
+        return ["superclass_accuracy", "subclass_accuracy", "hierarchical_f1", "open_hierarchical_f1"]
+
+    def loss(self, labels: np.ndarray) -> keras.losses.Loss:
+        """Return the sum of a softmax cross-entropy for each level."""
+        return build_hierarchy_loss(self.config.loss, labels, len(self.hierarchy.superclasses))
+
+    def fit(self, labels: np.ndarray, logits: np.ndarray) -> Thresholds:
+        """Return the novelty threshold of each level.
+
+        Where rows are novel at a level, it is the one that tells them best from the others; where none is,
+        the one that the configured share of the rows passes.
+        """
+        settings = self.config.hierarchy
+        shares = (settings.superclass_known_share, settings.subclass_known_share)
+        return {
+            level: fit_novelty_threshold(scores, novel, share)
+            for level, scores, novel, share in zip(
+                LEVELS, self.scores(logits), self.novel(labels), shares, strict=True
+            )
+        }
+
+    def scores(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return how novel each row looks at each level, float64 of shape (rows,) each."""
+        return novelty_scores(logits, self.hierarchy, self.config.hierarchy.novelty)
+
+    def novel(self, labels: np.ndarray) -> list[np.ndarray]:
+        """Return which rows are novel at each level, bool of shape (rows,) each."""
+        return [np.logical_not(level.any(axis=1)) for level in self.hierarchy.levels(labels)]
+
+    def decide_known(self, logits: np.ndarray) -> Classes:
+        """Return the classes of each row, decided without novelty."""
+        return decode(logits, self.hierarchy, self.config.hierarchy.decoding)
+
+    def decide(self, logits: np.ndarray, thresholds: Thresholds) -> Classes:
+        """Return the classes of each row, decided with novelty."""
+        limits = (thresholds["superclass"], thresholds["subclass"])
+        return mark_novel(self.decide_known(logits), self.scores(logits), limits, self.hierarchy)
+
+    def figures(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> Figures:
+        """Return accuracies, hierarchical precision, recall and F1, consistency, and AUROC of novelty.
+
+        A figure is None where there are no rows for it: those of the closed set without a known row, an AUROC
+        without rows of both kinds.
+        """
+        true, decided = self.hierarchy.classes(labels), self.decide(logits, thresholds)
+        with_novelty = evaluate_classes(true, decided, self.hierarchy)
+        known = ~self.vocabulary.novel_rows(labels)
+        figures: Figures = dict.fromkeys(with_novelty)
+        if known.any():
+            true = self.hierarchy.classes(labels[known])
+            figures |= evaluate_classes(true, self.decide_known(logits[known]), self.hierarchy)
+        for level, scores, novel in zip(LEVELS, self.scores(logits), self.novel(labels), strict=True):
+            figures[f"{level}_auroc"] = novelty_auroc(scores, novel)
+        return figures | {f"open_{name}": value for name, value in with_novelty.items()}
+
+    def details(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> dict[str, Any]:
+        """Return more on a set of rows.
+
+        `superclass_confusion`: classes, and counts by true and decided class with novelty; `novel_rows`: how
+        many there are at each level; `known_share`: the part of the rows known at both levels that passes
+        each threshold; `weakest_subclasses` of the closed set.
+        """
+        true, decided = self.hierarchy.classes(labels), self.decide(logits, thresholds)
+        known = ~self.vocabulary.novel_rows(labels)
+        passing = {
+            level: scores[known] <= thresholds[level]
+            for level, scores in zip(LEVELS, self.scores(logits), strict=True)
+        }
+        return {
+            "superclass_confusion": {
+                "classes": [*self.hierarchy.superclasses, self.config.hierarchy.novel],
+                "counts": superclass_confusion(true, decided, self.hierarchy).tolist(),
+            },
+            "novel_rows": {
+                level: int(novel.sum()) for level, novel in zip(LEVELS, self.novel(labels), strict=True)
+            },
+            "known_share": {
+                level: float(each.mean()) if each.size else None for level, each in passing.items()
+            },
+            "weakest_subclasses": self.subclasses(labels, logits)[:_WEAKEST],
+        }
+
+    def subclasses(self, labels: np.ndarray, logits: np.ndarray) -> list[dict[str, str | int | float]]:
+        """Return the figures of each subclass on the closed set, lowest F1 first."""
+        known = ~self.vocabulary.novel_rows(labels)
+        true, decided = self.hierarchy.classes(labels[known]), self.decide_known(logits[known])
+        return weakest_subclasses(true, decided, self.hierarchy, len(self.hierarchy.subclasses))
+
+    def advice(self, details: Mapping[str, Any]) -> list[str]:
+        """Return how a final run on all classes comes to the thresholds that were fitted to novel rows."""
+        flags = [
+            f"--hierarchy.{level}_known_share {details['known_share'][level]:.4f}"
+            for level in LEVELS
+            if details["novel_rows"][level]
+        ]
+        if not flags:
+            return []
+        return [
+            "Novelty thresholds were fitted to novel rows. A run trained on all classes has none: give it "
+            f"the share of known rows that pass here, {' '.join(flags)}"
+        ]
+
+    def submission(self, ids: Sequence[str], logits: np.ndarray, thresholds: Thresholds) -> pd.DataFrame:
+        """Return system 4's columns: images, the label of the superclass, the label of the subclass."""
+        table = self.config.table
+        decided = self.hierarchy.one_hot(self.decide(logits, thresholds))
+        return pd.DataFrame({table.image_column: list(ids)} | self.vocabulary.columns(decided, table))
+
+    def probabilities(self, logits: np.ndarray) -> pd.DataFrame:
+        """Return the probability of each class at its level; the columns are `superclass LABEL` and so on."""
+        columns = [
+            f"{level} {label}"
+            for level, labels in zip(LEVELS, self._levels(self.vocabulary.labels), strict=True)
+            for label in labels
+        ]
+        return pd.DataFrame(level_probabilities(logits, self.hierarchy).astype(float), columns=columns)
+
+    def explain(self, logits: np.ndarray, thresholds: Thresholds) -> list[str]:
+        """Return of one row the most probable classes of each level, its novelty, and what is decided."""
+        lines, answers = [], []
+        for level, classes, novel, (scores,), (novelty,), (index,) in zip(
+            LEVELS,
+            self._levels(tuple(map(readable, self.vocabulary.labels, self.vocabulary.names))),
+            self.vocabulary.novel,
+            self.hierarchy.levels(level_probabilities(logits, self.hierarchy)),
+            self.scores(logits),
+            self.decide(logits, thresholds),
+            strict=True,
+        ):
+            best = np.argsort(-scores, kind="stable")[:_SHOWN]
+            width = max(len(classes[place]) for place in best)
+            lines += [level, *(f"  {classes[place]:<{width}}  {scores[place]:.3f}" for place in best)]
+            lines.append(f"  novelty {novelty:.3f}, novel above {thresholds[level]:.3f}")
+            answers.append(f"{level}: {(*classes, readable(novel, self.config.hierarchy.novel))[index]}")
+        return lines + answers
+
+    def _levels(self, classes: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return classes[: self.vocabulary.superclasses], classes[self.vocabulary.superclasses :]

@@ -1,0 +1,269 @@
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_folder import edit, findings
+
+from kmlc.config import CaptionsConfig, Config, HierarchyConfig, LabelsConfig, TableConfig, TowerConfig
+from kmlc.data.folder import read_labelled, read_test, read_test_labels
+from kmlc.data.hierarchy import held_out
+from kmlc.data.records import LabelledData
+from kmlc.errors import UserError
+from kmlc.files import write_json
+from kmlc.objectives.hierarchy import Hierarchy
+from kmlc.training.prepare import begin_run, load_prepared, load_vocabulary, prepare
+from kmlc.training.run_directory import RunDirectory
+
+# Subclasses 0 and 10 are dogs, 2 and 3 birds; 4 is novel, as is superclass 2.
+ROWS = ["1,0", "0,2", "1,10", "0,3", "1,0", "0,2", "1,10", "0,3"]
+TABLE = TableConfig(
+    train="train_data.csv",
+    test="test_images",
+    images="train_images",
+    image_column="image",
+    label_column="sub",
+    superclass_column="super",
+)
+LABELS = LabelsConfig(
+    names="subs.csv", superclass_names="supers.csv", names_label_column="index", names_name_column="class"
+)
+# Without images none of the files has to be there.
+NO_IMAGES = TowerConfig(name="none")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rows = [f"{number}.jpg,{labels}" for number, labels in enumerate(ROWS)]
+    (tmp_path / "train_data.csv").write_text("\n".join(["image,super,sub", *rows]) + "\n")
+    (tmp_path / "supers.csv").write_text("index,class\n0,bird\n1,dog\n2,novel\n")
+    (tmp_path / "subs.csv").write_text('index,class\n2,jay\n3,owl\n0,"pug, pug-dog"\n4,novel\n')
+    (tmp_path / "test_images").mkdir()
+    for number in (0, 1, 2, 10):
+        (tmp_path / "test_images" / f"{number}.jpg").touch()
+    return tmp_path
+
+
+def config(folder: Path, **hierarchy: object) -> Config:
+    settings = replace(HierarchyConfig(), **hierarchy)  # type: ignore[arg-type]
+    captions = CaptionsConfig("none")
+    return Config(
+        data=str(folder), table=TABLE, labels=LABELS, tower=NO_IMAGES, captions=captions, hierarchy=settings
+    )
+
+
+def read(folder: Path, **hierarchy: object) -> LabelledData:
+    return read_labelled(config(folder, **hierarchy))
+
+
+def error_of(folder: Path, **hierarchy: object) -> str:
+    with pytest.raises(UserError) as raised:
+        read(folder, **hierarchy)
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+def test_both_levels_stand_side_by_side(folder: Path) -> None:
+    found = read(folder)
+    assert found.vocabulary.labels == ("0", "1", "0", "2", "3", "10")
+    assert found.vocabulary.names == ("bird", "dog", "pug, pug-dog", "jay", "owl", "10")
+    assert found.vocabulary.parents == (1, 0, 0, 1)
+    assert found.vocabulary.novel == ("2", "4")
+    assert found.vocabulary.held_out == ()
+    expected = {
+        "1,0": [0, 1, 1, 0, 0, 0],
+        "0,2": [1, 0, 0, 1, 0, 0],
+        "1,10": [0, 1, 0, 0, 0, 1],
+        "0,3": [1, 0, 0, 0, 1, 0],
+    }
+    assert found.records.labels.tolist() == [expected[row] for row in ROWS]
+    assert found.records.labels.dtype == np.uint8
+    assert found.report.findings == []
+    assert found.report.label_counts == {
+        "superclass 0 bird": 4,
+        "superclass 1 dog": 4,
+        "subclass 0 pug, pug-dog": 2,
+        "subclass 2 jay": 2,
+        "subclass 3 owl": 2,
+        "subclass 10": 2,
+    }
+
+
+def test_names_are_labels_spaces_and_all(folder: Path) -> None:
+    table = folder / "train_data.csv"
+    table.write_text('image,super,sub\n0.jpg,dog,pug dog\n1.jpg,bird,"jay, blue"\n')
+    for name in ("supers.csv", "subs.csv"):
+        (folder / name).unlink()
+    vocabulary = read(folder).vocabulary
+    assert vocabulary.labels == ("bird", "dog", "jay, blue", "pug dog")
+    assert vocabulary.parents == (0, 1)
+    assert vocabulary.novel == ("novel", "novel")
+
+
+def test_rows_without_both_labels_are_left_out_and_listed(folder: Path) -> None:
+    edit(folder / "train_data.csv", "0.jpg,1,0", "0.jpg,1,")
+    edit(folder / "train_data.csv", "1.jpg,0,2", "1.jpg,x,2")
+    found = read(folder)
+    assert found.records.ids == [f"{number}.jpg" for number in range(2, 8)]
+    assert findings(found.report) == {
+        "row without a label in super": ["1.jpg: x"],
+        "row without a label in sub": ["0.jpg: empty"],
+    }
+
+
+def test_a_subclass_under_two_superclasses(folder: Path) -> None:
+    edit(folder / "train_data.csv", "7.jpg,0,3", "7.jpg,1,3")
+    assert error_of(folder) == (
+        f"{folder}/train_data.csv: hierarchy: expected one superclass for subclass '3'; got '0' and '1'"
+    )
+
+
+def test_other_errors(folder: Path) -> None:
+    with pytest.raises(UserError, match=re.escape("labels.vocabulary: expected null with table.superclass")):
+        read_labelled(replace(config(folder), labels=replace(LABELS, vocabulary=["1"])))
+    with pytest.raises(UserError, match=re.escape("(name yours with --table.superclass_column)")):
+        read_labelled(replace(config(folder), table=replace(TABLE, superclass_column="superclass")))
+    (folder / "train_data.csv").write_text("image,super,sub\n0.jpg,2,4\n1.jpg,2,4\n")
+    assert error_of(folder).endswith(": no row with a label of a known class in super and sub")
+
+
+def test_novel_training_rows_have_no_labels(folder: Path) -> None:
+    edit(folder / "train_data.csv", "6.jpg,1,10", "6.jpg,2,4")
+    edit(folder / "train_data.csv", "7.jpg,0,3", "7.jpg,0,4")
+    found = read(folder)
+    assert found.vocabulary.labels == ("0", "1", "0", "2", "3", "10")
+    assert found.records.labels[6:].tolist() == [[0] * 6, [1, 0, 0, 0, 0, 0]]
+    assert findings(found.report) == {"row of a novel or held-out class": ["6.jpg", "7.jpg"]}
+
+
+def test_held_out_subclasses_keep_their_superclass(folder: Path) -> None:
+    found = read(folder, held_out_subclasses=[3, "10"])
+    assert found.vocabulary.labels == ("0", "1", "0", "2")
+    assert found.vocabulary.parents == (1, 0)
+    assert found.vocabulary.held_out == ("owl", "10")
+    expected = {"1,0": [0, 1, 1, 0], "0,2": [1, 0, 0, 1], "1,10": [0, 1, 0, 0], "0,3": [1, 0, 0, 0]}
+    assert found.records.labels.tolist() == [expected[row] for row in ROWS]
+
+
+def test_a_held_out_superclass_takes_its_subclasses_along(folder: Path) -> None:
+    found = read(folder, held_out_superclasses=[0])
+    assert found.vocabulary.labels == ("1", "0", "10")
+    assert found.vocabulary.parents == (0, 0)
+    assert found.vocabulary.held_out == ("bird",)
+    expected = {"1,0": [1, 1, 0], "1,10": [1, 0, 1]}
+    assert found.records.labels.tolist() == [expected.get(row, [0, 0, 0]) for row in ROWS]
+
+
+@pytest.mark.parametrize(
+    ("hierarchy", "message"),
+    [
+        (
+            {"held_out_subclasses": [7]},
+            "hierarchy.held_out_subclasses: expected labels among 0, 2, 3, 10; got 7",
+        ),
+        (
+            {"held_out_superclasses": [2]},
+            "hierarchy.held_out_superclasses: expected labels among 0, 1; got 2",
+        ),
+        (
+            {"held_out_superclasses": [0, 1]},
+            "hierarchy.held_out_superclasses: expected one or more of 2 superclasses to be left; got none",
+        ),
+        (
+            {"held_out_subclasses": [2, 3]},
+            "hierarchy.held_out_subclasses: expected a subclass to be left of superclass '0'; got all of "
+            "them (hierarchy.held_out_superclasses holds out a whole superclass)",
+        ),
+        (
+            {"held_out_subclasses": 3},
+            "hierarchy.held_out_subclasses: expected 2 at most, so that each superclass keeps a subclass; "
+            "got 3",
+        ),
+    ],
+)
+def test_what_cannot_be_held_out(folder: Path, hierarchy: dict[str, object], message: str) -> None:
+    assert error_of(folder, **hierarchy) == message
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.integers(0, 2**32 - 1), st.data())
+def test_subclasses_are_drawn_evenly_from_the_superclasses(
+    sizes: list[int], seed: int, data: st.DataObject
+) -> None:
+    parents = np.repeat(np.arange(len(sizes)), sizes)
+    count = data.draw(st.integers(0, len(parents) - len(sizes)))
+    hierarchy = Hierarchy(
+        tuple(map(str, range(len(sizes)))), tuple(map(str, range(len(parents)))), tuple(parents.tolist())
+    )
+    settings = HierarchyConfig(held_out_subclasses=count)
+    out = held_out(hierarchy, settings, seed)
+    assert not out[: len(sizes)].any()
+    drawn = np.bincount(parents[out[len(sizes) :]], minlength=len(sizes))
+    assert drawn.sum() == count
+    # A superclass has fewer drawn than another, beyond a turn, only if it has but one subclass left.
+    assert all(
+        number >= drawn.max() - 1 or number == size - 1 for number, size in zip(drawn, sizes, strict=True)
+    )
+    np.testing.assert_array_equal(out, held_out(hierarchy, settings, seed))
+
+
+def test_another_seed_draws_others() -> None:
+    hierarchy = Hierarchy(("a",), tuple(map(str, range(50))), (0,) * 50)
+    drawn = {held_out(hierarchy, HierarchyConfig(held_out_subclasses=5), seed).tobytes() for seed in range(5)}
+    assert len(drawn) == 5
+
+
+def test_held_out_rows_are_never_trained_on_and_all_validated_on(folder: Path, tmp_path: Path) -> None:
+    settings = config(folder, held_out_subclasses=[3])
+    data = read_labelled(settings)
+    prepared = prepare(settings, data)
+    held = {"3.jpg", "7.jpg"}
+    assert held <= set(prepared.validation.ids)
+    assert len(prepared.validation) >= 3
+    assert sorted(prepared.training.ids + prepared.validation.ids) == sorted(data.records.ids)
+    assert prepared.training.labels[:, :2].any(axis=1).all()
+    assert prepared.training.labels[:, 2:].any(axis=1).all()
+
+    run = begin_run(replace(settings, run=str(tmp_path / "run")), data, prepared)
+    cleaned = (run.path / "train_cleaned.csv").read_text().splitlines()
+    assert cleaned[:4] == ["image,super,sub,Caption", "0.jpg,1,0,", "1.jpg,0,2,", "2.jpg,1,10,"]
+    # The label of the novel subclass.
+    assert cleaned[4] == "3.jpg,0,4,"
+    assert load_vocabulary(run) == data.vocabulary
+    loaded = load_prepared(run, data)
+    assert loaded.validation.ids == prepared.validation.ids
+    assert loaded.validation.labels.tolist() == prepared.validation.labels.tolist()
+    with pytest.raises(UserError, match="its labels changed since"):
+        load_prepared(run, read(folder))
+
+
+def test_labels_of_before_there_were_hierarchies(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    write_json(run.labels, {"labels": ["1", "3"], "names": ["person", "car"], "delimiter": " "})
+    vocabulary = load_vocabulary(run)
+    assert vocabulary.parents == ()
+    assert vocabulary.display() == ["1 person", "3 car"]
+    assert not vocabulary.novel_rows(np.zeros((2, 2))).any()
+
+
+def test_test_images_beside_a_table_are_named_as_a_table_would(folder: Path) -> None:
+    records, _ = read_test(config(folder))
+    assert records.ids == ["0.jpg", "1.jpg", "2.jpg", "10.jpg"]
+    records, report = read_test(replace(config(folder), tower=TowerConfig("simple_cnn")))
+    assert records.ids == ["0.jpg", "1.jpg", "2.jpg", "10.jpg"]
+    assert findings(report) == {"image empty": records.ids}
+
+
+def test_labels_of_the_test_images(folder: Path) -> None:
+    vocabulary = read(folder).vocabulary
+    records, _ = read_test(config(folder))
+    assert read_test_labels(config(folder), vocabulary, records) is None
+    table = folder / "test_labels.csv"
+    table.write_text("image,super,sub\n10.jpg,2,4\n0.jpg,1,10\n2.jpg,0,4\n1.jpg,0,3\n")
+    labels = read_test_labels(config(folder), vocabulary, records)
+    assert labels is not None
+    assert labels.tolist() == [[0, 1, 0, 0, 0, 1], [1, 0, 0, 0, 1, 0], [1, 0, 0, 0, 0, 0], [0] * 6]
+    table.write_text("image,super,sub\n10.jpg,2,4\n")
+    assert read_test_labels(config(folder), vocabulary, records) is None

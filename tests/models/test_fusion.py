@@ -1,0 +1,143 @@
+"""Fusions against NumPy, from the weights that they have."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from kmlc.config import CaptionsConfig, Config, FusionConfig, ImagesConfig, TowerConfig
+from kmlc.errors import UserError
+from kmlc.models.branch import Branch
+from kmlc.models.build import build_model
+from kmlc.models.fusion import FUSIONS, MixLogits
+
+CLASSES, ROWS = 3, 5
+RNG = np.random.default_rng(0)
+IMAGE, CAPTION = RNG.normal(size=(ROWS, 4)), RNG.normal(size=(ROWS, 2))
+PRESENT = np.ones((ROWS, 1))
+
+
+def fused(name: str, branches: int = 2, **settings: Any) -> keras.Model:
+    """A model of one or two branches, from their vectors and what is present to logits."""
+    names = ["image", "caption"][:branches]
+    vectors = [keras.Input((values.shape[1],)) for values in (IMAGE, CAPTION)[:branches]]
+    present = [keras.Input((1,)) for _ in names]
+    parts = [Branch(*part) for part in zip(names, vectors, present, strict=True)]
+    logits = FUSIONS[name](parts, {"labels": CLASSES}, FusionConfig(name, **settings))  # type: ignore[arg-type]
+    model = keras.Model([*vectors, *present], logits)
+    for weight in model.weights:
+        weight.assign(np.random.default_rng(1).normal(size=weight.shape))
+    return model
+
+
+def dense(layer: keras.layers.Dense, values: np.ndarray) -> np.ndarray:
+    kernel, bias = layer.get_weights()
+    return values @ kernel + bias
+
+
+def two_layers(head: keras.Model, values: np.ndarray) -> np.ndarray:
+    return dense(head.get_layer("labels"), np.maximum(dense(head.get_layer("hidden"), values), 0))
+
+
+def sigmoid(values: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-values))
+
+
+def test_concat() -> None:
+    model = fused("concat", hidden_dim=6)
+    expected = two_layers(model.get_layer("head").model, np.hstack([IMAGE, CAPTION]))
+    np.testing.assert_allclose(model([IMAGE, CAPTION, PRESENT, PRESENT]), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", list(FUSIONS))
+def test_one_branch_is_alone_with_its_head(name: str) -> None:
+    model = fused(name, branches=1, hidden_dim=6)
+    expected = two_layers(model.get_layer("head").model, IMAGE)
+    np.testing.assert_allclose(model([IMAGE, PRESENT]), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_without_a_hidden_layer_logits_are_linear() -> None:
+    model = fused("concat", hidden_dim=0)
+    expected = dense(model.get_layer("head").model.get_layer("labels"), np.hstack([IMAGE, CAPTION]))
+    np.testing.assert_allclose(model([IMAGE, CAPTION, PRESENT, PRESENT]), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_gated() -> None:
+    model = fused("gated", hidden_dim=6)
+    image = np.tanh(dense(model.get_layer("image_hidden"), IMAGE))
+    caption = np.tanh(dense(model.get_layer("caption_hidden"), CAPTION))
+    gate = sigmoid(dense(model.get_layer("gate"), np.hstack([IMAGE, CAPTION])))
+    expected = dense(model.get_layer("labels"), gate * image + (1 - gate) * caption)
+    np.testing.assert_allclose(model([IMAGE, CAPTION, PRESENT, PRESENT]), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_gate_needs_values() -> None:
+    with pytest.raises(UserError, match=r"^fusion\.hidden_dim: expected a whole number above 0 .*; got 0$"):
+        fused("gated", hidden_dim=0)
+
+
+def test_mix_of_logits() -> None:
+    """A row with both is mixed by the learnt weights, as one with neither; a row with one has its logits."""
+    mix = MixLogits("mix")
+    first = np.array([[1.0, 2.0], [1.0, 2.0], [1.0, 2.0], [1.0, 2.0]], np.float32)
+    second = np.array([[-3.0, 6.0]] * 4, np.float32)
+    present = np.array([[1, 1], [1, 0], [0, 1], [0, 0]], np.float32)
+    mean = [-1.0, 4.0]
+    np.testing.assert_array_equal(mix([first, second, present]), [mean, [1, 2], [-3, 6], mean])
+    mix.kernel.assign([[0.5, 2.0], [1.0, 0.25]])
+    mix.bias.assign([10.0, -1.0])
+    learnt = [0.5 * 1 + 1.0 * -3 + 10, 2.0 * 2 + 0.25 * 6 - 1]
+    np.testing.assert_array_equal(mix([first, second, present]), [learnt, [1, 2], [-3, 6], learnt])
+
+
+def test_late_mixes_the_logits_of_two_heads() -> None:
+    model = fused("late", hidden_dim=6)
+    image = two_layers(model.get_layer("image_head").model, IMAGE)
+    caption = two_layers(model.get_layer("caption_head").model, CAPTION)
+    kernel, bias = model.get_layer("mix").get_weights()
+    expected = kernel[0] * image + kernel[1] * caption + bias
+    np.testing.assert_allclose(model([IMAGE, CAPTION, PRESENT, PRESENT]), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_branch_from_a_run_stays_as_it_is() -> None:
+    """While the rest is trained: no dropout, no new statistics of batch normalisation, nothing to train."""
+    config = Config(
+        images=ImagesConfig(size=8),
+        tower=TowerConfig("advanced_cnn", dropout=0.5),
+        captions=CaptionsConfig("bigram"),
+        fusion=FusionConfig("late", hidden_dim=4, dropout=0.5, image_run="a_run", caption_run="a_run"),
+    )
+    model = build_model(config, {"labels": CLASSES}, {})
+    assert [weight.path for weight in model.trainable_weights] == ["mix/kernel", "mix/bias"]
+    images = RNG.uniform(0, 255, (4, 8, 8, 3)).astype(np.float32)
+    inputs = {"image": images, "ngrams": np.ones((4, 676), np.float32)}
+    before = model.get_weights()
+    np.testing.assert_array_equal(model(inputs, training=True), model(inputs, training=False))
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_late_leaves_out_what_a_row_does_not_have() -> None:
+    """A neutral image or an empty caption: exactly the logits of the other branch."""
+    config = Config(
+        images=ImagesConfig(size=8),
+        tower=TowerConfig("simple_cnn"),
+        captions=CaptionsConfig("bigram"),
+        fusion=FusionConfig("late", hidden_dim=4),
+    )
+    model = build_model(config, {"labels": CLASSES}, {})
+    for weight in model.get_layer("mix").weights:
+        weight.assign(RNG.normal(size=weight.shape))
+    images = RNG.uniform(0, 255, (4, 8, 8, 3)).astype(np.float32)
+    images[[1, 3]] = 127.5
+    ngrams = RNG.integers(0, 2, (4, 676)).astype(np.float32)
+    ngrams[[2, 3]] = 0
+    image = np.asarray(model.get_layer("image_head")(model.get_layer("image_tower")(images)))
+    caption = np.asarray(model.get_layer("caption_head")(ngrams))
+    kernel, bias = model.get_layer("mix").get_weights()
+    mixed = kernel[0] * image + kernel[1] * caption + bias
+    logits = np.asarray(model({"image": images, "ngrams": ngrams}))
+    np.testing.assert_allclose(logits[[0, 3]], mixed[[0, 3]], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(logits[1], caption[1], rtol=1e-6)
+    np.testing.assert_allclose(logits[2], image[2], rtol=1e-6)
