@@ -53,7 +53,7 @@ def parse_predict() -> argparse.Namespace:
     """Return the options that `predict.py` was called with.
 
     Raises:
-        UserError: for an unknown one.
+        UserError: for an unknown one, or one of a table beside one of a picture.
     """
     parser = OneLineParser(description="Predict with a finished run.")
     parser.add_argument(

@@ -14,7 +14,7 @@ def advanced_cnn(size: int, config: TowerConfig) -> keras.Model:
 
     Stride 2 from the second stage on. Convolutions before a batch normalisation have no bias. Where a block
     changes the shape, its shortcut is a 1x1 convolution with batch normalisation (He et al., CVPR 2016,
-    option B); system 3 does not say.
+    option B), and batch normalisation has PyTorch's momentum and epsilon; system 3 does not say.
 
     Args:
         size: height and width of the images, in pixels.
@@ -51,4 +51,4 @@ def _convolution(
     x: keras.KerasTensor, filters: int, kernel: int, stride: int, name: str
 ) -> keras.KerasTensor:
     x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, name=name)(x)
-    return layers.BatchNormalization(name=f"{name}_normalization")(x)
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_normalization")(x)
