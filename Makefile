@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint types unit real requirements clean
+.PHONY: run test lint types unit slow real requirements clean
 
 run: .venv/installed
 	$(BIN)/python train.py --model hybrid
@@ -23,6 +23,10 @@ types: .venv/installed-dev
 
 unit: .venv/installed-dev
 	$(BIN)/pytest -n 2 --dist loadfile
+
+# The tests that take minutes: the heavy models, the harness on JAX, system 5 end to end.
+slow: .venv/installed-dev
+	$(BIN)/pytest -m slow
 
 # The tests on the real data beside the checkout.
 real: .venv/installed-dev
