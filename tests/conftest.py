@@ -1,6 +1,8 @@
 """A tiny data folder and tiny settings that every test of a whole command shares."""
 
 import os
+import subprocess
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -16,6 +18,8 @@ from PIL import Image
 # A time limit would fail tests on a busy machine; CI tries the same examples each time.
 settings.register_profile("kmlc", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("kmlc")
+
+ROOT = Path(__file__).parent.parent
 
 COLOURS = {"1": (200, 40, 40), "3": (40, 160, 60), "18": (50, 70, 200)}
 WORDS = {"1": "person", "3": "car", "18": "dog"}
@@ -62,6 +66,14 @@ def make_data(folder: Path, rows: int = 40, test_rows: int = 7, seed: int = 0) -
     (folder / "test.csv").write_text("\n".join(test) + "\n")
     (folder / "test_labels.csv").write_text("\n".join(truth) + "\n")
     return folder
+
+
+def run_command(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run Python on the given words, as a user in that folder would."""
+    environment = os.environ | {"XDG_CACHE_HOME": str(folder / "cache")}
+    return subprocess.run(
+        [sys.executable, *command], cwd=folder, capture_output=True, text=True, env=environment, check=False
+    )
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import TINY
-from test_commands import ROOT
-from test_commands import run as command
+from conftest import ROOT, TINY, run_command
 
 from kmlc.config import Config
 from kmlc.errors import UserError
@@ -159,7 +157,7 @@ def test_a_run_that_never_finished(settings: Settings, image_run: RunDirectory, 
 def test_the_command_says_it_in_one_line(
     flags: Callable[..., list[str]], runs: list[str], folder: Path
 ) -> None:
-    done = command(folder, str(ROOT / "train.py"), *flags("refused", LATE, *runs, "--seed=7"))
+    done = run_command(folder, str(ROOT / "train.py"), *flags("refused", LATE, *runs, "--seed=7"))
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1].startswith("train.py: error: fusion.image_run: ")

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from conftest import TINY, draw
-from test_commands import ROOT, run
+from conftest import ROOT, TINY, draw, run_command
 
 from kmlc.files import read_json
 
@@ -24,9 +23,9 @@ def make_class_folders(folder: Path, rows: int = 8, test_rows: int = 2) -> None:
 
 def test_class_folders_from_training_to_submission(tmp_path: Path) -> None:
     make_class_folders(tmp_path / "my data")
-    flags = ["--data=my data", "--run=run", "--captions.encoder=none", "--train.epochs=1"]
+    flags = ["--data=my data", "--run=run", "--tower.name=simple_cnn", "--captions.encoder=none"]
     split = ["--split.validation=0.25", "--split.test=0.25"]
-    trained = run(tmp_path, str(ROOT / "train.py"), *TINY, *flags, *split)
+    trained = run_command(tmp_path, str(ROOT / "train.py"), *TINY, *flags, *split)
     assert trained.returncode == 0, trained.stderr
     assert "my data/train: 16 rows, 16 used" in trained.stdout
     assert f"{'at 0.5':>36}{'Validation':>12}{'Test':>12}\n" in trained.stdout
@@ -37,7 +36,7 @@ def test_class_folders_from_training_to_submission(tmp_path: Path) -> None:
         f"train/{label}/{number}.jpg" for label in ("café", "traffic light") for number in range(8)
     ]
 
-    predicted = run(tmp_path, str(ROOT / "predict.py"), "--run=run", "--out=s.csv", "--proba=p.csv")
+    predicted = run_command(tmp_path, str(ROOT / "predict.py"), "--run=run", "--out=s.csv", "--proba=p.csv")
     assert predicted.returncode == 0, predicted.stderr
     assert "Against the labels of the test rows: micro f1" in predicted.stdout
     submission = pd.read_csv(tmp_path / "s.csv", dtype=str, keep_default_na=False)

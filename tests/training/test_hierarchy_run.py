@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import COLOURS, TINY, draw
-from test_commands import ROOT, run
+from conftest import COLOURS, ROOT, TINY, draw, run_command
 
 from kmlc.files import read_json
 from kmlc.prediction.ensemble import load_ensemble
@@ -38,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hierarchy")
     make_hierarchy(folder / "data")
     flags = ["--data=data", "--run=run", "--tower.name=simple_cnn", "--hierarchy.held_out_subclasses=[3]"]
-    done = run(
+    done = run_command(
         folder,
         str(ROOT / "train.py"),
         "--model=efficientnet_hierarchy",
@@ -80,7 +79,7 @@ def test_the_report_shows_it(folder: Path) -> None:
 
 
 def test_the_submission_has_every_test_image_once_and_in_order(folder: Path) -> None:
-    done = run(folder, str(ROOT / "predict.py"), "--run=run", "--out=s.csv", "--proba=p.csv")
+    done = run_command(folder, str(ROOT / "predict.py"), "--run=run", "--out=s.csv", "--proba=p.csv")
     assert done.returncode == 0, done.stderr
     assert "Against the labels of the test rows: superclass accuracy" in done.stdout
     submission = pd.read_csv(folder / "s.csv")

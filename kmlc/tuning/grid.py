@@ -1,0 +1,213 @@
+"""A grid: the model it starts from, the settings that vary, and the published table to lay ours beside."""
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from kmlc.config import Config
+from kmlc.errors import UserError
+from kmlc.settings import CONFIGS, layered, model_names, nearest, read_settings, setting_types
+
+GRIDS = CONFIGS / "grids"
+
+Values = Mapping[str, Any]
+"""The values of a case by the dotted keys of the settings that vary, such as {"train.epochs": 3}."""
+
+EPOCHS = "train.epochs"
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers between two bounds, for a search that draws them.
+
+    Attributes:
+        min: the smallest.
+        max: the largest.
+        log: draw the logarithm evenly, as suits a learning rate.
+        whole: whole numbers alone.
+    """
+
+    min: float
+    max: float
+    log: bool = False
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What a file in configs/grids says.
+
+    Attributes:
+        name: the file's name without its suffix.
+        title: one line for people.
+        model: the model that every case starts from, unless `model` itself varies.
+        vary: the values, or the range, of each setting that varies, by dotted key.
+        settings: settings of every case, over those of the model, by dotted key.
+        objective: what the best case is the best by: a validation figure in metrics.json, or val_loss.
+        figures: the columns of the published table, by the names of ours.
+        published: its rows: the varied settings by dotted key, and the figures.
+        source: where the published table is from.
+    """
+
+    name: str
+    title: str
+    model: str
+    vary: dict[str, list[Any] | Range]
+    settings: dict[str, Any] = field(default_factory=dict)
+    objective: str = "micro_f1"
+    figures: list[str] = field(default_factory=list)
+    published: list[dict[str, Any]] = field(default_factory=list)
+    source: str = ""
+
+    @property
+    def direction(self) -> Literal["min", "max"]:
+        """Whether a lower or a higher objective is better."""
+        return "min" if self.objective in ("val_loss", "hamming_loss") else "max"
+
+    def config(self, values: Values, flags: Sequence[str] = ()) -> Config:
+        """Return the settings of a case.
+
+        Args:
+            values: the values of the settings that vary.
+            flags: words such as "--images.size=48", over the grid's settings and under the values.
+
+        Raises:
+            UserError: for a value out of its range.
+
+        Example:
+            read_grid("report2").config({"train.epochs": 1})
+        """
+        fixed = [_flag(key, value) for key, value in self.settings.items()]
+        varied = [_flag(key, value) for key, value in values.items() if key != "model"]
+        model = values.get("model", self.model)
+        return layered([CONFIGS / f"{model}.yaml"], [*fixed, *flags, *varied])
+
+    def cases(self) -> list[dict[str, Any]]:
+        """Return every combination of the values; the setting named last varies fastest, but for the epochs.
+
+        Cases that differ in their epochs alone stand side by side, shortest first: each goes on from the one
+        before it.
+
+        Raises:
+            UserError: if a setting has a range, which has no combinations.
+        """
+        for key, values in self.vary.items():
+            if isinstance(values, Range):
+                raise UserError(f"{self.name}: vary: {key}: a range cannot be gone through; list its values")
+        lists = [values for values in self.axes().values() if not isinstance(values, Range)]
+        return [dict(zip(self.axes(), case, strict=True)) for case in itertools.product(*lists)]
+
+    def axes(self) -> dict[str, list[Any] | Range]:
+        """Return what varies, the epochs last and in ascending order."""
+        axes = {key: values for key, values in self.vary.items() if key != EPOCHS}
+        epochs = self.vary.get(EPOCHS)
+        if epochs is not None:
+            axes[EPOCHS] = epochs if isinstance(epochs, Range) else sorted(epochs)
+        return axes
+
+
+def grid_names() -> list[str]:
+    """Return the names that `--grid` takes, one for each file in configs/grids/."""
+    return sorted(path.stem for path in GRIDS.glob("*.yaml"))
+
+
+def read_grid(name: str) -> Grid:
+    """Read a grid by its name in configs/grids/, or from a file of one's own.
+
+    Args:
+        name: such as "report2" or "mine.yaml".
+
+    Raises:
+        UserError: if there is none, or it says what it cannot mean: the file, the key, what was expected.
+
+    Example:
+        read_grid("report2").cases()  # sixteen
+    """
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        if name not in grid_names():
+            raise UserError(
+                f"--grid: expected one of {', '.join(grid_names())}, or a YAML file; "
+                f"got {name!r}{nearest(name, grid_names())}"
+            )
+        path = GRIDS / f"{name}.yaml"
+    content = read_settings(path)
+    known = [each.name for each in dataclasses.fields(Grid) if each.name != "name"]
+    for key in content:
+        if key not in known:
+            raise UserError(f"{path}: {key}: no such key{nearest(key, known)}; expected {', '.join(known)}")
+    for key, kind in (("model", str), ("vary", dict)):
+        if not isinstance(content.get(key), kind) or not content[key]:
+            raise UserError(f"{path}: {key}: expected {_KINDS[kind]}; got {content.get(key)!r}")
+    if content["model"] not in model_names():
+        raise UserError(
+            f"{path}: model: expected one of {', '.join(model_names())}; "
+            f"got {content['model']!r}{nearest(content['model'], model_names())}"
+        )
+    content["settings"] = _dotted(content.get("settings") or {})
+    content["vary"] = {key: _axis(path, key, value) for key, value in content["vary"].items()}
+    _check_keys(path, "settings", content["settings"])
+    _check_keys(path, "vary", content["vary"])
+    grid = Grid(**{"title": path.stem, **content, "name": path.stem})
+    _check_values(path, grid)
+    return grid
+
+
+_KINDS = {str: "a text", dict: "settings with the values of each, as `train.epochs: [1, 3]`"}
+
+
+def _axis(path: Path, key: str, value: Any) -> list[Any] | Range:
+    if isinstance(value, dict):
+        names = [each.name for each in dataclasses.fields(Range)]
+        if not {"min", "max"} <= set(value) <= set(names) or not value["min"] < value["max"]:
+            raise UserError(
+                f"{path}: vary: {key}: expected min below max, and log or whole if wanted; got {value!r}"
+            )
+        return Range(**value)
+    if not isinstance(value, list) or not value:
+        raise UserError(f"{path}: vary: {key}: expected a list of values, or min and max; got {value!r}")
+    if len({repr(each) for each in value}) < len(value):
+        raise UserError(f"{path}: vary: {key}: a value stands there twice: {value!r}")
+    return value
+
+
+def _check_keys(path: Path, part: str, settings: Mapping[str, Any]) -> None:
+    valid = list(setting_types())
+    for key in settings:
+        if key not in valid:
+            raise UserError(f"{path}: {part}: {key}: no such setting{nearest(key, valid)}")
+
+
+def _check_values(path: Path, grid: Grid) -> None:
+    """Build the settings with every value once, so that none is found wrong hours into a search."""
+    first = {
+        key: [axis.min, axis.max] if isinstance(axis, Range) else axis for key, axis in grid.vary.items()
+    }
+    plain = {key: values[0] for key, values in first.items()}
+    for key, values in first.items():
+        for value in values:
+            if key == "model" and value not in model_names():
+                raise UserError(
+                    f"{path}: vary: model: no such model: {value!r}{nearest(str(value), model_names())}"
+                )
+            try:
+                grid.config(plain | {key: value})
+            except UserError as error:
+                raise UserError(f"{path}: {error}") from None
+
+
+def _dotted(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings by their dotted keys."""
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        found |= _dotted(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found
+
+
+def _flag(key: str, value: Any) -> str:
+    # JSON is YAML, which the flags are read as.
+    return f"--{key}={value if isinstance(value, str) else json.dumps(value)}"

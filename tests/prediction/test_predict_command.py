@@ -1,0 +1,99 @@
+"""The predict command as a user types it, in a folder of its own."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT, run_command
+
+import predict
+from kmlc.errors import UserError
+
+
+@pytest.fixture
+def folder(runs: Path, tmp_path: Path) -> Path:
+    """A folder with a copy of the finished run `both`."""
+    shutil.copytree(runs / "both", tmp_path / "both")
+    return tmp_path
+
+
+def test_every_row_is_written_once_and_in_order(folder: Path) -> None:
+    done = run_command(
+        folder, str(ROOT / "predict.py"), "--run", "both", "--out", "s.csv", "--proba", "p.csv"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Against the labels of the test rows: micro f1" in done.stdout
+    submission = pd.read_csv(folder / "s.csv", dtype=str, keep_default_na=False)
+    assert list(submission.columns) == ["ImageID", "Labels"]
+    assert submission["ImageID"].tolist() == [f"{number}.jpg" for number in range(40, 47)]
+    order = {"1": 0, "3": 1, "18": 2}
+    for cell in submission["Labels"]:
+        places = [order[label] for label in cell.split()]
+        assert places == sorted(places) != []
+    proba = pd.read_csv(folder / "p.csv")
+    assert list(proba.columns) == ["ImageID", "1", "3", "18"]
+    saved = json.loads((folder / "both" / "thresholds.json").read_text())
+    thresholds = np.array([saved[label] for label in order])
+    for labels, scores in zip(submission["Labels"], proba[["1", "3", "18"]].to_numpy(), strict=True):
+        decided = np.flatnonzero(scores >= thresholds)
+        expected = decided if len(decided) else [scores.argmax()]
+        assert labels.split() == [["1", "3", "18"][place] for place in expected]
+
+
+def scores_by_label(lines: list[str]) -> dict[str, float]:
+    return {line.split()[0]: float(line.split()[1]) for line in lines[:3]}
+
+
+def test_one_picture(folder: Path, data: Path) -> None:
+    picture = ["--image", str(data / "data" / "0.jpg"), "--caption", "a dog"]
+    done = run_command(folder, str(ROOT / "predict.py"), "--run", "both", *picture)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    scores = [float(line.split()[1]) for line in lines[:3]]
+    assert scores == sorted(scores, reverse=True)
+    saved = json.loads((folder / "both" / "thresholds.json").read_text())
+    decided = [label for label in ("1", "3", "18") if scores_by_label(lines)[label] >= saved[label]]
+    assert lines[-1] == f"Labels: {' '.join(decided) or lines[0].split()[0]}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--run", "nowhere"], "nowhere: not a run directory"),
+        (["--ruun", "x"], "unrecognized arguments: --ruun x"),
+    ],
+)
+def test_what_is_wrong_is_one_line(folder: Path, arguments: list[str], message: str) -> None:
+    done = run_command(folder, str(ROOT / "predict.py"), *arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith(f"predict.py: error: {message}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out", "no/such/s.csv"], "no/such: no such folder to write s.csv in"),
+        (["--data", "nowhere"], "--data nowhere: no such folder"),
+        (["--image", "none.jpg"], "none.jpg: missing; expected a JPEG"),
+    ],
+)
+def test_what_is_wrong(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["predict.py", "--run", "both", *arguments])
+    with pytest.raises(UserError, match=f"^{message}"):
+        predict.main()
+
+
+def test_changed_weights_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (folder / "both" / "best.weights.h5").open("ab") as weights:
+        weights.write(b"x")
+    monkeypatch.setattr(sys, "argv", ["predict.py", "--run", str(folder / "both")])
+    with pytest.raises(UserError, match="sha256 differs"):
+        predict.main()
