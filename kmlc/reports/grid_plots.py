@@ -38,10 +38,9 @@ def main_effects(grid: Grid, cases: Sequence[Case]) -> Figure:
 
     Args:
         grid: what varies.
-        cases: those with a figure of ours.
+        cases: those with a figure of ours, two at least.
     """
     keys = [key for key in grid.axes() if len({canonical(case.values[key]) for case in cases}) > 1]
-    keys = keys or list(grid.axes())
     columns = min(_PANELS, len(keys))
     rows = -(-len(keys) // columns)
     widths = [max(_width(grid, key, cases) for key in keys[column::columns]) for column in range(columns)]
@@ -226,14 +225,21 @@ def _heights(axes: Axes, place: int, grid: Grid, key: str, cases: Sequence[Case]
     categories = _categories(axis, key, cases)
     count = len(categories)
     levels = np.linspace(_BAND, 1 - _BAND, count) if count > 1 else np.array([0.5])
-    half = min(_BAND, 0.35 * (levels[1] - levels[0])) if count > 1 else _BAND
+    half = min(_BAND, 0.32 * (levels[1] - levels[0])) if count > 1 else _BAND
     _upright(
         axes, place, {shown(json.loads(each)): level for each, level in zip(categories, levels, strict=True)}
     )
     found = np.array([categories.index(canonical(case.values[key])) for case in cases])
     heights = levels[found]
     for number, level in enumerate(levels):
-        axes.plot([place] * 2, [level - half, level + half], color="#dddddd", linewidth=7, zorder=1)
+        axes.plot(
+            [place] * 2,
+            [level - half, level + half],
+            color="#dddddd",
+            linewidth=7,
+            solid_capstyle="butt",
+            zorder=1,
+        )
         same = np.flatnonzero(found == number)
         if len(same) > 1:
             heights[same] = np.linspace(level + half, level - half, len(same))

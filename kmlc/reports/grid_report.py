@@ -28,7 +28,7 @@ _FEWEST_TO_CORRELATE = 4
 def write_grid_report(
     folder: Path, grid: Grid, results: pd.DataFrame, notes: Sequence[str] = (), total: int | None = None
 ) -> None:
-    """Write `results.md` and `plots/*.png` of a study, over those that are there.
+    """Write `results.md` and `plots/*.png` of a study, over those that are there; pictures from two cases on.
 
     Args:
         folder: the study's directory.
@@ -156,11 +156,12 @@ def _failures(grid: Grid, results: pd.DataFrame) -> list[str]:
 def _plots(folder: Path, grid: Grid, cases: Sequence[Case]) -> list[str]:
     """Write the pictures that the finished cases allow, and return the lines that show them."""
     done = [case for case in cases if case.mean(grid.objective) is not None]
-    if not done:
+    if len(done) < 2:
         return []
-    figures = {"main_effects": ("Main effect of each setting", grid_plots.main_effects(grid, done))}
-    if len(done) > 1:
-        figures["parallel_coordinates"] = ("Each case as a line", grid_plots.parallel_coordinates(grid, done))
+    figures = {
+        "main_effects": ("Main effect of each setting", grid_plots.main_effects(grid, done)),
+        "parallel_coordinates": ("Each case as a line", grid_plots.parallel_coordinates(grid, done)),
+    }
     if {"model", EPOCHS} <= set(grid.vary):
         figures["model_comparison"] = ("Each model over the epochs", grid_plots.model_comparison(grid, cases))
     folder.mkdir(parents=True, exist_ok=True)
