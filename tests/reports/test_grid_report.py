@@ -1,0 +1,240 @@
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kmlc.reports.grid_cases import canonical, described, join_cases, plain, short_names, shown
+from kmlc.reports.grid_report import write_grid_report
+from kmlc.tuning.grid import Grid, Range, read_grid
+
+GRID = Grid(
+    "small",
+    "A small grid",
+    "mlp",
+    {"loss.name": ["focal", "bce"], "fusion.dropout": [0.5, 0.7], "train.epochs": [1, 3]},
+    figures=["minutes", "val_loss", "micro_f1"],
+    published=[
+        {"loss.name": "bce", "fusion.dropout": 0.5, "train.epochs": 3, "minutes": 295, "micro_f1": 0.81234},
+        {"loss.name": "focal", "fusion.dropout": 0.5, "train.epochs": 1, "minutes": 7, "micro_f1": 0.9},
+        {"loss.name": "focal", "fusion.dropout": 0.7, "train.epochs": 1, "minutes": 8, "micro_f1": 0.7},
+        {"loss.name": "bce", "fusion.dropout": 0.7, "train.epochs": 1, "minutes": 9, "micro_f1": 0.6},
+    ],
+    source="a report",
+)
+
+RESULTS = """case,loss.name,fusion.dropout,train.epochs,seed,minutes,val_loss,micro_f1,run,error
+1,focal,0.5,1,42,4.25,0.25,0.85,cases/1-seed42,
+2,focal,0.5,3,42,12.5,0.2,0.88,cases/2-seed42,
+3,focal,0.7,1,42,4.75,0.3,0.75,cases/3-seed42,
+6,bce,0.5,3,42,1300,0.1,0.86234,cases/6-seed42,
+5,bce,0.5,1,42,,,,cases/5-seed42,out of memory
+"""
+
+
+def read(text: str) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(text))
+
+
+def report(folder: Path, grid: Grid, results: pd.DataFrame, **options: Any) -> list[str]:
+    write_grid_report(folder, grid, results, **options)
+    return (folder / "results.md").read_text(encoding="utf-8").split("\n")
+
+
+def cells(lines: list[str]) -> list[list[str]]:
+    """Return the cells of the table, its header first."""
+    rows = [line for line in lines if line.startswith("|") and "---" not in line]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in rows]
+
+
+def test_ours_beside_the_published_table_in_its_order(tmp_path: Path) -> None:
+    lines = report(tmp_path, GRID, read(RESULTS), notes=["sample data", "4 cores"])
+    assert lines[:7] == [
+        "# A small grid",
+        "",
+        "4 of 8 cases finished; their minutes add up to 1,322. "
+        "Best by micro F1: loss focal, dropout 0.5, epochs 3, 0.88000.",
+        "The published best (0.90000) is loss focal, dropout 0.5, epochs 1, with us rank 3 of 4.",
+        "",
+        "- sample data",
+        "- 4 cores",
+    ]
+    assert cells(lines) == [
+        [
+            *("loss", "dropout", "epochs", "minutes published", "minutes ours", "difference", "val loss"),
+            *("micro F1 published", "micro F1 ours", "difference", "our rank"),
+        ],
+        ["focal", "0.5", "1", "7.0", "4.2", "-2.8", "0.2500", "0.90000", "0.85000", "-0.05000", "3"],
+        ["bce", "0.5", "3", "295", "1,300", "+1,005", "0.1000", "0.81234", "0.86234", "+0.05000", "2"],
+        ["focal", "0.7", "1", "8.0", "4.8", "-3.2", "0.3000", "0.70000", "0.75000", "+0.05000", "4"],
+        ["bce", "0.7", "1", "9.0", "-", "-", "-", "0.60000", "-", "-", "-"],
+        # Not published: behind those that are.
+        ["focal", "0.5", "3", "-", "12", "-", "0.2000", "-", "0.88000", "-", "1"],
+        ["bce", "0.5", "1", "-", "-", "-", "-", "-", "-", "-", "-"],
+    ]
+    assert "- case 5 (loss bce, dropout 0.5, epochs 1), seed 42: out of memory" in lines
+    assert "Published figures: a report." in lines
+    assert not any(line.startswith("Order:") for line in lines)
+
+
+def test_mean_and_deviation_over_seeds(tmp_path: Path) -> None:
+    grid = Grid("g", "G", "mlp", {"train.epochs": [1, 3]}, figures=["micro_f1"])
+    results = read(
+        "case,train.epochs,seed,minutes,micro_f1,run,error\n"
+        "1,1,1,2,0.5,a,\n1,1,2,2,0.7,b,\n1,1,3,2,0.9,c,\n2,3,1,6,0.8,d,\n2,3,2,,,e,killed\n"
+    )
+    lines = report(tmp_path, grid, results)
+    assert cells(lines) == [
+        ["epochs", "micro F1", "seeds", "our rank"],
+        ["3", "0.8000", "1", "1"],
+        # Squared deviations 0.04, 0 and 0.04 over n - 1 = 2.
+        ["1", "0.7000 ± 0.2000", "3", "2"],
+    ]
+    assert (
+        lines[2] == "2 of 2 cases finished; their minutes add up to 12. Best by micro F1: epochs 3, 0.8000."
+    )
+    assert "- case 2 (epochs 3), seed 2: killed" in lines
+
+
+def test_a_loss_is_better_lower_and_equal_figures_share_a_rank(tmp_path: Path) -> None:
+    grid = Grid("g", "G", "mlp", {"seed": [1, 2, 3]}, objective="val_loss", figures=["val_loss"])
+    results = pd.DataFrame(
+        {"case": [1, 2, 3], "seed": [1, 2, 3], "minutes": 1.0, "val_loss": [0.3, 0.1, 0.1]}
+    )
+    assert cells(report(tmp_path, grid, results))[1:] == [
+        ["2", "0.1000", "1"],
+        ["3", "0.1000", "1"],
+        ["1", "0.3000", "3"],
+    ]
+
+
+def test_agreement_of_the_orders(tmp_path: Path) -> None:
+    """Spearman: 1 - 6 * (sum of squared rank differences) / (n * (n² - 1))."""
+    published = [{"seed": seed, "micro_f1": score} for seed, score in enumerate([0.9, 0.8, 0.7, 0.6])]
+    grid = Grid("g", "G", "mlp", {"seed": [0, 1, 2, 3]}, figures=["micro_f1"], published=published)
+    results = pd.DataFrame({"case": range(4), "seed": range(4), "minutes": 1.0})
+
+    def sentence(scores: list[float]) -> str:
+        lines = report(tmp_path, grid, results.assign(micro_f1=scores))
+        return next((line for line in lines if line.startswith("Order:")), "")
+
+    # Ours ranks them 2, 1, 3, 4: 1 - 6 * 2 / 60.
+    assert "published one is +0.80 over 4 cases: +1 is the same order" in sentence([0.2, 0.3, 0.1, 0.05])
+    assert "published one is -1.00 over 4 cases" in sentence([0.1, 0.2, 0.3, 0.4])
+    assert "has the same micro F1 for every case" in sentence([0.1, 0.1, 0.1, 0.1])
+    assert sentence([0.1, 0.2, 0.3, float("nan")]) == ""
+
+
+def test_the_same_best_case(tmp_path: Path) -> None:
+    grid = read_grid("report1-lr")
+    results = pd.DataFrame(
+        {"case": [1], "train.learning_rate": ["1e-3"], "seed": 1, "minutes": 3.0, "batch_macro_f1": 0.25}
+    )
+    lines = report(tmp_path, grid, results)
+    assert "The published best (0.6143) is the same case." in lines
+    assert cells(lines)[1][-4:] == ["0.6143", "0.2500", "-0.3643", "1"]
+    assert [row[0] for row in cells(lines)[1:]] == ["0.001", "0.005", "0.0001", "0.01"]
+    assert not (tmp_path / "plots").exists()
+
+
+def test_nothing_has_finished(tmp_path: Path) -> None:
+    lines = report(tmp_path, GRID, pd.DataFrame(), total=5)
+    assert lines[2] == "0 of 5 cases finished; their minutes add up to 0.0."
+    assert [row[-1] for row in cells(lines)[1:]] == ["-"] * 4
+
+
+def test_a_search_shows_what_it_tried(tmp_path: Path) -> None:
+    grid = Grid("g", "G", "mlp", {"train.learning_rate": Range(1e-5, 1e-2, log=True)})
+    results = pd.DataFrame(
+        {"case": [1, 2], "train.learning_rate": [0.00123456789, 2e-5], "minutes": 1.0, "micro_f1": [0.5, 0.6]}
+    )
+    lines = report(tmp_path, grid, results)
+    assert lines[2].startswith("2 of 2 cases finished; their minutes add up to 2.0.")
+    assert cells(lines)[1:] == [["2e-05", "0.6000", "1"], ["0.001235", "0.5000", "2"]]
+
+
+def test_pictures(tmp_path: Path) -> None:
+    report(tmp_path, GRID, read(RESULTS))
+    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == [
+        "main_effects.png",
+        "parallel_coordinates.png",
+    ]
+    grid = read_grid("report1-models")
+    results = pd.DataFrame(grid.cases()).assign(minutes=1.0, train_loss=0.1, val_loss=0.1, batch_macro_f1=0.5)
+    lines = report(tmp_path / "models", grid, results.assign(case=range(1, 16), seed=42))
+    assert "![Each model over the epochs](plots/model_comparison.png)" in lines
+    assert (tmp_path / "models" / "plots" / "model_comparison.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (30.0, 30),
+        ("30", 30),
+        (np.float64(0.001), "1e-3"),
+        (0.1 + 0.2, 0.3),
+        (np.int64(3), 3),
+        ("True", True),
+        ("[64, 32.0]", [64, 32]),
+        (float("nan"), None),
+        ("null", None),
+        ("none", "none"),
+    ],
+)
+def test_values_that_are_the_same(ours: object, theirs: object) -> None:
+    assert canonical(ours) == canonical(theirs)
+
+
+@pytest.mark.parametrize(("one", "other"), [(True, 1), (0.5, 0.50001), ("none", None), ("a", "b"), ([1], 1)])
+def test_values_that_differ(one: object, other: object) -> None:
+    assert canonical(one) != canonical(other)
+
+
+VALUES = st.one_of(
+    st.booleans(),
+    st.integers(-(10**9), 10**9),
+    st.floats(1e-9, 1e9).map(lambda value: float(f"{value:.6g}")),
+    st.sampled_from(["none", "focal", "auto", "from block_13"]),
+    st.lists(st.integers(0, 9), max_size=3),
+    st.none(),
+)
+
+
+@given(st.lists(VALUES, min_size=1, max_size=4, unique_by=canonical))
+def test_every_case_is_found_again_after_a_csv(values: list[Any]) -> None:
+    published = [{"seed": value, "micro_f1": place / 10} for place, value in enumerate(values)]
+    grid = Grid("g", "G", "mlp", {"seed": values}, figures=["micro_f1"], published=published)
+    written = [value if isinstance(value, str) else json.dumps(value) for value in values]
+    table = pd.DataFrame({"seed": written, "micro_f1": range(len(values)), "error": ""})
+    cases = join_cases(grid, read(table.to_csv(index=False)))
+    assert len(cases) == len(values)
+    assert all(case.mean("micro_f1") == pytest.approx(10 * case.published["micro_f1"]) for case in cases)
+
+
+def test_names_and_values_for_people() -> None:
+    assert short_names(["loss.name", "fusion.name", "train.epochs", "model"]) == {
+        "loss.name": "loss",
+        "fusion.name": "fusion",
+        "train.epochs": "epochs",
+        "model": "model",
+    }
+    assert short_names(["fusion.dropout", "tower.dropout", "seed"]) == {
+        "fusion.dropout": "fusion.dropout",
+        "tower.dropout": "tower.dropout",
+        "seed": "seed",
+    }
+    assert [shown(value) for value in (0.0012345678, "none", None, [1, 2], True, 50.0)] == [
+        "0.001235",
+        "none",
+        "null",
+        "[1, 2]",
+        "true",
+        "50",
+    ]
+    assert described({"train.epochs": 3, "loss.name": "bce"}) == "epochs 3, loss bce"
+    assert plain(np.array([1.0, 2.5]).tolist()) == [1, 2.5]
