@@ -19,6 +19,14 @@ Values = Mapping[str, Any]
 
 EPOCHS = "train.epochs"
 
+OBJECTIVES: dict[str, Literal["min", "max"]] = {
+    **dict.fromkeys(("micro_f1", "macro_f1", "samples_f1", "micro_map", "macro_map"), "max"),
+    **dict.fromkeys(("subset_accuracy", "batch_macro_f1"), "max"),
+    **dict.fromkeys(("superclass_accuracy", "subclass_accuracy", "hierarchical_f1"), "max"),
+    **dict.fromkeys(("hamming_loss", "val_loss"), "min"),
+}
+"""What the best case may be the best by, and whether more or less of it is better."""
+
 
 @dataclass(frozen=True)
 class Range:
@@ -66,7 +74,7 @@ class Grid:
     @property
     def direction(self) -> Literal["min", "max"]:
         """Whether a lower or a higher objective is better."""
-        return "min" if self.objective in ("val_loss", "hamming_loss") else "max"
+        return OBJECTIVES[self.objective]
 
     def config(self, values: Values, flags: Sequence[str] = ()) -> Config:
         """Return the settings of a case.
@@ -147,6 +155,10 @@ def read_grid(name: str) -> Grid:
         raise UserError(
             f"{path}: model: expected one of {', '.join(model_names())}; "
             f"got {content['model']!r}{nearest(content['model'], model_names())}"
+        )
+    if content.get("objective", "micro_f1") not in OBJECTIVES:
+        raise UserError(
+            f"{path}: objective: expected one of {', '.join(OBJECTIVES)}; got {content['objective']!r}"
         )
     content["settings"] = _dotted(content.get("settings") or {})
     content["vary"] = {key: _axis(path, key, value) for key, value in content["vary"].items()}

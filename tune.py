@@ -1,0 +1,36 @@
+"""Search over settings: repeat a published grid, or go through one of your own, and lay the figures side by side.
+
+    python tune.py --grid report2                            # system 2's sixteen cases, on the built-in sample
+    python tune.py --grid report2 --dry-run                  # the cases, and how long they will take
+    python tune.py --grid report2 --data DIR --images.size 64 --workers 2
+    python tune.py --grid mine.yaml --search random --trials 20
+    python tune.py --help
+
+The same command goes on with a study that was stopped.
+"""
+
+import sys
+
+from kmlc.cli import guard, parse_tune, without_chatter
+
+
+def main() -> None:
+    """Parse, train every case, report, and say what to do next."""
+    command = parse_tune(sys.argv[1:])
+
+    with without_chatter():
+        from kmlc.reports.grid_report import write_grid_report
+        from kmlc.tuning.plan import print_plan
+        from kmlc.tuning.run import tune, work_for
+
+    if command.worker is not None:
+        work_for(command.worker, command.run, command.options)
+    elif command.dry_run:
+        print_plan(command.study, command.options)
+    else:
+        study = tune(command.study, command.options, command.run)
+        ...
+
+
+if __name__ == "__main__":
+    guard(main)
