@@ -1,7 +1,7 @@
-"""Search over settings: repeat a published grid, or go through one of your own, and lay the figures side by side.
+"""Train every case of a grid, and lay the figures beside the published ones.
 
-    python tune.py --grid report2                            # system 2's sixteen cases, on the built-in sample
-    python tune.py --grid report2 --dry-run                  # the cases, and how long they will take
+    python tune.py --grid report2                     # system 2's sixteen cases, on the built-in sample
+    python tune.py --grid report2 --dry-run           # the cases, and how long they will take
     python tune.py --grid report2 --data DIR --images.size 64 --workers 2
     python tune.py --grid mine.yaml --search random --trials 20
     python tune.py --help
@@ -25,11 +25,14 @@ def main() -> None:
 
     if command.worker is not None:
         work_for(command.worker, command.run, command.options)
-    elif command.dry_run:
+        return
+    if command.dry_run:
         print_plan(command.study, command.options)
-    else:
-        study = tune(command.study, command.options, command.run)
-        ...
+        return
+    study = tune(command.study, command.options, command.run)
+    write_grid_report(study)
+    print(f"\nTable:    {study.report}")
+    print(f"Train:    python train.py --config {study.best}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Literal, NoReturn
 from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.settings import CONFIGS, layered, model_names, nearest, read_settings, setting_types
-from kmlc.tuning.grid import OBJECTIVES, Grid, Range, grid_names, read_grid
+from kmlc.tuning.grid import OBJECTIVES, Grid, grid_names, read_grid
 from kmlc.tuning.options import Cache, Options
 from kmlc.tuning.study import Search, StudyConfig
 
@@ -140,7 +140,8 @@ def parse_tune(arguments: Sequence[str]) -> TuneCommand:
     if options.search in ("random", "bayesian") and options.trials is None:
         parser.error(f"--search {options.search}: expected --trials, the number of cases; got none")
     study = StudyConfig(grid, options.search, flags, options.trials, options.fraction, options.seeds)
-    study.config({key: axis.min if isinstance(axis, Range) else axis[0] for key, axis in grid.axes().items()})
+    # What is wrong with them is said now, not when the first case is trained.
+    study.config(grid.first_values())
     study.cases()
     return TuneCommand(study, how, options.run, None, options.dry_run)
 
@@ -149,15 +150,20 @@ def _tune_parser() -> "OneLineParser":
     parser = OneLineParser(
         prog="tune.py",
         description="Train every case of a grid and lay the figures beside the published ones. "
-        "The same command goes on with a study that was stopped. Any setting of train.py may be given as well, "
-        "such as --images.size 48, and holds for every case.",
+        "The same command goes on with a study that was stopped. Any setting of train.py may be given as "
+        "well, such as --images.size 48, and holds for every case.",
         allow_abbrev=False,
     )
     whole, part = _number(int, 1, None), _number(float, 0, 1)
     add = parser.add_argument
     add("--grid", help=f"one of {', '.join(grid_names())}, or a YAML file of the same form")
     add("--data", help="data folder; default: the built-in sample")
-    add("--search", choices=typing.get_args(Search), default="grid", help="how cases are chosen (default: grid)")
+    add(
+        "--search",
+        choices=typing.get_args(Search),
+        default="grid",
+        help="how cases are chosen (default: grid)",
+    )
     add("--objective", metavar="FIGURE", choices=OBJECTIVES, help=f"what is best: {', '.join(OBJECTIVES)}")
     add("--trials", type=whole, metavar="K", help="the most cases; of a grid the first ones")
     add("--fraction", type=part, default=1.0, metavar="F", help="part of the labelled rows, such as 0.1")
@@ -168,9 +174,17 @@ def _tune_parser() -> "OneLineParser":
     add("--chief", metavar="HOST:PORT", help="wait here for workers on machines that share the study's disk")
     add("--worker", metavar="HOST:PORT", help="work for the chief there; with --run DIR")
     add("--keep", type=whole, default=1, metavar="K", help="best cases that keep their weights (default: 1)")
-    add("--no-share", dest="share", action="store_false", help="train cases that differ in epochs alone apart")
+    add(
+        "--no-share", dest="share", action="store_false", help="train cases that differ in epochs alone apart"
+    )
     add("--cache", choices=typing.get_args(Cache), default="disk", help="where decoded pixels are kept")
-    add("--cache-gb", type=_number(float, 0, None), default=4.0, metavar="GB", help="most of them (default: 4)")
+    add(
+        "--cache-gb",
+        type=_number(float, 0, None),
+        default=4.0,
+        metavar="GB",
+        help="most of them (default: 4)",
+    )
     return parser
 
 

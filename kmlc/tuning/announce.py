@@ -45,12 +45,16 @@ class Announcer:
         """Return the cases that are done with every seed, or that failed."""
         cases = table.groupby("case")
         failed = cases["error"].agg(lambda errors: any(errors))
-        return [number for number, size in cases.size().items() if failed[number] or size == self.config.seeds]
+        return [
+            number for number, size in cases.size().items() if failed[number] or size == self.config.seeds
+        ]
 
     def _line(self, table: pd.DataFrame, number: int) -> str:
         rows, grid = table[table["case"] == number], self.config.grid
         count = self.config.case_count
-        values = "  ".join(f"{key.rpartition('.')[2]} {rows[key].iloc[0]}" for key in grid.vary if key in rows)
+        values = "  ".join(
+            f"{key.rpartition('.')[2]} {rows[key].iloc[0]}" for key in grid.vary if key in rows
+        )
         line = f"case {number:>2}{f'/{count}' if count else ''}  {values}  "
         error = next(filter(None, rows["error"]), "")
         if error:
@@ -58,7 +62,11 @@ class Announcer:
         best = ranking(table, self.config)
         line += f"{grid.objective.replace('_', ' ')} {rows[grid.objective].mean():.4f}"
         line += f"  {duration(60 * rows['minutes'].sum())}"
-        line += "  best so far" if best.index[0] == number else f"  best {best.iloc[0]:.4f} (case {best.index[0]})"
+        line += (
+            "  best so far"
+            if best.index[0] == number
+            else f"  best {best.iloc[0]:.4f} (case {best.index[0]})"
+        )
         left = self._seconds_left()
         return line + (f"  {duration(left)} left" if left else "")
 
@@ -70,13 +78,15 @@ class Announcer:
 
 
 def _epochs_to_train(config: StudyConfig, share: bool) -> dict[int, int]:
-    """Return the epochs of each case of a grid, less those that it shares; of another search, one for each."""
+    """Return the epochs of each case of a grid, less those that it shares; in another search, one."""
     if config.search != "grid":
         return dict.fromkeys(range(1, (config.trials or 0) + 1), 1)
     cases = config.cases()
     epochs = [config.config(values).train.epochs for values in cases]
     return {
         number: epochs[number - 1]
-        - max((epochs[place] for place, other in enumerate(cases) if share and shares(other, values)), default=0)
+        - max(
+            (epochs[place] for place, other in enumerate(cases) if share and shares(other, values)), default=0
+        )
         for number, values in enumerate(cases, start=1)
     }

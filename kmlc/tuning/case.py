@@ -27,14 +27,12 @@ class CaseTrainer:
         config: what is searched.
         rows: the data, read once.
         share: whether a case goes on from one that differs from it in fewer epochs alone.
-        keep: how many of the best cases keep their weights.
     """
 
     study: Study
     config: StudyConfig
     rows: SharedRows
     share: bool = True
-    keep: int = 1
 
     def __call__(self, number: int, values: Values) -> dict[str, float]:
         """Train a case, or go on with it, and return the mean of its figures over the seeds.
@@ -63,7 +61,10 @@ class CaseTrainer:
         # Layers of one case must not be named, nor its memory be held, for those before it.
         keras.backend.clear_session()
         try:
-            with (case.run.path / "output.txt").open("a", encoding="utf-8") as output, redirect_stdout(output):
+            with (
+                (case.run.path / "output.txt").open("a", encoding="utf-8") as output,
+                redirect_stdout(output),
+            ):
                 train(config, callbacks=[EpochSeconds(case.run), progress], data=self.rows.read(config))
         except (UserError, OSError):
             raise

@@ -109,6 +109,10 @@ class Grid:
         lists = [values for values in self.axes().values() if not isinstance(values, Range)]
         return [dict(zip(self.axes(), case, strict=True)) for case in itertools.product(*lists)]
 
+    def first_values(self) -> dict[str, Any]:
+        """Return the first value of each list and the smallest of each range."""
+        return {key: axis.min if isinstance(axis, Range) else axis[0] for key, axis in self.axes().items()}
+
     def axes(self) -> dict[str, list[Any] | Range]:
         """Return what varies, the epochs last and in ascending order."""
         axes = {key: values for key, values in self.vary.items() if key != EPOCHS}

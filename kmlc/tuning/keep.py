@@ -1,7 +1,6 @@
 """Bounded disk: which finished cases keep their weights, and which their last state."""
 
 import shutil
-from pathlib import Path
 
 from kmlc.training.run_directory import RunDirectory
 from kmlc.tuning.case import shares
@@ -10,9 +9,10 @@ from kmlc.tuning.study import Study, StudyConfig
 
 
 def drop_weights(study: Study, config: StudyConfig, keep: int, share: bool) -> None:
-    """Delete the weights of every finished case but the best ones, and states that no case goes on from.
+    """Delete the weights of every finished case but the best ones, and the states of all.
 
-    The figures of all stay. Any process may call it at any time.
+    A case that another one will go on from keeps both until that one has begun. The figures of all stay. Any
+    process may call it at any time.
 
     Args:
         study: where.
@@ -22,11 +22,10 @@ def drop_weights(study: Study, config: StudyConfig, keep: int, share: bool) -> N
     """
     best = ranking(results(study, config), config).index[:keep]
     for case in begun_runs(study):
-        if case.run.finished:
+        if case.run.finished and not (share and _needed(case, study, config)):
+            shutil.rmtree(case.run.checkpoint.parent, ignore_errors=True)
             if case.number not in best:
                 case.run.best_weights.unlink(missing_ok=True)
-            if not (share and _needed(case, study, config)):
-                shutil.rmtree(case.run.checkpoint.parent, ignore_errors=True)
 
 
 def _needed(case: CaseRun, study: Study, config: StudyConfig) -> bool:

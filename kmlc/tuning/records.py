@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from kmlc.errors import UserError
 from kmlc.files import read_json, write_json, write_text
 from kmlc.training.run_directory import RunDirectory
 from kmlc.tuning.grid import Values
@@ -57,7 +58,8 @@ class CaseRun:
 def begun_runs(study: Study) -> list[CaseRun]:
     """Return every case and seed that was begun, in the order of their numbers."""
     return [
-        CaseRun(RunDirectory(path.parent), **read_json(path)) for path in sorted(study.cases.glob("*/case.json"))
+        CaseRun(RunDirectory(path.parent), **read_json(path))
+        for path in sorted(study.cases.glob("*/case.json"))
     ]
 
 
@@ -84,7 +86,9 @@ def results(study: Study, config: StudyConfig) -> pd.DataFrame:
             row = {"case": case.number, **case.values, "seed": case.seed}
             row |= case.figures() if case.run.finished else {}
             rows.append(row | {"run": str(case.run.path.relative_to(study.path)), "error": case.error})
-    table = pd.DataFrame(rows, columns=None if rows else ["case", *config.grid.axes(), "seed", "run", "error"])
+    table = pd.DataFrame(
+        rows, columns=None if rows else ["case", *config.grid.axes(), "seed", "run", "error"]
+    )
     last = ["run", "error"]
     return table[[name for name in table.columns if name not in last] + last]
 
@@ -108,3 +112,20 @@ def ranking(table: pd.DataFrame, config: StudyConfig) -> pd.Series:
     means = cases[config.grid.objective].mean() if len(table) else pd.Series(dtype=float)
     means = means[cases.size() == config.seeds] if len(table) else means
     return means.sort_values(ascending=config.grid.direction == "min", kind="stable")
+
+
+def best_run(study: Study, config: StudyConfig) -> RunDirectory:
+    """Return the best seed's run of the best case.
+
+    Raises:
+        UserError: if no case came to an end.
+    """
+    table = results(study, config)
+    best = ranking(table, config)
+    if best.empty:
+        errors = "; ".join(dict.fromkeys(filter(None, table["error"])))
+        raise UserError(f"{study.path}: every case failed: {errors}")
+    rows = table[table["case"] == best.index[0]]
+    figures = rows[config.grid.objective]
+    place = figures.idxmin() if config.grid.direction == "min" else figures.idxmax()
+    return RunDirectory(study.path / rows["run"][place])

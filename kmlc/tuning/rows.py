@@ -44,6 +44,10 @@ def _reads(config: Config) -> str:
     """Return the settings that reading depends on, as text."""
     parts = [config.data, config.table, config.labels, config.hierarchy, config.images.max_pixels]
     # Hierarchies draw the classes that are held out by the seed; captions are noted in the data report.
-    parts += [config.seed if config.table.superclass_column else None, config.tower.input, config.captions.encoder == "none"]
+    parts += [
+        config.seed if config.table.superclass_column else None,
+        config.tower.input,
+        config.captions.encoder == "none",
+    ]
     plain = [dataclasses.asdict(part) if dataclasses.is_dataclass(part) else part for part in parts]
     return json.dumps(plain)

@@ -1,25 +1,32 @@
 """The search itself: every case of a study trained, by this process or by workers."""
 
-import dataclasses
+import hashlib
+import os
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import keras_tuner
+
 from kmlc.errors import UserError
-from kmlc.files import sha256_of, write_yaml
 from kmlc.settings import load_config, save_config
-from kmlc.tuning import workers
 from kmlc.tuning.announce import Announcer
 from kmlc.tuning.case import CaseTrainer
-from kmlc.tuning.chief import serve, work
+from kmlc.tuning.chief import free_port, serve, work
 from kmlc.tuning.grid import Values
 from kmlc.tuning.hparams import write_hparams
 from kmlc.tuning.keep import drop_weights
 from kmlc.tuning.options import Options
 from kmlc.tuning.oracles import build_oracle
-from kmlc.tuning.records import begun_runs, ranking, write_results
+from kmlc.tuning.records import best_run, write_results
 from kmlc.tuning.rows import SharedRows
-from kmlc.tuning.search import search
+from kmlc.tuning.search import RunCase, search
 from kmlc.tuning.study import Study, StudyConfig, begin_or_continue, load_study
+from kmlc.tuning.workers import local_workers, worker_id
+
+PATIENCE = 60.0
+"""Seconds without a word of a worker after which its case is given to another."""
 
 
 def tune(config: StudyConfig, options: Options, path: Path | None = None) -> Study:
@@ -42,26 +49,113 @@ def tune(config: StudyConfig, options: Options, path: Path | None = None) -> Stu
     """
     study = begin_or_continue(config, path)
     if study.finished:
-        raise UserError(f"{study.path}: this study is finished; its results are in {study.report}")
+        raise UserError(f"{study.path}: this study is finished; its results are in {study.report.name}")
     announcer = Announcer(study, config, options.share)
     announcer.begin()
-    oracle = _oracle(config)
     try:
         if options.workers == 1 and options.chief is None:
-            train_case = _case_trainer(study, config, options)
-
-            def run_case(number: int, values: Values) -> dict[str, float]:
-                try:
-                    return train_case(number, values)
-                finally:
-                    announcer.update()
-
-            search(oracle, study.path, run_case)
+            search(_oracle(config), study.path, _case_runner(study, config, options, announcer.update))
         else:
-            with workers.local(options, study) as local:
-                serve(oracle, study.path, local.address, local.lost, announcer.update)
-    except KeyboardInterrupt:
-        print(f"\nStopped; what is finished is in {study.results}. The same command goes on with the rest.")
+            _serve(study, config, options, announcer)
+    except (KeyboardInterrupt, UserError, OSError):
+        announcer.update()
+        print(f"Stopped; the finished cases are in {study.results}. The same command goes on with the rest.")
         raise
     _finish(study, config, options)
     return study
+
+
+def work_for(address: str, path: Path, options: Options) -> None:
+    """Train cases for a chief until it has no more.
+
+    Args:
+        address: HOST:PORT of the chief.
+        path: the study's directory, on a disk that this machine shares with the chief's.
+        options: how.
+
+    Raises:
+        UserError: if there is no such study, or no chief at the address.
+    """
+    study = Study(path)
+    config = load_study(study)
+    work(_oracle(config), path, address, worker_id(os.getpid()), _case_runner(study, config, options))
+
+
+def _oracle(config: StudyConfig) -> keras_tuner.Oracle:
+    first = config.config(config.grid.first_values())
+    return build_oracle(
+        config.search,
+        config.grid.axes(),
+        config.grid.objective,
+        config.grid.direction,
+        config.trials,
+        first.train.epochs,
+        first.seed,
+    )
+
+
+def _case_runner(
+    study: Study, config: StudyConfig, options: Options, ended: Callable[[], None] = lambda: None
+) -> RunCase:
+    """Return the function that trains a case and keeps the study's files up to date."""
+    seed = config.config(config.grid.first_values()).seed
+    rows = SharedRows(config.fraction, seed, _cache_folder(study, options), int(options.cache_gb * 1e9))
+    train_case = CaseTrainer(study, config, rows, options.share)
+
+    def run_case(number: int, values: Values) -> dict[str, float]:
+        try:
+            figures = train_case(number, values)
+        finally:
+            write_results(study, config)
+            ended()
+        write_hparams(study.path, f"{number:02d}", values, figures)
+        drop_weights(study, config, options.keep, options.share)
+        return figures
+
+    return run_case
+
+
+def _serve(study: Study, config: StudyConfig, options: Options, announcer: Announcer) -> None:
+    """Hand out cases to workers: those of this machine, and those that come to the chief's address."""
+    address = options.chief or f"127.0.0.1:{free_port()}"
+    if options.chief:
+        print(
+            "Workers are started on machines that share this disk with\n"
+            f"  python tune.py --worker {address} --run {study.path}",
+            flush=True,
+        )
+    with local_workers(study, options, address) as local:
+
+        def lost() -> list[str]:
+            announcer.update()
+            return local.ended()
+
+        serve(_oracle(config), study.path, address, lost, PATIENCE)
+    announcer.update()
+
+
+def _finish(study: Study, config: StudyConfig, options: Options) -> None:
+    """Write the best case's settings, which marks the study as finished, and free what only it needed."""
+    run = best_run(study, config)
+    save_config(study.best, replace(load_config(run.config), run=None))
+    drop_weights(study, config, options.keep, share=False)
+    cache = _cache_folder(study, options)
+    if cache is not None:
+        shutil.rmtree(cache, ignore_errors=True)
+
+
+def _cache_folder(study: Study, options: Options) -> Path | None:
+    """Return the folder for decoded pixels, the same for every process of the study.
+
+    Raises:
+        UserError: if this machine has no file system in memory.
+    """
+    if options.cache == "off":
+        return None
+    if options.cache == "disk":
+        return study.path / "cache"
+    memory = Path("/dev/shm")
+    if not memory.is_dir():
+        raise UserError(f"--cache memory: expected a file system in {memory}; this machine has none")
+    name = hashlib.sha256(str(study.path.resolve()).encode()).hexdigest()[:16]
+    return memory / f"kmlc-{name}"
