@@ -21,6 +21,7 @@ def main() -> None:
     with without_chatter():
         from kmlc.reports.grid_report import write_grid_report
         from kmlc.tuning.plan import print_plan
+
         from kmlc.tuning.run import tune, work_for
 
     if command.worker is not None:
