@@ -19,10 +19,13 @@ def main() -> None:
     command = parse_tune(sys.argv[1:])
 
     with without_chatter():
-        from kmlc.reports.grid_report import write_grid_report
         from kmlc.tuning.plan import print_plan
 
+        from kmlc.reports.grid_report import write_grid_report
+        from kmlc.tuning.notes import notes
+        from kmlc.tuning.records import write_results
         from kmlc.tuning.run import tune, work_for
+        from kmlc.tuning.study import begin_or_continue
 
     if command.worker is not None:
         work_for(command.worker, command.run, command.options)
@@ -30,8 +33,13 @@ def main() -> None:
     if command.dry_run:
         print_plan(command.study, command.options)
         return
-    study = tune(command.study, command.options, command.run)
-    write_grid_report(study)
+    config, options = command.study, command.options
+    study = begin_or_continue(config, command.run)
+    try:
+        tune(study, config, options)
+    finally:
+        table, about = write_results(study, config), notes(study, sys.argv[1:])
+        write_grid_report(study.path, config.grid, table, about, config.case_count)
     print(f"\nTable:    {study.report}")
     print(f"Train:    python train.py --config {study.best}")
 

@@ -133,7 +133,8 @@ def parse_tune(arguments: Sequence[str]) -> TuneCommand:
         parser.error(f"--grid: expected one of {', '.join(grid_names())}, or a YAML file")
     grid = read_grid(options.grid)
     if options.objective is not None:
-        grid = replace(grid, objective=options.objective)
+        figures = list(dict.fromkeys([*grid.figures, options.objective])) if grid.figures else []
+        grid = replace(grid, objective=options.objective, figures=figures)
     flags = _setting_flags(words, grid)
     if options.data is not None:
         flags.insert(0, f"--data={options.data}")

@@ -3,6 +3,8 @@
 import dataclasses
 import itertools
 import json
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,7 +58,7 @@ class Grid:
         vary: the values, or the range, of each setting that varies, by dotted key.
         settings: settings of every case, over those of the model, by dotted key.
         objective: what the best case is the best by: a validation figure in metrics.json, or val_loss.
-        figures: the columns of the published table, by the names of ours.
+        figures: the columns of the published table and of ours, by the names of ours.
         published: its rows: the varied settings by dotted key, and the figures.
         source: where the published table is from.
     """
@@ -147,14 +149,16 @@ def read_grid(name: str) -> Grid:
                 f"got {name!r}{nearest(name, grid_names())}"
             )
         path = GRIDS / f"{name}.yaml"
-    content = read_settings(path)
-    known = [each.name for each in dataclasses.fields(Grid) if each.name != "name"]
+    content = {key: value for key, value in read_settings(path).items() if value is not None}
     for key in content:
-        if key not in known:
-            raise UserError(f"{path}: {key}: no such key{nearest(key, known)}; expected {', '.join(known)}")
-    for key, kind in (("model", str), ("vary", dict)):
-        if not isinstance(content.get(key), kind) or not content[key]:
-            raise UserError(f"{path}: {key}: expected {_KINDS[kind]}; got {content.get(key)!r}")
+        if key not in _KINDS:
+            raise UserError(
+                f"{path}: {key}: no such key{nearest(str(key), list(_KINDS))}; expected {', '.join(_KINDS)}"
+            )
+    for key, kind in _KINDS.items():
+        value = content.get(key, kind())
+        if not isinstance(value, kind) or (key in ("model", "vary") and not value):
+            raise UserError(f"{path}: {key}: expected {_DESCRIBED[kind]}; got {value!r}")
     if content["model"] not in model_names():
         raise UserError(
             f"{path}: model: expected one of {', '.join(model_names())}; "
@@ -164,45 +168,79 @@ def read_grid(name: str) -> Grid:
         raise UserError(
             f"{path}: objective: expected one of {', '.join(OBJECTIVES)}; got {content['objective']!r}"
         )
-    content["settings"] = _dotted(content.get("settings") or {})
-    content["vary"] = {key: _axis(path, key, value) for key, value in content["vary"].items()}
+    content["settings"] = _dotted(content.get("settings", {}))
     _check_keys(path, "settings", content["settings"])
     _check_keys(path, "vary", content["vary"])
+    content["vary"] = {key: _axis(path, key, value) for key, value in content["vary"].items()}
     grid = Grid(**{"title": path.stem, **content, "name": path.stem})
     _check_values(path, grid)
+    _check_figures(path, grid)
     return grid
 
 
-_KINDS = {str: "a text", dict: "settings with the values of each, as `train.epochs: [1, 3]`"}
+_KINDS: dict[str, type] = {
+    "title": str,
+    "model": str,
+    "vary": dict,
+    "settings": dict,
+    "objective": str,
+    "figures": list,
+    "published": list,
+    "source": str,
+}
+"""The keys of a file, and what stands there."""
+
+_DESCRIBED: dict[type, str] = {
+    str: "a text",
+    list: "a list",
+    dict: "settings as `key: value`, such as `train.epochs: [1, 3]`",
+}
 
 
 def _axis(path: Path, key: str, value: Any) -> list[Any] | Range:
     if isinstance(value, dict):
-        names = [each.name for each in dataclasses.fields(Range)]
-        if not {"min", "max"} <= set(value) <= set(names) or not value["min"] < value["max"]:
+        value = {name: _number(each) for name, each in value.items()}
+        if not _is_range(value):
             raise UserError(
-                f"{path}: vary: {key}: expected min below max, and log or whole if wanted; got {value!r}"
+                f"{path}: vary: {key}: expected min below max (and above 0 with log), and log or whole if "
+                f"wanted; got {value!r}"
             )
         return Range(**value)
     if not isinstance(value, list) or not value:
         raise UserError(f"{path}: vary: {key}: expected a list of values, or min and max; got {value!r}")
+    value = [_number(each) for each in value]
     if len({repr(each) for each in value}) < len(value):
         raise UserError(f"{path}: vary: {key}: a value stands there twice: {value!r}")
     return value
+
+
+def _number(value: Any) -> Any:
+    """Return the number that a text such as "1e-4" means, which YAML 1.1 takes for a text; else the value."""
+    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
+        return float(value)
+    return value
+
+
+def _is_range(value: Mapping[str, Any]) -> bool:
+    """Return whether `value` has the keys of a Range and such values as it can have."""
+    names = {each.name for each in dataclasses.fields(Range)}
+    if not {"min", "max"} <= set(value) <= names:
+        return False
+    numbers = all(isinstance(value[key], int | float) for key in ("min", "max"))
+    switches = all(isinstance(value[key], bool) for key in ("log", "whole") if key in value)
+    return numbers and switches and value["min"] < value["max"] and (not value.get("log") or value["min"] > 0)
 
 
 def _check_keys(path: Path, part: str, settings: Mapping[str, Any]) -> None:
     valid = list(setting_types())
     for key in settings:
         if key not in valid:
-            raise UserError(f"{path}: {part}: {key}: no such setting{nearest(key, valid)}")
+            raise UserError(f"{path}: {part}: {key}: no such setting{nearest(str(key), valid)}")
 
 
 def _check_values(path: Path, grid: Grid) -> None:
     """Build the settings with every value once, so that none is found wrong hours into a search."""
-    first = {
-        key: [axis.min, axis.max] if isinstance(axis, Range) else axis for key, axis in grid.vary.items()
-    }
+    first = {key: _samples(axis) if isinstance(axis, Range) else axis for key, axis in grid.vary.items()}
     plain = {key: values[0] for key, values in first.items()}
     for key, values in first.items():
         for value in values:
@@ -214,6 +252,34 @@ def _check_values(path: Path, grid: Grid) -> None:
                 grid.config(plain | {key: value})
             except UserError as error:
                 raise UserError(f"{path}: {error}") from None
+
+
+def _samples(axis: Range) -> list[float]:
+    """Return the bounds of a range, and of one that is not of whole numbers a fraction between them."""
+    bounds = [axis.min, axis.max]
+    return bounds if axis.whole else [*bounds, axis.min + (axis.max - axis.min) / math.pi]
+
+
+def _check_figures(path: Path, grid: Grid) -> None:
+    """Hold the published rows to what varies and to the figures, so that none misses its column."""
+    if grid.figures and grid.objective not in grid.figures:
+        raise UserError(
+            f"{path}: objective: expected one of the figures, {', '.join(map(str, grid.figures))}; "
+            f"got {grid.objective!r}{nearest(grid.objective, list(map(str, grid.figures)))}"
+        )
+    valid = [*grid.vary, *grid.figures]
+    for number, row in enumerate(grid.published, start=1):
+        if not isinstance(row, dict):
+            raise UserError(f"{path}: published: row {number}: expected `key: value`; got {row!r}")
+        for key in row:
+            if key not in valid:
+                raise UserError(
+                    f"{path}: published: row {number}: {key}: expected one of {', '.join(valid)}"
+                    f"{nearest(str(key), valid)}"
+                )
+        for key in grid.vary:
+            if key not in row:
+                raise UserError(f"{path}: published: row {number}: {key} is missing")
 
 
 def _dotted(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

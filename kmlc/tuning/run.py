@@ -22,34 +22,28 @@ from kmlc.tuning.oracles import build_oracle
 from kmlc.tuning.records import best_run, write_results
 from kmlc.tuning.rows import SharedRows
 from kmlc.tuning.search import RunCase, search
-from kmlc.tuning.study import Study, StudyConfig, begin_or_continue, load_study
+from kmlc.tuning.study import Study, StudyConfig, load_study
 from kmlc.tuning.workers import local_workers, worker_id
 
 PATIENCE = 60.0
 """Seconds without a word of a worker after which its case is given to another."""
 
 
-def tune(config: StudyConfig, options: Options, path: Path | None = None) -> Study:
+def tune(study: Study, config: StudyConfig, options: Options) -> None:
     """Train every case of a search, or those that an earlier command did not come to.
 
     Args:
-        config: what is searched.
+        study: where.
+        config: what is searched, the same that the study was begun with.
         options: how.
-        path: the study's directory; None makes one in runs/, or goes on with the newest unfinished one that
-            was begun with the same `config`.
-
-    Returns:
-        The finished study, less its report.
 
     Raises:
-        UserError: for settings or data that cannot be trained on, or a study that is finished.
+        UserError: for settings or data that cannot be trained on.
 
     Example:
-        tune(StudyConfig(read_grid("report2")), Options(workers=2))
+        config = StudyConfig(read_grid("report2"))
+        tune(begin_or_continue(config), config, Options(workers=2))
     """
-    study = begin_or_continue(config, path)
-    if study.finished:
-        raise UserError(f"{study.path}: this study is finished; its results are in {study.report.name}")
     announcer = Announcer(study, config, options.share)
     announcer.begin()
     try:
@@ -62,7 +56,6 @@ def tune(config: StudyConfig, options: Options, path: Path | None = None) -> Stu
         print(f"Stopped; the finished cases are in {study.results}. The same command goes on with the rest.")
         raise
     _finish(study, config, options)
-    return study
 
 
 def work_for(address: str, path: Path, options: Options) -> None:

@@ -120,7 +120,7 @@ def load_study(study: Study) -> StudyConfig:
     return StudyConfig(**saved | {"grid": Grid(**saved["grid"])})
 
 
-def begin_or_continue(config: StudyConfig, path: Path | None) -> Study:
+def begin_or_continue(config: StudyConfig, path: Path | None = None) -> Study:
     """Return the study that a command means: one that was begun with the same, or a new one.
 
     Args:
@@ -128,7 +128,7 @@ def begin_or_continue(config: StudyConfig, path: Path | None) -> Study:
         path: its directory; None looks for an unfinished one in runs/, and makes one if there is none.
 
     Raises:
-        UserError: if `path` holds a study of something else.
+        UserError: if `path` holds a study of something else, or one that is finished.
     """
     if path is None:
         study = _unfinished(config)
@@ -145,6 +145,8 @@ def begin_or_continue(config: StudyConfig, path: Path | None) -> Study:
             f"{study.path}: this study was begun with another grid or other options, see its study.yaml; "
             "name another directory with --run"
         )
+    if study.finished:
+        raise UserError(f"{study.path}: this study is finished; its table is {study.report}")
     return study
 
 

@@ -1,0 +1,167 @@
+"""The cases of a grid as its report shows them: ours and the published ones joined by their values."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from kmlc.tuning.grid import Grid
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case: its settings, what was published of it, and what came of ours.
+
+    Attributes:
+        values: the values of what varies, by dotted key.
+        published: the published figures by name; empty if the case was not published.
+        ours: the rows of results.csv that finished, one for each seed; none if it has not run, or failed.
+    """
+
+    values: Mapping[str, Any]
+    published: Mapping[str, float]
+    ours: pd.DataFrame
+
+    def mean(self, figure: str) -> float | None:
+        """Return our figure, the mean over the seeds; None if there is none."""
+        found = self._found(figure)
+        return None if found.empty else float(found.mean())
+
+    def spread(self, figure: str) -> float | None:
+        """Return the standard deviation of our figure over the seeds (n-1); None below two seeds."""
+        found = self._found(figure)
+        return None if len(found) < 2 else float(found.std(ddof=1))
+
+    def _found(self, figure: str) -> pd.Series:
+        if figure not in self.ours:
+            return pd.Series(dtype=float)
+        return self.ours[figure].dropna().astype(float)
+
+
+def join_cases(grid: Grid, results: pd.DataFrame) -> list[Case]:
+    """Return every case that is published or ours, best first.
+
+    Published ones stand in the order of their published objective; those of ours behind them, or alone, in
+    the order of ours; those without any figure last.
+
+    Args:
+        grid: what varies, and the published rows.
+        results: results.csv, a row for each finished or failed case and seed.
+
+    Example:
+        join_cases(read_grid("report2"), pd.read_csv("results.csv"))[0].published["micro_f1"]  # 0.91891
+    """
+    keys = list(grid.axes())
+    published = {_identity(row, keys): row for row in grid.published}
+    identities = [_identity(row, keys) for row in results.to_dict("records")]
+    done = finished(results)
+    cases = []
+    for identity in dict.fromkeys([*published, *identities]):
+        row = published.get(identity, {})
+        rows = [each == identity for each in identities]
+        values = dict(zip(keys, map(json.loads, identity), strict=True))
+        figures = {name: float(row[name]) for name in grid.figures if row.get(name) is not None}
+        cases.append(Case(values, figures, results[pd.Series(rows, index=results.index, dtype=bool) & done]))
+    sign = 1 if grid.direction == "min" else -1
+
+    def order(case: Case) -> tuple[float, float]:
+        theirs, ours = case.published.get(grid.objective), case.mean(grid.objective)
+        return (
+            math.inf if theirs is None else sign * theirs,
+            math.inf if ours is None else sign * ours,
+        )
+
+    return sorted(cases, key=order)
+
+
+def finished(results: pd.DataFrame) -> pd.Series:
+    """Return which rows of results.csv have figures, not an error, bool of shape (rows,)."""
+    if "error" not in results:
+        return pd.Series(True, index=results.index, dtype=bool)
+    return results["error"].fillna("").astype(str).str.strip() == ""
+
+
+def ranks(cases: Sequence[Case], grid: Grid) -> list[int | None]:
+    """Return each case's rank by our objective, 1 the best, equal ones sharing theirs; None without one."""
+    ours = [case.mean(grid.objective) for case in cases]
+    found = [value for value in ours if value is not None]
+    better = (lambda a, b: a < b) if grid.direction == "min" else (lambda a, b: a > b)
+    return [None if value is None else 1 + sum(better(other, value) for other in found) for value in ours]
+
+
+def plain(value: Any) -> Any:
+    """Return a setting's value in the one form that CSV, YAML and NumPy all come to.
+
+    A text of JSON is what it says, a whole float an integer, a missing value None; floats keep 12 digits, as
+    pandas may read the last ones wrong.
+
+    Example:
+        plain("[0.5, 30.0]")  # [0.5, 30]
+    """
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, str):
+        value = {"True": True, "False": False}.get(value, value)
+    if isinstance(value, str):
+        with suppress(ValueError):
+            value = json.loads(value)
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        value = float(f"{value:.12g}")
+        return int(value) if value.is_integer() else value
+    return value
+
+
+def canonical(value: Any) -> str:
+    """Return a setting's value as JSON, the same text for equal values, to compare and to group by."""
+    return json.dumps(plain(value), ensure_ascii=False)
+
+
+def shown(value: Any) -> str:
+    """Return a setting's value for people: a number with four digits, a text without quotes."""
+    value = plain(value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value if isinstance(value, str) else canonical(value)
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """Return the last part of each dotted key, or the whole key where that names two.
+
+    Of a key that ends in `name` it is the part before.
+
+    Example:
+        short_names(["fusion.name", "train.epochs"])  # {"fusion.name": "fusion", "train.epochs": "epochs"}
+    """
+    last = {key: key.removesuffix(".name").rpartition(".")[2] for key in keys}
+    return {key: name if list(last.values()).count(name) == 1 else key for key, name in last.items()}
+
+
+def described(values: Mapping[str, Any]) -> str:
+    """Return a case's values in one line.
+
+    Example:
+        described({"train.epochs": 3, "loss.name": "bce"})  # "epochs 3, loss bce"
+    """
+    names = short_names(list(values))
+    return ", ".join(f"{names[key]} {shown(value)}" for key, value in values.items())
+
+
+def figure_title(figure: str) -> str:
+    """Return a figure's name for people.
+
+    Example:
+        figure_title("micro_f1")  # "micro F1"
+    """
+    return figure.replace("_", " ").replace(" f1", " F1").replace(" map", " mAP")
+
+
+def _identity(row: Mapping[Any, Any], keys: Sequence[str]) -> tuple[str, ...]:
+    return tuple(canonical(row[key]) for key in keys)
