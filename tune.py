@@ -19,8 +19,6 @@ def main() -> None:
     command = parse_tune(sys.argv[1:])
 
     with without_chatter():
-        from kmlc.tuning.plan import print_plan
-
         from kmlc.reports.grid_report import write_grid_report
         from kmlc.tuning.notes import notes
         from kmlc.tuning.records import write_results
@@ -30,8 +28,7 @@ def main() -> None:
     if command.worker is not None:
         work_for(command.worker, command.run, command.options)
         return
-    if command.dry_run:
-        print_plan(command.study, command.options)
+    if command.dry_run:  # TODO
         return
     config, options = command.study, command.options
     study = begin_or_continue(config, command.run)

@@ -43,10 +43,10 @@ class Announcer:
 
     def _ended(self, table: pd.DataFrame) -> list[int]:
         """Return the cases that are done with every seed, or that failed."""
-        cases = table.groupby("case")
-        failed = cases["error"].agg(lambda errors: any(errors))
+        failed = set(table.loc[table["error"] != "", "case"])
+        seeds = table["case"].value_counts(sort=False)
         return [
-            number for number, size in cases.size().items() if failed[number] or size == self.config.seeds
+            int(number) for number in seeds.index if number in failed or seeds[number] == self.config.seeds
         ]
 
     def _line(self, table: pd.DataFrame, number: int) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from kmlc.config import Config
 from kmlc.data.folder import read_labelled
+from kmlc.data.fraction import fraction_of
 from kmlc.data.pixel_cache import cached
-from kmlc.data.records import LabelledData, fraction_of
+from kmlc.data.records import LabelledData
 
 
 class SharedRows:
