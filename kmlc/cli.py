@@ -5,17 +5,24 @@ import errno
 import os
 import signal
 import sys
+import typing
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NoReturn
 
 from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.settings import CONFIGS, layered, model_names, nearest, read_settings, setting_types
+from kmlc.tuning.grid import OBJECTIVES, Grid, grid_names, read_grid
+from kmlc.tuning.options import Cache, Options
+from kmlc.tuning.study import Search, StudyConfig
 
 # Flags of train.py that are not settings of the run.
 _NOT_SETTINGS = ("config", "print_config", "help", "resume", "models")
+# Settings that every case of a grid has its own of.
+_OF_A_CASE = ("run", "model")
 # Short names of settings.
 _SHORT = {"--epochs": "--train.epochs"}
 
@@ -75,6 +82,151 @@ def parse_predict() -> argparse.Namespace:
         if one and getattr(options, name) is not None:
             parser.error(f"--{name}: goes with a table; got --image or --caption as well")
     return options
+
+
+@dataclass(frozen=True)
+class TuneCommand:
+    """What `tune.py` was called with.
+
+    Attributes:
+        study: what to search; None for a worker, which reads it from the study's directory.
+        options: how.
+        run: the study's directory, None for one in runs/.
+        worker: HOST:PORT of the chief to work for, None unless this is a worker.
+        dry_run: list the cases and how long they will take, and train none.
+    """
+
+    study: StudyConfig | None
+    options: Options
+    run: Path | None
+    worker: str | None
+    dry_run: bool
+
+
+def parse_tune(arguments: Sequence[str]) -> TuneCommand:
+    """Return what `tune.py ARGUMENTS` means.
+
+    Args:
+        arguments: the words after the program's name.
+
+    Raises:
+        UserError: for an unknown flag, grid or key, or a value out of its range.
+
+    Example:
+        parse_tune(["--grid", "report2", "--workers", "2", "--images.size", "48"])
+    """
+    parser = _tune_parser()
+    options, words = parser.parse_known_args([_long(word) for word in arguments])
+    how = Options(
+        workers=options.workers,
+        chief=options.chief,
+        keep=options.keep,
+        share=options.share,
+        cache=options.cache,
+        cache_gb=options.cache_gb,
+    )
+    if options.worker is not None:
+        if options.grid or options.run is None or words:
+            parser.error("--worker: goes with --run STUDY, the study says the rest")
+        return TuneCommand(None, how, options.run, options.worker, False)
+    if options.grid is None:
+        parser.error(f"--grid: expected one of {', '.join(grid_names())}, or a YAML file")
+    grid = read_grid(options.grid)
+    if options.objective is not None:
+        figures = list(dict.fromkeys([*grid.figures, options.objective])) if grid.figures else []
+        grid = replace(grid, objective=options.objective, figures=figures)
+    flags = _setting_flags(words, grid)
+    if options.data is not None:
+        flags.insert(0, f"--data={options.data}")
+    if options.search in ("random", "bayesian") and options.trials is None:
+        parser.error(f"--search {options.search}: expected --trials, the number of cases; got none")
+    study = StudyConfig(grid, options.search, flags, options.trials, options.fraction, options.seeds)
+    # What is wrong with them is said now, not when the first case is trained.
+    study.config(grid.first_values())
+    study.cases()
+    return TuneCommand(study, how, options.run, None, options.dry_run)
+
+
+def _tune_parser() -> "OneLineParser":
+    parser = OneLineParser(
+        prog="tune.py",
+        description="Train every case of a grid and lay the figures beside the published ones. "
+        "The same command goes on with a study that was stopped. Any setting of train.py may be given as "
+        "well, such as --images.size 48, and holds for every case.",
+        allow_abbrev=False,
+    )
+    whole, part = _number(int, 1, None), _number(float, 0, 1)
+    add = parser.add_argument
+    add("--grid", help=f"one of {', '.join(grid_names())}, or a YAML file of the same form")
+    add("--data", help="data folder; default: the built-in sample")
+    add(
+        "--search",
+        choices=typing.get_args(Search),
+        default="grid",
+        help="how cases are chosen (default: grid)",
+    )
+    add("--objective", metavar="FIGURE", choices=OBJECTIVES, help=f"what is best: {', '.join(OBJECTIVES)}")
+    add("--trials", type=whole, metavar="K", help="the most cases; of a grid the first ones")
+    add("--fraction", type=part, default=1.0, metavar="F", help="part of the labelled rows, such as 0.1")
+    add("--seeds", type=whole, default=1, metavar="N", help="train each case with N seeds; mean and spread")
+    add("--run", type=Path, metavar="DIR", help="the study's directory; default: runs/<date>-tune-<grid>")
+    add("--dry-run", action="store_true", help="list the cases and how long they will take, train none")
+    add("--workers", type=whole, default=1, metavar="N", help="processes, each with its share of the cores")
+    add("--chief", metavar="HOST:PORT", help="wait here for workers on machines that share the study's disk")
+    add("--worker", metavar="HOST:PORT", help="work for the chief there; with --run DIR")
+    add("--keep", type=whole, default=1, metavar="K", help="best cases that keep their weights (default: 1)")
+    add(
+        "--no-share", dest="share", action="store_false", help="train cases that differ in epochs alone apart"
+    )
+    add("--cache", choices=typing.get_args(Cache), default="disk", help="where decoded pixels are kept")
+    add(
+        "--cache-gb",
+        type=_number(float, 0, None),
+        default=4.0,
+        metavar="GB",
+        help="most of them (default: 4)",
+    )
+    return parser
+
+
+def _number(kind: type[int] | type[float], low: float, high: float | None) -> Callable[[str], float]:
+    """Return the reader of a number from `low` to `high`; a part of something is above 0."""
+    above = kind is float
+    words = f"a {'whole ' if kind is int else ''}number {'above' if above else 'from'} {low}"
+    words += f" to {high}" if high is not None else ("" if above else " up")
+
+    def read(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = kind(low - 1)
+        if value < low or (above and value == low) or (high is not None and value > high):
+            raise argparse.ArgumentTypeError(f"expected {words}; got {text}")
+        return value
+
+    return read
+
+
+def _setting_flags(words: Sequence[str], grid: Grid) -> list[str]:
+    """Return settings given as flags, each as one word, in the order of their keys.
+
+    Raises:
+        UserError: for one that is no setting, or that the grid says or varies.
+    """
+    valid = [key for key in setting_types() if key not in _OF_A_CASE]
+    found: dict[str, str] = {}
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        key, equals, value = word.removeprefix("--").partition("=")
+        if not word.startswith("--") or key not in valid:
+            raise UserError(f"{word}: no such setting{nearest(key, valid)}; --help lists what there is")
+        if not equals and rest:
+            value = rest.pop(0)
+        if key in grid.vary:
+            raise UserError(f"--{key}: varies in the grid {grid.name}; expected a setting that does not")
+        found[key] = value
+    return [f"--{key}={value}" for key, value in sorted(found.items())]
 
 
 class OneLineParser(argparse.ArgumentParser):

@@ -7,6 +7,8 @@ import time
 class ProgressLine:
     """A line that moves on a terminal; where output goes to a file, only the lines that are left stay.
 
+    It is written where output goes when the line is made.
+
     Example:
         line = ProgressLine()
         for done in range(1, total + 1):
@@ -16,7 +18,8 @@ class ProgressLine:
     """
 
     def __init__(self) -> None:
-        self._moving = sys.stdout.isatty()
+        self._stream = sys.stdout
+        self._moving = self._stream.isatty()
         self._shown = 0.0
 
     def due(self) -> bool:
@@ -27,7 +30,7 @@ class ProgressLine:
         """Put `text` in the line's place."""
         self._shown = time.monotonic()
         # \\x1b[K clears what a longer line left behind.
-        print(f"\r{text}\x1b[K", end="", flush=True)
+        print(f"\r{text}\x1b[K", end="", file=self._stream, flush=True)
 
     def clear(self) -> None:
         """Take the line away."""
@@ -36,7 +39,7 @@ class ProgressLine:
 
     def leave(self, text: str) -> None:
         """Put `text` in the line's place and go on below it."""
-        print(f"\r{text}\x1b[K" if self._moving else text, flush=True)
+        print(f"\r{text}\x1b[K" if self._moving else text, file=self._stream, flush=True)
 
 
 def duration(seconds: float) -> str:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,9 +102,9 @@ def _write_cleaned(run: RunDirectory, config: Config, data: LabelledData) -> Non
     cleaned |= data.vocabulary.columns(rows.labels, table)
     cleaned[table.caption_column] = rows.captions
     write_text(run.path / "train_cleaned.csv", pd.DataFrame(cleaned).to_csv(index=False, lineterminator="\n"))
-    # To train, there need be no rows to predict.
+    # To train, there need be no rows to predict; the table shows nothing of their images.
     with suppress(UserError):
-        rows, _ = read_test(config)
+        rows, _ = read_test(replace(config, tower=replace(config.tower, name="none")))
         cleaned = {table.image_column: rows.ids, table.caption_column: rows.captions}
         path = run.path / "test_cleaned.csv"
         write_text(path, pd.DataFrame(cleaned).to_csv(index=False, lineterminator="\n"))

@@ -44,7 +44,7 @@ def restore(run: RunDirectory) -> TrainedRun:
     """Rebuild a finished run's model from its settings and load its weights.
 
     Raises:
-        UserError: if the run is not finished, or its weights are not those it was finished with.
+        UserError: if the run is not finished, or its weights are gone or not those it was finished with.
 
     Example:
         trained = restore(newest_run(finished=True))
@@ -55,6 +55,11 @@ def restore(run: RunDirectory) -> TrainedRun:
             "or name a finished one"
         )
     config = load_config(run.config)
+    if not run.best_weights.is_file():
+        raise UserError(
+            f"{run.best_weights}: missing; of a study's cases only the best keep their weights "
+            "(tune.py --keep K)"
+        )
     if sha256(run.best_weights) != read_json(run.metrics)["weights_sha256"]:
         raise UserError(f"{run.best_weights}: not the weights that the run finished with (sha256 differs)")
     keras.mixed_precision.set_dtype_policy(environment.precision(config.train))

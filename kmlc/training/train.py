@@ -11,7 +11,7 @@ from kmlc.config import Config
 from kmlc.data.batches import evaluation_batches, training_batches
 from kmlc.data.captions import Encode, caption_encoder
 from kmlc.data.folder import read_labelled
-from kmlc.data.records import Records
+from kmlc.data.records import LabelledData, Records
 from kmlc.errors import UserError
 from kmlc.models.build import build_model, load_pretrained
 from kmlc.settings import load_config
@@ -33,6 +33,7 @@ def train(
     config: Config,
     resume: Path | Literal["newest"] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    data: LabelledData | None = None,
 ) -> RunDirectory:
     """Train a model, fit its thresholds, and leave a finished run directory.
 
@@ -40,6 +41,7 @@ def train(
         config: the settings; those of the run itself count when one is resumed.
         resume: an unfinished run to go on with, or "newest".
         callbacks: further callbacks of the fit, called after kmlc's own.
+        data: the labelled rows, where they were read and checked already; None reads those of the settings.
 
     Returns:
         The run directory, less the report and the pictures.
@@ -57,8 +59,9 @@ def train(
     environment.make_deterministic(config.seed)
     keras.mixed_precision.set_dtype_policy(environment.precision(config.train))
 
-    data = read_labelled(config)
-    print(data.report.summary(), flush=True)
+    if data is None:
+        data = read_labelled(config)
+        print(data.report.summary(), flush=True)
     if begun is None:
         check_branches(config, data.vocabulary)
     prepared = load_prepared(begun, data) if begun else prepare(config, data)
@@ -119,7 +122,8 @@ def _fit(
 ) -> None:
     """Fit the epochs that the history does not have yet; each is added to it."""
     task = validation.task
-    if should_stop(history, monitored(config, task), config.train.early_stopping):
+    done = len(history) >= config.train.epochs
+    if done or should_stop(history, monitored(config, task), config.train.early_stopping):
         return
     batches, steps = training_batches(training, config, encode, first_epoch=len(history))
     try:

@@ -21,6 +21,14 @@ Values = Mapping[str, Any]
 
 EPOCHS = "train.epochs"
 
+OBJECTIVES: dict[str, Literal["min", "max"]] = {
+    **dict.fromkeys(("micro_f1", "macro_f1", "samples_f1", "micro_map", "macro_map"), "max"),
+    **dict.fromkeys(("subset_accuracy", "batch_macro_f1"), "max"),
+    **dict.fromkeys(("superclass_accuracy", "subclass_accuracy", "hierarchical_f1"), "max"),
+    **dict.fromkeys(("hamming_loss", "val_loss"), "min"),
+}
+"""What the best case may be the best by, and whether more or less of it is better."""
+
 
 @dataclass(frozen=True)
 class Range:
@@ -68,7 +76,7 @@ class Grid:
     @property
     def direction(self) -> Literal["min", "max"]:
         """Whether a lower or a higher objective is better."""
-        return "min" if self.objective in ("val_loss", "hamming_loss") else "max"
+        return OBJECTIVES[self.objective]
 
     def config(self, values: Values, flags: Sequence[str] = ()) -> Config:
         """Return the settings of a case.
@@ -102,6 +110,10 @@ class Grid:
                 raise UserError(f"{self.name}: vary: {key}: a range cannot be gone through; list its values")
         lists = [values for values in self.axes().values() if not isinstance(values, Range)]
         return [dict(zip(self.axes(), case, strict=True)) for case in itertools.product(*lists)]
+
+    def first_values(self) -> dict[str, Any]:
+        """Return the first value of each list and the smallest of each range."""
+        return {key: axis.min if isinstance(axis, Range) else axis[0] for key, axis in self.axes().items()}
 
     def axes(self) -> dict[str, list[Any] | Range]:
         """Return what varies, the epochs last and in ascending order."""
@@ -151,6 +163,10 @@ def read_grid(name: str) -> Grid:
         raise UserError(
             f"{path}: model: expected one of {', '.join(model_names())}; "
             f"got {content['model']!r}{nearest(content['model'], model_names())}"
+        )
+    if content.get("objective", "micro_f1") not in OBJECTIVES:
+        raise UserError(
+            f"{path}: objective: expected one of {', '.join(OBJECTIVES)}; got {content['objective']!r}"
         )
     content["settings"] = _dotted(content.get("settings", {}))
     _check_keys(path, "settings", content["settings"])

@@ -180,6 +180,8 @@ def test_a_finished_run_is_not_trained_again(folder: Path, data: Path) -> None:
 def test_settings_that_cannot_be_built_leave_no_run(data: Path, tmp_path: Path) -> None:
     weights = "--loss.class_weights=[1, 2]"
     command = [*TINY, *LIGHT, f"--data={data}", f"--run={tmp_path / 'run'}", weights]
-    with pytest.raises(UserError, match=r"loss\.class_weights: expected 3 numbers, one for each label; got 2"):
+    with pytest.raises(
+        UserError, match=r"loss\.class_weights: expected 3 numbers, one for each label; got 2"
+    ):
         train(parse_train(command)[0])
     assert not (tmp_path / "run").exists()

@@ -1,0 +1,87 @@
+"""The input pipeline with and without decoded copies of the images, in rows per second; no model.
+
+    python -m benchmarks.pixel_cache                # the built-in sample
+    python -m benchmarks.pixel_cache --data DIR     # another data folder
+
+One pass over the rows, varied as the hybrid's training does by default, and one unvaried as validation does.
+The copies lie on the disk and are read from the system's page cache, as they are in a study's second epoch.
+With and without take turns; the median counts.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import tensorflow as tf
+
+from kmlc.cli import OneLineParser, guard
+from kmlc.config import CaptionsConfig, Config, ImagesConfig, TrainConfig
+from kmlc.data.batches import evaluation_batches, training_batches
+from kmlc.data.captions import caption_encoder
+from kmlc.data.folder import read_labelled
+from kmlc.data.pixel_cache import cached
+from kmlc.data.records import Records
+
+SIZES = (64, 224)
+
+
+def main() -> None:
+    """Print the rows per second with and without the copies, and the ratio, at each size."""
+    parser = OneLineParser(description="The input pipeline with and without decoded copies of the images.")
+    parser.add_argument("--data", help="data folder; the built-in sample without it")
+    parser.add_argument("--rows", type=int, default=1000, help="most rows of one pass")
+    parser.add_argument("--repeats", type=int, default=5, help="passes of each")
+    arguments = parser.parse_args()
+    config = Config(data=arguments.data, captions=CaptionsConfig("none"), train=TrainConfig(epochs=1))
+    records = read_labelled(config).records
+    records = records.take(np.arange(min(len(records), arguments.rows)))
+    with tempfile.TemporaryDirectory() as folder:
+        begun = time.perf_counter()
+        copies = cached(records, Path(folder), 10**12)
+        taken = time.perf_counter() - begun
+        size = sum(file.stat().st_size for file in Path(folder).iterdir())
+        print(f"{len(records):,} rows decoded in {taken:.1f} s to {size / 1e6:,.0f} MB")
+        print(f"rows/s, median of {arguments.repeats}, {os.cpu_count()} CPU cores")
+        print(f"{'':<18}{'originals':>10}{'copies':>10}{'ratio':>8}")
+        for side in SIZES:
+            sized = replace(config, images=ImagesConfig(size=side))
+            for part, make in {"training": training, "validation": validation}.items():
+                pipelines = [make(records, sized), make(copies, sized)]
+                originals, decoded = rates(pipelines, len(records), arguments.repeats)
+                name = f"{part} at {side}"
+                print(f"{name:<18}{originals:>10.0f}{decoded:>10.0f}{decoded / originals:>8.2f}")
+
+
+def training(records: Records, config: Config) -> tf.data.Dataset:
+    """Return the batches of one epoch."""
+    return training_batches(records, config, caption_encoder(config.captions, {}))[0]
+
+
+def validation(records: Records, config: Config) -> tf.data.Dataset:
+    """Return the batches that an epoch ends with."""
+    return evaluation_batches(records, config, caption_encoder(config.captions, {}))
+
+
+def rates(pipelines: list[tf.data.Dataset], rows: int, repeats: int) -> list[float]:
+    """Return the rows per second of each; the first passes, which trace and read the disk, do not count."""
+    timings = [[seconds(batches) for batches in pipelines] for _ in range(repeats + 1)]
+    return [rows / median(each) for each in zip(*timings[1:], strict=True)]
+
+
+def seconds(batches: tf.data.Dataset) -> float:
+    """Return how long one pass takes."""
+    begun = time.perf_counter()
+    for _ in batches:
+        pass
+    return time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    guard(main)

@@ -1,0 +1,98 @@
+"""Decoded images, shared by trainings on the same rows and by their processes.
+
+The cache is a folder of uncompressed BMP files. The pipeline reads them like any image, only faster, and the
+operating system keeps them in memory, once for all processes. The pixels are those of the decoder that
+training uses, so the batches are the same, bit for bit. What is saved is the decoding: a part of the
+pipeline's time for small JPEGs, most of it for large ones (benchmarks/pixel_cache.py).
+"""
+
+import fcntl
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import tensorflow as tf
+from PIL import Image
+
+from kmlc.data.images import decode
+from kmlc.data.records import Records
+from kmlc.errors import UserError
+from kmlc.files import write_with
+from kmlc.progress import ProgressLine
+
+
+def cached(records: Records, folder: Path, limit_bytes: int) -> Records:
+    """Return the rows with the paths of decoded copies, made where there are none yet.
+
+    A copy belongs to one state of one file: when the file is changed, it is decoded anew. Several processes
+    may call this at once: one decodes, the others wait for it. Rows that the limit leaves no room for keep
+    their own path; so do those that a full disk has no room for, and a line says so.
+
+    Args:
+        records: rows whose images were checked; those without an image stay as they are.
+        folder: where the copies are kept, on a disk or in memory (a tmpfs such as /dev/shm); made if it is
+            not there, and left for the caller to remove.
+        limit_bytes: the most that all files in it may take. An image takes 3 bytes a pixel.
+
+    Raises:
+        UserError: if the folder cannot be made or written in.
+
+    Example:
+        data = replace(data, records=cached(data.records, Path("study/cache"), 8 * 10**9))
+    """
+    copies = {path: folder / _name(Path(path)) for path in dict.fromkeys(records.paths) if path}
+    with _locked(folder):
+        missing = {path: copy for path, copy in copies.items() if not copy.is_file()}
+        if missing:
+            _fill(folder, missing, limit_bytes)
+    paths = {path: str(copy) for path, copy in copies.items() if copy.is_file()}
+    return replace(records, paths=[paths.get(path, path) for path in records.paths])
+
+
+def _name(path: Path) -> str:
+    """Return the name of the copy of a file in its present state."""
+    path, state = path.absolute(), path.stat()
+    return hashlib.sha256(f"{path}\n{state.st_size}\n{state.st_mtime_ns}".encode()).hexdigest() + ".bmp"
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Make the folder and keep other processes out of it; the system ends the lock with the process."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    except OSError as error:
+        raise UserError(f"{folder}: decoded images cannot be kept there: {error.strerror}") from None
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _fill(folder: Path, missing: Mapping[str, Path], limit_bytes: int) -> None:
+    """Decode files into their copies, in order, until the limit is reached or the disk is full."""
+    for begun in folder.glob(".*.bmp"):
+        begun.unlink()  # by a process that was killed: none else writes now
+    room = limit_bytes - sum(file.stat().st_size for file in folder.iterdir())
+    pixels = tf.data.Dataset.from_tensor_slices(list(missing)).map(
+        lambda path: decode(tf.io.read_file(path)), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    line = ProgressLine()
+    for done, (copy, image) in enumerate(zip(missing.values(), pixels.as_numpy_iterator(), strict=True)):
+        room -= bmp_bytes(*image.shape[:2])
+        if room < 0:
+            break
+        try:
+            write_with(copy, Image.fromarray(image).save)
+        except UserError as error:
+            line.leave(f"{error}; {len(missing) - done:,} images are decoded in every epoch")
+            return
+        if line.due():
+            line.show(f"decoding images: {done + 1:,}/{len(missing):,}")
+    line.clear()
+
+
+def bmp_bytes(height: int, width: int) -> int:
+    """Return the size of a 24-bit BMP file: two headers, and rows of whole groups of four bytes."""
+    return 54 + height * -(-3 * width // 4) * 4

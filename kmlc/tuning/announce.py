@@ -1,0 +1,92 @@
+"""What a user sees of a study while it goes on: a line for each case that ends."""
+
+import time
+
+import pandas as pd
+
+from kmlc.progress import duration
+from kmlc.tuning.case import shares
+from kmlc.tuning.records import ranking, write_results
+from kmlc.tuning.study import Study, StudyConfig
+
+
+class Announcer:
+    """Says which cases have ended since it was last asked, how long the rest will take, and which is best.
+
+    Args:
+        study: where.
+        config: what is searched.
+        share: whether cases go on from others, so that only their further epochs take time.
+    """
+
+    def __init__(self, study: Study, config: StudyConfig, share: bool) -> None:
+        self.study, self.config = study, config
+        self.work = _epochs_to_train(config, share)
+        self.known = set(self._ended(write_results(study, config)))
+        self.known_at_first = set(self.known)
+        self.began = time.monotonic()
+
+    def begin(self) -> None:
+        """Say what there is to do."""
+        count = self.config.case_count
+        done = f", {len(self.known)} of them finished" if self.known else ""
+        print(f"{self.config.grid.title}: {f'{count} cases' if count else 'cases as the search goes'}{done}")
+        print(f"Study: {self.study.path}", flush=True)
+
+    def update(self) -> None:
+        """Write results.csv, and leave a line for each case that has ended since the last time."""
+        table = write_results(self.study, self.config)
+        for number in self._ended(table):
+            if number not in self.known:
+                self.known.add(number)
+                print(self._line(table, number), flush=True)
+
+    def _ended(self, table: pd.DataFrame) -> list[int]:
+        """Return the cases that are done with every seed, or that failed."""
+        failed = set(table.loc[table["error"] != "", "case"])
+        seeds = table["case"].value_counts(sort=False)
+        return [
+            int(number) for number in seeds.index if number in failed or seeds[number] == self.config.seeds
+        ]
+
+    def _line(self, table: pd.DataFrame, number: int) -> str:
+        rows, grid = table[table["case"] == number], self.config.grid
+        count = self.config.case_count
+        values = "  ".join(
+            f"{key.rpartition('.')[2]} {rows[key].iloc[0]}" for key in grid.vary if key in rows
+        )
+        line = f"case {number:>2}{f'/{count}' if count else ''}  {values}  "
+        error = next(filter(None, rows["error"]), "")
+        if error:
+            return f"{line}failed: {error}"
+        best = ranking(table, self.config)
+        line += f"{grid.objective.replace('_', ' ')} {rows[grid.objective].mean():.4f}"
+        line += f"  {duration(60 * rows['minutes'].sum())}"
+        line += (
+            "  best so far"
+            if best.index[0] == number
+            else f"  best {best.iloc[0]:.4f} (case {best.index[0]})"
+        )
+        left = self._seconds_left()
+        return line + (f"  {duration(left)} left" if left else "")
+
+    def _seconds_left(self) -> float:
+        """Return how long the cases that have not ended will take, at the pace of those that have."""
+        done = sum(self.work.get(number, 0) for number in self.known - self.known_at_first)
+        rest = sum(epochs for number, epochs in self.work.items() if number not in self.known)
+        return (time.monotonic() - self.began) / done * rest if done else 0.0
+
+
+def _epochs_to_train(config: StudyConfig, share: bool) -> dict[int, int]:
+    """Return the epochs of each case of a grid, less those that it shares; in another search, one."""
+    if config.search != "grid":
+        return dict.fromkeys(range(1, (config.trials or 0) + 1), 1)
+    cases = config.cases()
+    epochs = [config.config(values).train.epochs for values in cases]
+    return {
+        number: epochs[number - 1]
+        - max(
+            (epochs[place] for place, other in enumerate(cases) if share and shares(other, values)), default=0
+        )
+        for number, values in enumerate(cases, start=1)
+    }

@@ -1,0 +1,36 @@
+"""What the report of a study says of how its figures came about."""
+
+import shlex
+from collections.abc import Sequence
+from datetime import date
+
+from kmlc.files import read_json
+from kmlc.settings import load_config
+from kmlc.tuning.records import begun_runs
+from kmlc.tuning.study import Study
+
+
+def notes(study: Study, words: Sequence[str]) -> list[str]:
+    """Return lines on the command, the data, the machine and the date.
+
+    Args:
+        study: where.
+        words: the command line, behind the program's name.
+    """
+    lines = [f"Command: `python tune.py {shlex.join(words)}`"]
+    finished = [case.run for case in begun_runs(study) if case.run.finished]
+    if finished:
+        run = finished[0]
+        rows = {part: len(names) for part, names in read_json(run.split).items() if names}
+        parts = ", ".join(f"{count:,} {part} rows" for part, count in rows.items())
+        settings, environment = load_config(run.config), read_json(run.environment)
+        size = (
+            f", images of {settings.images.size}x{settings.images.size}"
+            if settings.tower.input == "image"
+            else ""
+        )
+        lines.append(f"Data: {settings.data or 'the built-in sample'}, {parts}{size}")
+        machine = f"{environment['cpu_count']} cores, {', '.join(environment['devices'])}"
+        versions = ", ".join(f"{name} {environment['packages'][name]}" for name in ("tensorflow", "keras"))
+        lines.append(f"Machine: {environment['platform']}, {machine}; {versions}")
+    return [*lines, f"Date: {date.today().isoformat()}"]

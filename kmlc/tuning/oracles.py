@@ -1,0 +1,272 @@
+"""KerasTuner's four searches, made to go on after a kill.
+
+Wrong in KerasTuner 1.4.8: the grid keeps its order and its queue in memory only, so that a reloaded search
+ends early or with a KeyError; a case enters that queue when it ends, not when it starts, so that several
+workers stand idle; and the state lies in many files, each written in place and before the change is complete,
+so that a kill can lose a case, repeat a finished one, or leave a file that cannot be read. Changed here: the
+grid's order and queue are rebuilt from the cases that were started, and everything lies in one file, written
+whole after each change. Besides, no search is over while a case runs, which another worker may have to take
+up, and none ends because three cases in a row failed.
+"""
+
+import functools
+import json
+import math
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import keras_tuner
+from keras_tuner.engine.hyperparameters import Choice
+from keras_tuner.engine.trial import Trial, TrialStatus
+from keras_tuner.src.engine.metrics_tracking import MetricsTracker
+from keras_tuner.src.tuners.gridsearch import LinkedList
+
+from kmlc.errors import UserError
+from kmlc.files import read_json, write_json
+from kmlc.tuning.grid import EPOCHS, Range, Values
+
+HYPERBAND_EPOCHS = "tuner/epochs"
+
+
+class ResumableOracle(keras_tuner.Oracle):
+    """An oracle whose whole state, cases included, is one file `oracle.json`.
+
+    Attributes:
+        changing: held while the state changes and is written.
+        trials: every case that was started, by its id.
+        ongoing_trials: the running case of each worker.
+    """
+
+    trials: dict[str, Trial]
+    ongoing_trials: dict[str, Trial]
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_consecutive_failed_trials=sys.maxsize, **options)
+        self.verbose = 0
+        self.changing = threading.RLock()
+        # By chance KerasTuner draws what was tried already; the space is exhausted after this many in a row.
+        self._max_collisions = 1000
+
+    def open(self, folder: Path) -> None:
+        """Keep the state in `folder` from now on, and take it from there if there is one.
+
+        Raises:
+            UserError: if it cannot be read.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self._set_project_dir(str(folder), ".")
+        if self._file.exists():
+            self.reload()
+
+    def create_trial(self, tuner_id: str) -> Trial:
+        """Return the next case for a worker, or an empty one that says to wait or to stop.
+
+        Raises:
+            UserError: if the disk refuses the state.
+        """
+        with self.changing:
+            trial = super().create_trial(tuner_id)
+            if trial.status == TrialStatus.RUNNING:
+                self._write()
+            elif trial.status == TrialStatus.STOPPED and self.ongoing_trials:
+                trial.status = TrialStatus.IDLE  # A running case may yet be lost, and need a worker.
+            return trial
+
+    def end_trial(self, trial: Trial) -> None:
+        """Score a case that ended.
+
+        Raises:
+            UserError: if the disk refuses the state.
+        """
+        with self.changing:
+            # Those that come from a worker have bounds in 32 bits and stand in another order.
+            trial.hyperparameters = self.trials[trial.trial_id].hyperparameters
+            super().end_trial(trial)
+            self._write()
+
+    def give_up(self, tuner_id: str) -> None:
+        """Take a lost worker's running case, if it has one, from it; the next worker that asks gets it."""
+        with self.changing:
+            trial = self.ongoing_trials.pop(tuner_id, None)
+            self.tuner_ids.discard(tuner_id)
+            if trial is not None:
+                self._try_again(trial)
+                self._write()
+
+    def reload(self) -> None:
+        """Take the state from the file; what was running then is run again."""
+        try:
+            state = read_json(self._file)
+            trials = [Trial.from_state(each) for each in state["trials"]]
+            self.trials = {trial.trial_id: trial for trial in trials}
+            self.set_state(state)
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            reason = str(error).partition("\n")[0]
+            raise UserError(
+                f"{self._file}: could not be read as the state of a search ({type(error).__name__}: {reason}); "
+                "delete the file and give the same command again: finished cases are kept in cases/ and are "
+                "not trained again"
+            ) from None
+        # The last in the queue is the first to be run again.
+        for trial in sorted(self.ongoing_trials.values(), key=lambda each: int(each.trial_id), reverse=True):
+            self._try_again(trial)
+        self.ongoing_trials = {}
+
+    def save(self) -> None:
+        """Do nothing: KerasTuner calls this in the middle of a change."""
+
+    def _save_trial(self, trial: Trial) -> None:
+        """Do nothing: cases are part of the one file."""
+
+    @property
+    def _file(self) -> Path:
+        return Path(self._get_oracle_fname())
+
+    def _write(self) -> None:
+        trials = [self.trials[each].get_state() for each in self.start_order]
+        write_json(self._file, self.get_state() | {"trials": trials})
+
+    def _try_again(self, trial: Trial) -> None:
+        trial.metrics = MetricsTracker()  # KerasTuner would average what it reported with what is to come.
+        self._retry_queue.append(trial.trial_id)
+
+
+class GridOracle(ResumableOracle, keras_tuner.oracles.GridSearchOracle):
+    """Every combination of the values, in the order of `Grid.cases`."""
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Return the values of the next case, and let the one after it follow at once."""
+        response = super().populate_space(trial_id)
+        if response["status"] == TrialStatus.RUNNING:
+            self._populate_next.append(trial_id)
+        return response
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take a state; the order of the cases and the queue follow from the cases that it has."""
+        super().set_state(state)
+
+        def compare(one: str, other: str) -> int:
+            values = [self.trials[each].hyperparameters.values for each in (one, other)]
+            return self._compare(*values)
+
+        self._ordered_ids = LinkedList()
+        for trial_id in sorted(self.start_order, key=functools.cmp_to_key(compare)):
+            self._ordered_ids.insert(trial_id)
+        self._populate_next = list(self.start_order)
+
+
+class RandomOracle(ResumableOracle, keras_tuner.oracles.RandomSearchOracle):
+    """Values drawn by chance, none twice."""
+
+
+class BayesianOracle(ResumableOracle, keras_tuner.oracles.BayesianOptimizationOracle):
+    """Values that a Gaussian process fitted to the finished cases finds promising, none twice."""
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Return the values of the next case."""
+        # KerasTuner does not keep the state of this generator: after a reload others would be drawn.
+        self._random_state.seed(self.seed + len(self.trials))
+        response = super().populate_space(trial_id)
+        if response["values"] is not None and self._duplicate(response["values"]):
+            return self._random_populate_space()
+        return response
+
+
+class HyperbandOracle(ResumableOracle, keras_tuner.oracles.HyperbandOracle):
+    """Many cases of few epochs, of which the best go on; Li et al., JMLR 18 (2018)."""
+
+
+Search = Literal["grid", "random", "bayesian", "hyperband"]
+
+
+def build_oracle(
+    search: Search,
+    axes: Mapping[str, list[Any] | Range],
+    objective: str,
+    direction: Literal["min", "max"],
+    trials: int | None,
+    max_epochs: int,
+    seed: int,
+) -> ResumableOracle:
+    """Return the oracle of a search.
+
+    Args:
+        search: how the next case is found.
+        axes: the values, or the range, of each setting that varies, as `Grid.axes` gives them.
+        objective: the figure that the best case is the best by.
+        direction: whether a lower or a higher one is better.
+        trials: how many cases at most; None for all that there are, in a grid or in Hyperband.
+        max_epochs: the most epochs of a case, for Hyperband alone, which sets the epochs itself.
+        seed: what chance depends on, 0 or above.
+
+    Raises:
+        UserError: if the search cannot go through such axes.
+
+    Example:
+        build_oracle("grid", read_grid("report2").axes(), "micro_f1", "max", None, 3, seed=0)
+    """
+    options = {
+        "objective": keras_tuner.Objective(objective, direction),
+        "hyperparameters": _space(axes),
+        "seed": seed + 1,  # KerasTuner takes 0 for none.
+    }
+    if search == "hyperband":
+        return _hyperband(axes, max_epochs, trials, options)
+    if search == "grid":
+        for key, axis in axes.items():
+            if isinstance(axis, Range):
+                raise UserError(f"search grid: {key}: a range cannot be gone through; list its values")
+        return GridOracle(max_trials=trials, **options)
+    if trials is None:
+        raise UserError(f"search {search}: expected a number of trials; got none")
+    oracle = {"random": RandomOracle, "bayesian": BayesianOracle}[search]
+    return oracle(max_trials=trials, **options)
+
+
+def case_of(trial: Trial) -> Values:
+    """Return the values of a case by dotted key; Hyperband's epochs as `train.epochs`."""
+    values = trial.hyperparameters.values
+    case = {
+        each.name: json.loads(values[each.name]) if isinstance(each, Choice) else values[each.name]
+        for each in trial.hyperparameters.space
+    }
+    return case | ({EPOCHS: values[HYPERBAND_EPOCHS]} if HYPERBAND_EPOCHS in values else {})
+
+
+def _space(axes: Mapping[str, list[Any] | Range]) -> keras_tuner.HyperParameters:
+    """Return KerasTuner's form of the axes.
+
+    A list becomes a choice between JSON texts: KerasTuner's choices know no null, no lists and no mixed
+    types, and turn true into 1.
+    """
+    space = keras_tuner.HyperParameters()
+    for key, axis in axes.items():
+        if isinstance(axis, Range):
+            if axis.log and axis.min <= 0:
+                raise UserError(f"vary: {key}: a logarithm needs a min above 0; got {axis.min}")
+            draw = space.Int if axis.whole else space.Float
+            draw(key, axis.min, axis.max, sampling="log" if axis.log else "linear")
+        else:
+            space.Choice(key, [json.dumps(value) for value in axis])
+    return space
+
+
+def _hyperband(
+    axes: Mapping[str, list[Any] | Range], max_epochs: int, trials: int | None, options: dict[str, Any]
+) -> HyperbandOracle:
+    if EPOCHS in axes:
+        raise UserError(f"search hyperband: {EPOCHS} must not vary: the search sets it")
+    oracle = HyperbandOracle(max_epochs=max_epochs, **options)
+    oracle.max_trials = trials
+    # With fewer cases than its first round KerasTuner ends there, and none ever goes on.
+    needed = oracle._get_size(oracle._current_bracket, 0)
+    lists = [axis for axis in axes.values() if not isinstance(axis, Range)]
+    cases = math.prod(map(len, lists))
+    if len(lists) == len(axes) and cases < needed:
+        raise UserError(
+            f"search hyperband: {max_epochs} epochs need {needed} cases at least; the values make {cases}"
+        )
+    return oracle

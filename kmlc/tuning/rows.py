@@ -1,0 +1,54 @@
+"""The rows of a study: read and checked once, their pixels decoded once."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from kmlc.config import Config
+from kmlc.data.folder import read_labelled
+from kmlc.data.fraction import fraction_of
+from kmlc.data.pixel_cache import cached
+from kmlc.data.records import LabelledData
+
+
+class SharedRows:
+    """Gives every case the rows it trains on, those of cases that read the same from memory.
+
+    Args:
+        fraction: part of the labelled rows.
+        seed: what the part is chosen by, the same for every case.
+        cache: folder for decoded pixels; None decodes anew each time.
+        cache_bytes: most bytes in it.
+    """
+
+    def __init__(self, fraction: float, seed: int, cache: Path | None, cache_bytes: int) -> None:
+        self.fraction, self.seed, self.cache, self.cache_bytes = fraction, seed, cache, cache_bytes
+        self._read: dict[str, LabelledData] = {}
+
+    def read(self, config: Config) -> LabelledData:
+        """Return the labelled rows of a case.
+
+        Raises:
+            UserError: as `read_labelled`.
+        """
+        key = _reads(config)
+        if key not in self._read:
+            data = fraction_of(read_labelled(config), self.fraction, self.seed)
+            if self.cache is not None and config.tower.input == "image":
+                records = cached(data.records, self.cache, self.cache_bytes)
+                data = dataclasses.replace(data, records=records)
+            self._read[key] = data
+        return self._read[key]
+
+
+def _reads(config: Config) -> str:
+    """Return the settings that reading depends on, as text."""
+    parts = [config.data, config.table, config.labels, config.hierarchy, config.images.max_pixels]
+    # Hierarchies draw the classes that are held out by the seed; captions are noted in the data report.
+    parts += [
+        config.seed if config.table.superclass_column else None,
+        config.tower.input,
+        config.captions.encoder == "none",
+    ]
+    plain = [dataclasses.asdict(part) if dataclasses.is_dataclass(part) else part for part in parts]
+    return json.dumps(plain)

@@ -1,0 +1,154 @@
+"""The search itself: every case of a study trained, by this process or by workers."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import keras_tuner
+
+from kmlc.errors import UserError
+from kmlc.settings import load_config, save_config
+from kmlc.tuning.announce import Announcer
+from kmlc.tuning.case import CaseTrainer
+from kmlc.tuning.chief import free_port, serve, work
+from kmlc.tuning.grid import Values
+from kmlc.tuning.hparams import write_hparams
+from kmlc.tuning.keep import drop_weights
+from kmlc.tuning.options import Options
+from kmlc.tuning.oracles import build_oracle
+from kmlc.tuning.records import best_run, write_results
+from kmlc.tuning.rows import SharedRows
+from kmlc.tuning.search import RunCase, search
+from kmlc.tuning.study import Study, StudyConfig, load_study
+from kmlc.tuning.workers import local_workers, worker_id
+
+PATIENCE = 60.0
+"""Seconds without a word of a worker after which its case is given to another."""
+
+
+def tune(study: Study, config: StudyConfig, options: Options) -> None:
+    """Train every case of a search, or those that an earlier command did not come to.
+
+    Args:
+        study: where.
+        config: what is searched, the same that the study was begun with.
+        options: how.
+
+    Raises:
+        UserError: for settings or data that cannot be trained on.
+
+    Example:
+        config = StudyConfig(read_grid("report2"))
+        tune(begin_or_continue(config), config, Options(workers=2))
+    """
+    announcer = Announcer(study, config, options.share)
+    announcer.begin()
+    try:
+        if options.workers == 1 and options.chief is None:
+            search(_oracle(config), study.path, _case_runner(study, config, options, announcer.update))
+        else:
+            _serve(study, config, options, announcer)
+    except (KeyboardInterrupt, UserError, OSError):
+        announcer.update()
+        print(f"Stopped; the finished cases are in {study.results}. The same command goes on with the rest.")
+        raise
+    _finish(study, config, options)
+
+
+def work_for(address: str, path: Path, options: Options) -> None:
+    """Train cases for a chief until it has no more.
+
+    Args:
+        address: HOST:PORT of the chief.
+        path: the study's directory, on a disk that this machine shares with the chief's.
+        options: how.
+
+    Raises:
+        UserError: if there is no such study, or no chief at the address.
+    """
+    study = Study(path)
+    config = load_study(study)
+    work(_oracle(config), path, address, worker_id(os.getpid()), _case_runner(study, config, options))
+
+
+def _oracle(config: StudyConfig) -> keras_tuner.Oracle:
+    first = config.config(config.grid.first_values())
+    return build_oracle(
+        config.search,
+        config.grid.axes(),
+        config.grid.objective,
+        config.grid.direction,
+        config.trials,
+        first.train.epochs,
+        first.seed,
+    )
+
+
+def _case_runner(
+    study: Study, config: StudyConfig, options: Options, ended: Callable[[], None] = lambda: None
+) -> RunCase:
+    """Return the function that trains a case and keeps the study's files up to date."""
+    seed = config.config(config.grid.first_values()).seed
+    rows = SharedRows(config.fraction, seed, _cache_folder(study, options), int(options.cache_gb * 1e9))
+    train_case = CaseTrainer(study, config, rows, options.share)
+
+    def run_case(number: int, values: Values) -> dict[str, float]:
+        try:
+            figures = train_case(number, values)
+        finally:
+            write_results(study, config)
+            ended()
+        write_hparams(study.path, f"{number:02d}", values, figures)
+        drop_weights(study, config, options.keep, options.share)
+        return figures
+
+    return run_case
+
+
+def _serve(study: Study, config: StudyConfig, options: Options, announcer: Announcer) -> None:
+    """Hand out cases to workers: those of this machine, and those that come to the chief's address."""
+    address = options.chief or f"127.0.0.1:{free_port()}"
+    if options.chief:
+        print(
+            "Workers are started on machines that share this disk with\n"
+            f"  python tune.py --worker {address} --run {study.path}",
+            flush=True,
+        )
+    with local_workers(study, options, address) as local:
+
+        def lost() -> list[str]:
+            announcer.update()
+            return local.ended()
+
+        serve(_oracle(config), study.path, address, lost, PATIENCE)
+    announcer.update()
+
+
+def _finish(study: Study, config: StudyConfig, options: Options) -> None:
+    """Write the best case's settings, which marks the study as finished, and free what only it needed."""
+    run = best_run(study, config)
+    save_config(study.best, replace(load_config(run.config), run=None))
+    drop_weights(study, config, options.keep, share=False)
+    cache = _cache_folder(study, options)
+    if cache is not None:
+        shutil.rmtree(cache, ignore_errors=True)
+
+
+def _cache_folder(study: Study, options: Options) -> Path | None:
+    """Return the folder for decoded pixels, the same for every process of the study.
+
+    Raises:
+        UserError: if this machine has no file system in memory.
+    """
+    if options.cache == "off":
+        return None
+    if options.cache == "disk":
+        return study.path / "cache"
+    memory = Path("/dev/shm")
+    if not memory.is_dir():
+        raise UserError(f"--cache memory: expected a file system in {memory}; this machine has none")
+    name = hashlib.sha256(str(study.path.resolve()).encode()).hexdigest()[:16]
+    return memory / f"kmlc-{name}"

@@ -1,0 +1,72 @@
+"""A search in one process: KerasTuner asks for cases, one after the other."""
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+from keras_tuner.engine.base_tuner import BaseTuner
+from keras_tuner.engine.trial import Trial
+from keras_tuner.errors import FailedTrialError, FatalError
+
+from kmlc.errors import UserError
+from kmlc.tuning.grid import Values
+from kmlc.tuning.oracles import ResumableOracle, case_of
+
+RunCase = Callable[[int, Values], Mapping[str, float]]
+"""Trains a case, by its number from 1 and its values by dotted key, and returns its figures."""
+
+
+class CaseTuner(BaseTuner):
+    """KerasTuner's loop around `run_case`.
+
+    Args:
+        oracle: says which case is next, and keeps the record.
+        folder: the directory of the study, where the oracle has its file; nothing else is written there.
+        run_case: trains a case. A UserError or an OSError out of it ends the search; with any other
+            exception, or an objective that is no finite number, the case failed and the search goes on.
+    """
+
+    def __init__(self, oracle: keras_tuner.Oracle, folder: Path, run_case: RunCase) -> None:
+        super().__init__(oracle, directory=str(folder), project_name=".")
+        self._run_case = run_case
+
+    def run_trial(self, trial: Trial, *arguments: Any, **options: Any) -> dict[str, float]:
+        """Run a case and return its objective."""
+        objective = self.oracle.objective.name
+        try:
+            figure = self._run_case(int(trial.trial_id) + 1, case_of(trial))[objective]
+        except (UserError, OSError) as error:
+            raise FatalError(str(error)) from error  # KerasTuner takes any other for a failed case.
+        if not math.isfinite(figure):
+            raise FailedTrialError(f"{objective} is {figure}")
+        return {objective: figure}
+
+    def run(self) -> None:
+        """Run cases until there are no more; errors that end the search come out as they were raised."""
+        try:
+            self.search()
+        except FatalError as error:
+            raise (error.__cause__ or error) from None
+
+    def save(self) -> None:
+        """Do nothing: the oracle has written its change, and the tuner has no state."""
+
+
+def search(oracle: ResumableOracle, folder: Path, run_case: RunCase) -> None:
+    """Run the cases of a search, or those that are left of it, in this process.
+
+    Args:
+        oracle: from `build_oracle`.
+        folder: the directory of the study; the state is its `oracle.json`.
+        run_case: see `CaseTuner`.
+
+    Raises:
+        UserError: if the state cannot be read or written; or out of `run_case`, as an OSError too.
+
+    Example:
+        search(build_oracle(...), Path("runs/mine"), lambda number, values: {"micro_f1": 0.9})
+    """
+    oracle.open(folder)
+    CaseTuner(oracle, folder, run_case).run()

@@ -1,0 +1,160 @@
+"""A study: one directory for a search over settings, with every case that was trained for it."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from kmlc.config import Config
+from kmlc.errors import UserError
+from kmlc.files import read_yaml, write_yaml
+from kmlc.training.run_directory import RUNS, new_run
+from kmlc.tuning.grid import Grid, Range, Values
+
+Search = Literal["grid", "random", "bayesian", "hyperband"]
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """What is searched: all that the figures of a study depend on.
+
+    Attributes:
+        grid: the settings that vary, and those that do not.
+        search: how cases are chosen: all of them, or by one of KerasTuner's searches.
+        flags: settings of every case, over those of the grid, as words such as "--images.size=48".
+        trials: the most cases; None is all of a grid.
+        fraction: part of the labelled rows that is used.
+        seeds: how many seeds each case is trained with: that of the settings and those after it.
+    """
+
+    grid: Grid
+    search: Search = "grid"
+    flags: list[str] = field(default_factory=list)
+    trials: int | None = None
+    fraction: float = 1.0
+    seeds: int = 1
+
+    def config(self, values: Values, seed: int | None = None) -> Config:
+        """Return the settings of a case, with one of its seeds or the first of them."""
+        config = self.grid.config(values, self.flags)
+        return config if seed is None else dataclasses.replace(config, seed=seed)
+
+    def seeds_of(self, values: Values) -> list[int]:
+        """Return the seeds that a case is trained with."""
+        first = self.config(values).seed
+        return list(range(first, first + self.seeds))
+
+    def cases(self) -> list[dict[str, Any]]:
+        """Return the cases of a grid search, in order; nobody knows those of another search beforehand."""
+        return self.grid.cases()[: self.trials] if self.search == "grid" else []
+
+    @property
+    def case_count(self) -> int | None:
+        """How many cases there will be, None where only the search knows."""
+        return len(self.cases()) if self.search == "grid" else self.trials
+
+
+@dataclass(frozen=True)
+class Study:
+    """The files of a study.
+
+    Attributes:
+        path: the directory.
+    """
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """What is searched."""
+        return self.path / "study.yaml"
+
+    @property
+    def results(self) -> Path:
+        """A row for each finished case and seed."""
+        return self.path / "results.csv"
+
+    @property
+    def report(self) -> Path:
+        """Our figures beside the published ones."""
+        return self.path / "results.md"
+
+    @property
+    def best(self) -> Path:
+        """The settings of the best case; written last, so that it marks a study as finished."""
+        return self.path / "best.yaml"
+
+    @property
+    def cases(self) -> Path:
+        """The run directories."""
+        return self.path / "cases"
+
+    @property
+    def finished(self) -> bool:
+        """Whether every case is done."""
+        return self.best.is_file()
+
+    def case(self, number: int, seed: int) -> Path:
+        """Return the run directory of a case with one of its seeds."""
+        return self.cases / f"{number:02d}-seed{seed}"
+
+
+def save_study(study: Study, config: StudyConfig) -> None:
+    """Write what is searched, so that `load_study` gives it back."""
+    write_yaml(study.config, dataclasses.asdict(config))
+
+
+def load_study(study: Study) -> StudyConfig:
+    """Read what is searched.
+
+    Raises:
+        UserError: if there is no study.
+    """
+    if not study.config.is_file():
+        raise UserError(f"{study.path}: not a study; expected a folder with study.yaml, as tune.py makes")
+    saved = read_yaml(study.config)
+    axes = saved["grid"]["vary"]
+    saved["grid"]["vary"] = {
+        key: Range(**axis) if isinstance(axis, dict) else axis for key, axis in axes.items()
+    }
+    return StudyConfig(**saved | {"grid": Grid(**saved["grid"])})
+
+
+def begin_or_continue(config: StudyConfig, path: Path | None = None) -> Study:
+    """Return the study that a command means: one that was begun with the same, or a new one.
+
+    Args:
+        config: what is searched.
+        path: its directory; None looks for an unfinished one in runs/, and makes one if there is none.
+
+    Raises:
+        UserError: if `path` holds a study of something else, or one that is finished.
+    """
+    if path is None:
+        study = _unfinished(config)
+        if study is not None:
+            return study
+        study = Study(new_run(f"tune-{config.grid.name}").path)
+    else:
+        study = Study(path)
+        path.mkdir(parents=True, exist_ok=True)
+    if not study.config.is_file():
+        save_study(study, config)
+    elif not _is_of(study, config):
+        raise UserError(
+            f"{study.path}: this study was begun with another grid or other options, see its study.yaml; "
+            "name another directory with --run"
+        )
+    if study.finished:
+        raise UserError(f"{study.path}: this study is finished; its table is {study.report}")
+    return study
+
+
+def _unfinished(config: StudyConfig) -> Study | None:
+    found = [Study(path.parent) for path in RUNS.glob("*/study.yaml")]
+    found = [study for study in found if not study.finished and _is_of(study, config)]
+    return max(found, key=lambda study: study.config.stat().st_mtime, default=None)
+
+
+def _is_of(study: Study, config: StudyConfig) -> bool:
+    return bool(read_yaml(study.config) == dataclasses.asdict(config))

@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kmlc.config import Config
+from kmlc.data.folder import read_labelled
+from kmlc.data.fraction import fraction_of
+from kmlc.data.labels import Vocabulary
+from kmlc.data.records import LabelledData, Records
+from kmlc.data.report import TableReport
+
+
+def labelled(rows: int) -> LabelledData:
+    """Rows "0", "1", ... of which every other has label a, and every third label b."""
+    names = [str(row) for row in range(rows)]
+    labels = np.array([[row % 2 == 0, row % 3 == 0] for row in range(rows)], np.uint8)
+    report = TableReport("train.csv", rows, rows)
+    report.note("empty caption", "kept", ["0"])
+    return LabelledData(Records(names, names, names, labels), Vocabulary(("a", "b"), ("a", "b")), report)
+
+
+FRACTIONS = st.floats(0, 1, exclude_min=True)
+
+
+@given(st.integers(2, 60), FRACTIONS, FRACTIONS, st.integers(0, 2**32 - 1))
+def test_a_smaller_fraction_is_part_of_a_larger_one(rows: int, one: float, other: float, seed: int) -> None:
+    data = labelled(rows)
+    small, large = (fraction_of(data, part, seed).records.ids for part in sorted([one, other]))
+    assert len(small) == max(2, round(min(one, other) * rows))
+    assert set(small) <= set(large) <= set(data.records.ids)
+    assert small == sorted(small, key=int)
+    assert small == fraction_of(data, min(one, other), seed).records.ids
+
+
+def test_all_rows_are_the_data_itself() -> None:
+    data = labelled(10)
+    assert fraction_of(data, 1.0, 3) is data
+
+
+def test_the_seed_chooses_the_rows() -> None:
+    chosen = {tuple(fraction_of(labelled(40), 0.5, seed).records.ids) for seed in range(5)}
+    assert len(chosen) == 5
+
+
+def test_rows_stay_whole_and_the_report_says_what_is_used() -> None:
+    data = labelled(40)
+    part = fraction_of(data, 0.25, 7)
+    rows = [int(name) for name in part.records.ids]
+    assert part.records.labels.tolist() == [[row % 2 == 0, row % 3 == 0] for row in rows]
+    assert part.records.paths == part.records.captions == part.records.ids
+    assert (part.report.rows, part.report.used) == (40, 10)
+    assert part.report.label_counts == {
+        "a": sum(row % 2 == 0 for row in rows),
+        "b": sum(row % 3 == 0 for row in rows),
+    }
+    kept, outside = part.report.findings
+    assert kept.rows == ["0"]
+    assert (outside.what, outside.rule) == ("row outside the fraction", "left out")
+    assert outside.rows == [name for name in data.records.ids if name not in part.records.ids]
+    assert (data.report.used, len(data.report.findings)) == (40, 1)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_part_of_a_folder(data: Path, seed: int) -> None:
+    whole = read_labelled(Config(data=str(data)))
+    part = fraction_of(whole, 0.5, seed)
+    assert sum(part.report.label_counts.values()) == part.records.labels.sum()
+    assert list(part.report.label_counts) == list(whole.report.label_counts)

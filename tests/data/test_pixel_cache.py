@@ -1,0 +1,180 @@
+import os
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from kmlc.config import CaptionsConfig, Config, ImagesConfig, TrainConfig
+from kmlc.data import pixel_cache
+from kmlc.data.batches import evaluation_batches, training_batches
+from kmlc.data.captions import caption_encoder
+from kmlc.data.images import decode
+from kmlc.data.pixel_cache import bmp_bytes, cached
+from kmlc.data.records import Records
+from kmlc.errors import UserError
+
+PLENTY = 10**9
+
+
+def noise(height: int, width: int, seed: int = 0) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def records_of(paths: list[str]) -> Records:
+    labels = np.ones((len(paths), 1), np.uint8)
+    return Records([f"{row}" for row in range(len(paths))], paths, ["a caption"] * len(paths), labels)
+
+
+@pytest.fixture
+def originals(tmp_path: Path) -> Records:
+    """Rows of every kind of image, of odd widths, and one without an image."""
+    folder = tmp_path / "originals"
+    folder.mkdir()
+    noise(7, 5).save(folder / "a.jpg")
+    noise(4, 6).convert("CMYK").save(folder / "cmyk.jpg")
+    noise(9, 3).convert("L").save(folder / "grey.png")
+    noise(8, 8).convert("P", palette=Image.Palette.ADAPTIVE).save(folder / "palette.png")
+    noise(5, 9).convert("RGBA").save(folder / "alpha.png")
+    noise(3, 1).save(folder / "narrow.webp", lossless=True)
+    Image.fromarray(np.arange(0, 60_000, 500, dtype=np.uint16).reshape(10, 12)).save(folder / "16bit.png")
+    noise(6, 7).save(folder / "a.gif")
+    noise(6, 5).save(folder / "a.bmp")
+    return records_of([*sorted(map(str, folder.iterdir())), ""])
+
+
+def pixels(path: str) -> np.ndarray:
+    return decode(tf.io.read_file(path)).numpy()
+
+
+def size_of(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
+
+
+def test_batches_are_the_same(originals: Records, tmp_path: Path) -> None:
+    config = Config(
+        images=ImagesConfig(size=8, rotation=20),
+        captions=CaptionsConfig("none"),
+        train=TrainConfig(epochs=2, batch_size=4),
+    )
+    encode = caption_encoder(config.captions, {})
+    copies = cached(originals, tmp_path / "cache", PLENTY)
+    assert copies.paths[-1] == ""
+    for path, original in zip(copies.paths[:-1], originals.paths[:-1], strict=True):
+        assert Path(path).parent == tmp_path / "cache"
+        np.testing.assert_array_equal(pixels(path), pixels(original))
+    for make in (evaluation_batches, lambda *arguments: training_batches(*arguments)[0]):
+        for one, other in zip(make(originals, config, encode), make(copies, config, encode), strict=True):
+            tf.nest.map_structure(np.testing.assert_array_equal, one, other)
+    assert (copies.ids, copies.captions) == (originals.ids, originals.captions)
+    np.testing.assert_array_equal(copies.labels, originals.labels)
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 99))
+def test_every_size_comes_back(height: int, width: int, seed: int) -> None:
+    """The rows of a BMP file are padded to four bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        image = noise(height, width, seed)
+        image.save(Path(folder) / "a.png")
+        copies = cached(records_of([f"{folder}/a.png"]), Path(folder) / "cache", bmp_bytes(height, width))
+        assert copies.paths != [f"{folder}/a.png"]
+        np.testing.assert_array_equal(pixels(copies.paths[0]), np.asarray(image))
+        assert size_of(Path(folder) / "cache") == bmp_bytes(height, width)
+
+
+def test_what_was_decoded_is_not_decoded_again(
+    originals: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = cached(originals, tmp_path / "cache", PLENTY)
+    monkeypatch.setattr(pixel_cache, "_fill", lambda *arguments: pytest.fail("decoded again"))
+    assert cached(originals, tmp_path / "cache", PLENTY).paths == first.paths
+    # No room is needed for what is there.
+    assert cached(originals, tmp_path / "cache", 0).paths == first.paths
+
+
+@pytest.mark.parametrize("count", range(4))
+def test_the_limit_holds(tmp_path: Path, count: int) -> None:
+    """Three images of 54 + 2·12 bytes: as many are decoded as have room; one byte less is one fewer."""
+    paths = []
+    for seed in range(3):
+        noise(2, 3, seed).save(tmp_path / f"{seed}.png")
+        paths.append(str(tmp_path / f"{seed}.png"))
+    for limit, expected in ((78 * count, count), (78 * count - 1, max(count - 1, 0))):
+        folder = tmp_path / str(limit)
+        copies = cached(records_of(paths), folder, limit)
+        assert [path not in paths for path in copies.paths] == [True] * expected + [False] * (3 - expected)
+        assert copies.paths[expected:] == paths[expected:]
+        assert size_of(folder) == 78 * expected
+
+
+def test_a_changed_original_is_decoded_anew(tmp_path: Path) -> None:
+    path = tmp_path / "a.bmp"
+    noise(4, 4, seed=0).save(path)
+    rows, before = records_of([str(path)]), path.stat()
+    first = cached(rows, tmp_path / "cache", PLENTY)
+    noise(4, 4, seed=1).save(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    assert path.stat().st_size == before.st_size
+    second = cached(rows, tmp_path / "cache", PLENTY)
+    assert first.paths != second.paths
+    np.testing.assert_array_equal(pixels(second.paths[0]), np.asarray(noise(4, 4, seed=1)))
+
+
+def test_half_a_file_is_not_used(originals: Records, tmp_path: Path) -> None:
+    whole = cached(originals, tmp_path / "cache", PLENTY)
+    copy = Path(whole.paths[0])
+    half = copy.with_name(f".1-{copy.name}")
+    half.write_bytes(copy.read_bytes()[:60])
+    copy.unlink()
+    assert cached(originals, tmp_path / "cache", PLENTY).paths == whole.paths
+    assert not half.exists()
+    np.testing.assert_array_equal(pixels(str(copy)), pixels(originals.paths[0]))
+
+
+def test_several_may_fill_it_at_once(originals: Records, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: cached(originals, tmp_path / "cache", PLENTY).paths, range(4)))
+    assert found == [cached(originals, tmp_path / "cache", PLENTY).paths] * 4
+    assert len(list((tmp_path / "cache").glob("*.bmp"))) == len(originals) - 1
+
+
+def test_a_full_disk_leaves_the_rest_as_it_is(
+    originals: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def outcomes() -> Iterator[None]:
+        yield from (None, None)
+        raise OSError(28, "No space left on device")
+
+    disk, save = outcomes(), Image.Image.save
+
+    def write(image: Image.Image, path: Path) -> None:
+        next(disk)
+        save(image, path)
+
+    monkeypatch.setattr(Image.Image, "save", write)
+    copies = cached(originals, tmp_path / "cache", PLENTY)
+    assert copies.paths[2:] == originals.paths[2:]
+    for row in range(2):
+        np.testing.assert_array_equal(pixels(copies.paths[row]), pixels(originals.paths[row]))
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "No space left on device; 7 images are decoded in every epoch" in line
+    assert len(list((tmp_path / "cache").glob("*"))) == 2 + 1  # and the lock
+
+
+def test_repeated_rows_share_a_copy(originals: Records, tmp_path: Path) -> None:
+    twice = replace(originals, paths=[originals.paths[0]] * len(originals))
+    assert len(set(cached(twice, tmp_path / "cache", PLENTY).paths)) == 1
+
+
+def test_a_folder_that_cannot_be_made(originals: Records, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file/cache: decoded images cannot be kept there: Not a directory"):
+        cached(originals, tmp_path / "file" / "cache", PLENTY)

@@ -1,0 +1,190 @@
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import TINY
+
+from kmlc.cli import parse_train
+from kmlc.config import Config
+from kmlc.data.folder import read_labelled
+from kmlc.data.fraction import fraction_of
+from kmlc.files import read_json, write_text
+from kmlc.settings import load_config
+from kmlc.training import extend
+from kmlc.training.extend import continue_from
+from kmlc.training.run_directory import RunDirectory
+from kmlc.training.train import train
+
+FAST = [*TINY, "--tower.name=none", "--captions.encoder=bigram", "--thresholds.method=curve"]
+EVERYTHING = [
+    "--tower.name=simple_cnn",
+    "--train.monitor=loss",
+    "--train.early_stopping=2",
+    "--train.plateau_patience=1",
+    "--train.ema=0.9",
+    "--train.accumulation=2",
+    "--train.learning_rate=0.02",
+]
+# A step this small changes no weight, and so no loss: the second epoch is not better than the first.
+STOPS_EARLY = ["--train.monitor=loss", "--train.early_stopping=1", "--train.learning_rate=1e-30"]
+
+
+def settings(data: Path, run: Path, epochs: int, *flags: str) -> Config:
+    return parse_train([*FAST, f"--data={data}", f"--run={run}", *flags, f"--train.epochs={epochs}"])[0]
+
+
+@pytest.fixture(scope="module")
+def short(data: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A finished run of one epoch; tests leave it as it is."""
+    return train(settings(data, tmp_path_factory.mktemp("extend") / "short", 1))
+
+
+def arrays(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path) as saved:
+        return dict(saved)
+
+
+def weights(path: Path) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.update({name: item[()]} if hasattr(item, "dtype") else {}))
+    return found
+
+
+def assert_same(one: RunDirectory, other: RunDirectory) -> None:
+    """Assert that two runs came to the same, bit for bit."""
+    assert one.history.read_bytes() == other.history.read_bytes()
+    assert one.thresholds.read_bytes() == other.thresholds.read_bytes()
+    figures, others = read_json(one.metrics), read_json(other.metrics)
+    # HDF5 files of the same weights may differ.
+    del figures["weights_sha256"], others["weights_sha256"]
+    assert figures == others
+    assert_same_arrays(arrays(one.checkpoint), arrays(other.checkpoint))
+    assert_same_arrays(arrays(one.logits), arrays(other.logits))
+    assert_same_arrays(weights(one.best_weights), weights(other.best_weights))
+
+
+def assert_same_arrays(ours: dict[str, np.ndarray], others: dict[str, np.ndarray]) -> None:
+    assert ours.keys() == others.keys()
+    assert ours
+    for name, values in ours.items():
+        np.testing.assert_array_equal(values, others[name], err_msg=name)
+
+
+def test_a_continued_run_is_that_of_one_go(data: Path, tmp_path: Path) -> None:
+    """The first epoch's figures, too, are those that the short run ended with."""
+    whole = train(settings(data, tmp_path / "whole", 3, *EVERYTHING))
+    begun = train(settings(data, tmp_path / "short", 1, *EVERYTHING))
+    before = {file: file.read_bytes() for file in begun.path.rglob("*") if file.is_file()}
+    longer = settings(data, tmp_path / "longer", 3, *EVERYTHING)
+    continue_from(begun, tmp_path / "longer", longer)
+    continued = train(longer)
+    assert_same(continued, whole)
+    epochs = pd.read_csv(whole.history)
+    assert len(epochs) == 3
+    assert whole.history.read_bytes().startswith(begun.history.read_bytes())
+    figures = read_json(begun.metrics)["validation"]
+    assert {name: epochs[f"val_{name}"][0] for name in figures} == figures
+    assert {file: file.read_bytes() for file in before} == before
+    logs = {file.name for file in continued.tensorboard.rglob("events*")}
+    assert logs > {file.name for file in begun.tensorboard.rglob("events*")}
+
+
+def test_a_run_that_stopped_early_stays_stopped(data: Path, tmp_path: Path) -> None:
+    begun = train(settings(data, tmp_path / "short", 3, *STOPS_EARLY))
+    longer = settings(data, tmp_path / "longer", 5, *STOPS_EARLY)
+    continue_from(begun, tmp_path / "longer", longer)
+    assert_same(train(longer), begun)
+    assert len(pd.read_csv(begun.history)) == 2
+
+
+def test_a_run_that_lacks_its_figures_alone_only_gets_them(short: RunDirectory, tmp_path: Path) -> None:
+    """As one that was killed behind its last epoch."""
+    shutil.copytree(short.path, tmp_path / "killed")
+    killed = RunDirectory(tmp_path / "killed")
+    killed.metrics.unlink()
+    assert_same(train(load_config(killed.config), resume=killed.path), short)
+
+
+def test_a_kill_leaves_what_a_repeat_completes(
+    data: Path, short: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before each of its files, the directory is no run that was begun until the last is there."""
+    run, config = RunDirectory(tmp_path / "longer"), settings(data, tmp_path / "longer", 2)
+    for name in ("_link", "save_config"):
+        real, calls = getattr(extend, name), 0
+
+        def killed(*arguments: object, real: Callable[..., None] = real, allowed: int) -> None:
+            nonlocal calls
+            calls += 1
+            if calls > allowed:
+                raise KeyboardInterrupt
+            real(*arguments)
+
+        for allowed in range(9 if name == "_link" else 1):
+            calls = 0
+            with monkeypatch.context() as patch:
+                patch.setattr(extend, name, lambda *arguments, each=allowed: killed(*arguments, allowed=each))
+                with pytest.raises(KeyboardInterrupt):
+                    continue_from(short, run.path, config)
+            assert not run.config.exists()
+    continue_from(short, run.path, config)
+    assert load_config(run.config) == config
+    for name in ("split", "labels", "learnt", "data_report", "history", "best_weights", "checkpoint"):
+        assert getattr(run, name).read_bytes() == getattr(short, name).read_bytes()
+    cleaned = {"train_cleaned.csv", "test_cleaned.csv"}
+    assert {file.name for file in run.path.glob("*_cleaned.csv")} == cleaned
+    left = {file.name for file in run.path.iterdir()}
+    assert not left & {"metrics.json", "thresholds.json", "logits.npz", "report.md"}
+    assert not [name for name in left if name.startswith(".")]
+
+
+def test_a_run_that_was_begun_is_left_alone(data: Path, short: RunDirectory, tmp_path: Path) -> None:
+    run, config = RunDirectory(tmp_path / "longer"), settings(data, tmp_path / "longer", 2)
+    continue_from(short, run.path, config)
+    write_text(run.checkpoint, "a later state")
+    continue_from(short, run.path, config)
+    assert run.checkpoint.read_text() == "a later state"
+    assert short.checkpoint.read_bytes() != run.checkpoint.read_bytes()
+
+
+def test_without_hard_links_files_are_copied(
+    data: Path, short: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*arguments: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr("os.link", no_links)
+    continue_from(short, tmp_path / "longer", settings(data, tmp_path / "longer", 2))
+    copy = RunDirectory(tmp_path / "longer").checkpoint
+    assert copy.read_bytes() == short.checkpoint.read_bytes()
+    assert not copy.samefile(short.checkpoint)
+
+
+def test_only_more_epochs_of_the_same(data: Path, short: RunDirectory, tmp_path: Path) -> None:
+    config = settings(data, tmp_path / "longer", 2)
+    with pytest.raises(ValueError, match="expected more than 1 epochs; got 1"):
+        continue_from(short, tmp_path / "longer", settings(data, tmp_path / "longer", 1))
+    with pytest.raises(ValueError, match=r"differ in more than run and train\.epochs"):
+        continue_from(short, tmp_path / "longer", replace(config, seed=1))
+    shutil.copytree(short.path, tmp_path / "unfinished")
+    (tmp_path / "unfinished" / "metrics.json").unlink()
+    with pytest.raises(ValueError, match="expected a finished run with its checkpoint"):
+        continue_from(RunDirectory(tmp_path / "unfinished"), tmp_path / "longer", config)
+    assert not (tmp_path / "longer").exists()
+
+
+def test_rows_that_were_read_already(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They take the place of those in the folder, and are not reported again."""
+    config = settings(data, tmp_path / "half", 1)
+    half = fraction_of(read_labelled(config), 0.5, seed=0)
+    run = train(config, data=half)
+    split = read_json(run.split)
+    assert sorted(name for part in split.values() for name in part) == sorted(half.records.ids)
+    assert read_json(run.data_report)["training"]["used"] == 20
+    assert half.report.summary() not in capsys.readouterr().out

@@ -1,0 +1,45 @@
+"""Train every case of a grid, and lay the figures beside the published ones.
+
+    python tune.py --grid report2                     # system 2's sixteen cases, on the built-in sample
+    python tune.py --grid report2 --dry-run           # the cases, and how long they will take
+    python tune.py --grid report2 --data DIR --images.size 64 --workers 2
+    python tune.py --grid mine.yaml --search random --trials 20
+    python tune.py --help
+
+The same command goes on with a study that was stopped.
+"""
+
+import sys
+
+from kmlc.cli import guard, parse_tune, without_chatter
+
+
+def main() -> None:
+    """Parse, train every case, report, and say what to do next."""
+    command = parse_tune(sys.argv[1:])
+
+    with without_chatter():
+        from kmlc.reports.grid_report import write_grid_report
+        from kmlc.tuning.notes import notes
+        from kmlc.tuning.records import write_results
+        from kmlc.tuning.run import tune, work_for
+        from kmlc.tuning.study import begin_or_continue
+
+    if command.worker is not None:
+        work_for(command.worker, command.run, command.options)
+        return
+    if command.dry_run:  # TODO
+        return
+    config, options = command.study, command.options
+    study = begin_or_continue(config, command.run)
+    try:
+        tune(study, config, options)
+    finally:
+        table, about = write_results(study, config), notes(study, sys.argv[1:])
+        write_grid_report(study.path, config.grid, table, about, config.case_count)
+    print(f"\nTable:    {study.report}")
+    print(f"Train:    python train.py --config {study.best}")
+
+
+if __name__ == "__main__":
+    guard(main)
