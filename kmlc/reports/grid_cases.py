@@ -55,7 +55,8 @@ def join_cases(grid: Grid, results: pd.DataFrame) -> list[Case]:
     Example:
         join_cases(read_grid("report2"), pd.read_csv("results.csv"))[0].published["micro_f1"]  # 0.91891
     """
-    keys = list(grid.axes())
+    # Hyperband's cases differ in their epochs too, whether those vary or not.
+    keys = [*grid.axes(), *(name for name in map(str, results) if "." in name and name not in grid.vary)]
     published = {_identity(row, keys): row for row in grid.published}
     identities = [_identity(row, keys) for row in results.to_dict("records")]
     done = finished(results)
@@ -64,7 +65,7 @@ def join_cases(grid: Grid, results: pd.DataFrame) -> list[Case]:
         row = published.get(identity, {})
         rows = [each == identity for each in identities]
         values = dict(zip(keys, map(json.loads, identity), strict=True))
-        figures = {name: float(row[name]) for name in grid.figures if row.get(name) is not None}
+        figures = {name: float(row[name]) for name in table_figures(grid) if row.get(name) is not None}
         cases.append(Case(values, figures, results[pd.Series(rows, index=results.index, dtype=bool) & done]))
     sign = 1 if grid.direction == "min" else -1
 
@@ -76,6 +77,11 @@ def join_cases(grid: Grid, results: pd.DataFrame) -> list[Case]:
         )
 
     return sorted(cases, key=order)
+
+
+def table_figures(grid: Grid) -> list[str]:
+    """Return the figures that a grid's table shows: those that it names, and the objective."""
+    return list(dict.fromkeys([*grid.figures, grid.objective]))
 
 
 def finished(results: pd.DataFrame) -> pd.Series:
@@ -164,4 +170,4 @@ def figure_title(figure: str) -> str:
 
 
 def _identity(row: Mapping[Any, Any], keys: Sequence[str]) -> tuple[str, ...]:
-    return tuple(canonical(row[key]) for key in keys)
+    return tuple(canonical(row.get(key)) for key in keys)

@@ -40,18 +40,18 @@ def main_effects(grid: Grid, cases: Sequence[Case]) -> Figure:
         grid: what varies.
         cases: those with a figure of ours, two at least.
     """
-    keys = [key for key in grid.axes() if len({canonical(case.values[key]) for case in cases}) > 1]
+    keys = [key for key in cases[0].values if len({canonical(case.values[key]) for case in cases}) > 1]
     columns = min(_PANELS, len(keys))
     rows = -(-len(keys) // columns)
     widths = [max(_width(grid, key, cases) for key in keys[column::columns]) for column in range(columns)]
     figure = Figure(figsize=(max(5.0, 1.2 + sum(widths)), 0.9 + 3.4 * rows), layout="constrained")
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False, gridspec_kw={"width_ratios": widths})
-    names = short_names(list(grid.axes()))
+    names = short_names(list(cases[0].values))
     scores = np.array([case.mean(grid.objective) for case in cases], float)
     for axes, key in zip(panels.flat, keys, strict=False):
         tidy(axes)
         axes.set_xlabel(names[key], fontsize=11)
-        axis = grid.vary[key]
+        axis = grid.vary.get(key, [])
         if isinstance(axis, Range):
             _scatter(axes, axis, np.array([case.values[key] for case in cases], float), scores)
         else:
@@ -79,7 +79,7 @@ def parallel_coordinates(grid: Grid, cases: Sequence[Case]) -> Figure:
         grid: what varies.
         cases: those with a figure of ours.
     """
-    keys = list(grid.axes())
+    keys = list(cases[0].values)
     scores = np.array([case.mean(grid.objective) for case in cases], float)
     # Best first, whichever way is better.
     order = np.argsort(scores if grid.direction == "min" else -scores, kind="stable")
@@ -216,7 +216,7 @@ def _scatter(axes: Axes, axis: Range, values: np.ndarray, scores: np.ndarray) ->
 
 def _heights(axes: Axes, place: int, grid: Grid, key: str, cases: Sequence[Case]) -> np.ndarray:
     """Draw the upright axis of a setting, and return where each case crosses it, from 0 to 1."""
-    axis = grid.vary[key]
+    axis = grid.vary.get(key, [])
     if isinstance(axis, Range):
         scale = _logarithmic(axis.min, axis.max) if axis.log else _linear(axis.min, axis.max)
         ticks = (np.geomspace if axis.log else np.linspace)(axis.min, axis.max, 5)
@@ -276,7 +276,7 @@ def _is_number(value: str) -> bool:
 
 def _width(grid: Grid, key: str, cases: Sequence[Case]) -> float:
     """Return how many inches a panel needs for its values' names."""
-    axis = grid.vary[key]
+    axis = grid.vary.get(key, [])
     if isinstance(axis, Range):
         return 3.2
     categories = _categories(axis, key, cases)

@@ -17,6 +17,7 @@ from kmlc.reports.grid_cases import (
     ranks,
     short_names,
     shown,
+    table_figures,
 )
 from kmlc.reports.parts import markdown_table, save_figure
 from kmlc.tuning.grid import EPOCHS, Grid, Range
@@ -87,7 +88,7 @@ def _place(case: Case, ours: Sequence[Case], grid: Grid) -> str:
 
 
 def _table(grid: Grid, cases: Sequence[Case]) -> str:
-    keys, figures = list(grid.axes()), _figures(grid)
+    keys, figures = list(cases[0].values if cases else grid.axes()), table_figures(grid)
     names = short_names(keys)
     several = max((len(case.ours) for case in cases), default=0) > 1
     header = [names[key] for key in keys]
@@ -168,10 +169,6 @@ def _plots(folder: Path, grid: Grid, cases: Sequence[Case]) -> list[str]:
     for name, (_, figure) in figures.items():
         save_figure(folder / f"{name}.png", figure)
     return [f"![{title}](plots/{name}.png)" for name, (title, _) in figures.items()]
-
-
-def _figures(grid: Grid) -> list[str]:
-    return grid.figures or [grid.objective]
 
 
 def _is_published(grid: Grid, figure: str) -> bool:

@@ -158,6 +158,21 @@ def test_a_search_shows_what_it_tried(tmp_path: Path) -> None:
     assert cells(lines)[1:] == [["2e-05", "0.6000", "1"], ["0.001235", "0.5000", "2"]]
 
 
+def test_cases_of_a_search_that_differ_in_epochs_alone_stay_apart(tmp_path: Path) -> None:
+    grid = Grid("g", "G", "mlp", {"train.learning_rate": [0.01, 0.1]}, objective="macro_f1")
+    results = read(
+        "case,train.learning_rate,train.epochs,seed,minutes,macro_f1,run,error\n"
+        "1,0.01,2,42,1,0.4,a,\n2,0.01,6,42,3,0.6,b,\n3,0.1,2,42,1,0.5,c,\n"
+    )
+    assert cells(report(tmp_path, grid, results, total=3)) == [
+        ["learning_rate", "epochs", "macro F1", "our rank"],
+        ["0.01", "6", "0.6000", "1"],
+        ["0.1", "2", "0.5000", "2"],
+        ["0.01", "2", "0.4000", "3"],
+    ]
+    assert (tmp_path / "plots" / "parallel_coordinates.png").is_file()
+
+
 def test_pictures(tmp_path: Path) -> None:
     report(tmp_path, GRID, read(RESULTS))
     assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == [
