@@ -66,7 +66,7 @@ def main_effects(grid: Grid, cases: Sequence[Case]) -> Figure:
     low, high = scores.min(), scores.max()
     height = (high - low) or 0.1 * abs(high) or 1.0
     panels[0, 0].set_ylim(low - 0.08 * height, high + 0.22 * height)
-    figure.suptitle("Main effect of each setting (dots: cases; numbers: their means)")
+    figure.suptitle("Main effect of each setting\n(dots: cases; numbers: their means)", fontsize=11)
     return figure
 
 
