@@ -13,7 +13,7 @@ from kmlc.training.run_directory import RunDirectory
 from kmlc.training.train import train
 from kmlc.tuning.callbacks import CaseProgress, EpochSeconds
 from kmlc.tuning.grid import EPOCHS, Values
-from kmlc.tuning.records import CaseRun, begun_runs, read_seconds, write_seconds
+from kmlc.tuning.records import CaseRun, begun_runs, beside, read_seconds, write_seconds
 from kmlc.tuning.rows import SharedRows
 from kmlc.tuning.study import Study, StudyConfig
 
@@ -62,14 +62,14 @@ class CaseTrainer:
         keras.backend.clear_session()
         try:
             with (
-                (case.run.path / "output.txt").open("a", encoding="utf-8") as output,
+                beside(case.run, ".txt").open("a", encoding="utf-8") as output,
                 redirect_stdout(output),
             ):
                 train(config, callbacks=[EpochSeconds(case.run), progress], data=self.rows.read(config))
         except (UserError, OSError):
             raise
         except Exception as error:
-            with (case.run.path / "output.txt").open("a", encoding="utf-8") as output:
+            with beside(case.run, ".txt").open("a", encoding="utf-8") as output:
                 traceback.print_exc(file=output)
             replace(case, error=" ".join(str(error).split())[:300] or type(error).__name__).save()
             raise

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -32,10 +33,10 @@ class CaseRun:
     error: str = ""
 
     def save(self) -> None:
-        """Write case.json, so that `begun_runs` finds it."""
+        """Write <run>.json beside the run directory, so that `begun_runs` finds it."""
         case = {"number": self.number, "values": dict(self.values), "seed": self.seed, "error": self.error}
-        self.run.path.mkdir(parents=True, exist_ok=True)
-        write_json(self.run.path / "case.json", case)
+        self.run.path.parent.mkdir(exist_ok=True)
+        write_json(beside(self.run, ".json"), case)
 
     def figures(self) -> dict[str, float]:
         """Return minutes, losses and validation figures of a finished run; what is not defined is NaN.
@@ -55,23 +56,28 @@ class CaseRun:
         return {name: math.nan if value is None else float(value) for name, value in figures.items()}
 
 
+def beside(run: RunDirectory, suffix: str) -> Path:
+    """Return a file of a case that stands beside its run directory, which is empty before it begins."""
+    return run.path.with_name(run.path.name + suffix)
+
+
 def begun_runs(study: Study) -> list[CaseRun]:
     """Return every case and seed that was begun, in the order of their numbers."""
     return [
-        CaseRun(RunDirectory(path.parent), **read_json(path))
-        for path in sorted(study.cases.glob("*/case.json"))
+        CaseRun(RunDirectory(path.with_suffix("")), **read_json(path))
+        for path in sorted(study.cases.glob("*[0-9].json"))
     ]
 
 
 def read_seconds(run: RunDirectory) -> dict[str, float]:
     """Return how long each finished epoch of a case took, by its number from 1."""
-    path = run.path / "seconds.json"
+    path = beside(run, ".seconds.json")
     return read_json(path) if path.is_file() else {}
 
 
 def write_seconds(run: RunDirectory, seconds: dict[str, float]) -> None:
     """Write what `read_seconds` reads."""
-    write_json(run.path / "seconds.json", seconds)
+    write_json(beside(run, ".seconds.json"), seconds)
 
 
 def results(study: Study, config: StudyConfig) -> pd.DataFrame:
@@ -108,9 +114,11 @@ def ranking(table: pd.DataFrame, config: StudyConfig) -> pd.Series:
 
     Only cases that are finished with every seed are in it.
     """
-    cases = table[table["error"] == ""].groupby("case")
-    means = cases[config.grid.objective].mean() if len(table) else pd.Series(dtype=float)
-    means = means[cases.size() == config.seeds] if len(table) else means
+    finished = table[table["error"] == ""]
+    if finished.empty:
+        return pd.Series(dtype=float)
+    cases = finished.groupby("case")
+    means = cases[config.grid.objective].mean()[cases.size() == config.seeds]
     return means.sort_values(ascending=config.grid.direction == "min", kind="stable")
 
 

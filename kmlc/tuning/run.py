@@ -1,6 +1,7 @@
 """The search itself: every case of a study trained, by this process or by workers."""
 
 import hashlib
+import logging
 import os
 import shutil
 from collections.abc import Callable
@@ -24,6 +25,9 @@ from kmlc.tuning.rows import SharedRows
 from kmlc.tuning.search import RunCase, search
 from kmlc.tuning.study import Study, StudyConfig, load_study
 from kmlc.tuning.workers import local_workers, worker_id
+
+# TensorFlow warns of every new model that it traces; here there is one for each case.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 PATIENCE = 60.0
 """Seconds without a word of a worker after which its case is given to another."""

@@ -1,0 +1,246 @@
+"""Studies on a tiny grid: shared epochs, what is kept, and going on after a stop, in this process."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from kmlc.errors import UserError
+from kmlc.files import read_json
+from kmlc.settings import load_config
+from kmlc.tuning import case as case_module
+from kmlc.tuning.grid import read_grid
+from kmlc.tuning.options import Options
+from kmlc.tuning.records import write_results
+from kmlc.tuning.run import tune
+from kmlc.tuning.study import Study, StudyConfig, begin_or_continue, load_study, save_study
+
+GRID = """
+model: hybrid
+settings:
+  tower.name: none
+  captions.encoder: bigram
+  fusion.hidden_dim: 8
+  train.monitor: nothing
+  train.batch_size: 8
+vary:
+  train.epochs: [2, 1]
+  train.learning_rate: [0.01, 0.001]
+objective: micro_map
+"""
+OPTIONS = Options(cache="off")
+
+
+@pytest.fixture(scope="module")
+def config(data: Path, tmp_path_factory: pytest.TempPathFactory) -> StudyConfig:
+    path = tmp_path_factory.mktemp("grid") / "tiny.yaml"
+    path.write_text(GRID)
+    return StudyConfig(read_grid(str(path)), flags=[f"--data={data}"])
+
+
+def run(config: StudyConfig, path: Path, options: Options = OPTIONS) -> pd.DataFrame:
+    study = begin_or_continue(config, path)
+    tune(study, config, options)
+    return read(study)
+
+
+def read(study: Study) -> pd.DataFrame:
+    return pd.read_csv(study.results, keep_default_na=False)
+
+
+@pytest.fixture(scope="module")
+def whole(config: StudyConfig, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A finished study."""
+    path = tmp_path_factory.mktemp("study") / "whole"
+    run(config, path)
+    return Study(path)
+
+
+def figures(table: pd.DataFrame) -> pd.DataFrame:
+    """Return what does not depend on the clock."""
+    return table.sort_values(["case", "seed"]).drop(columns="minutes").reset_index(drop=True)
+
+
+def test_a_row_for_each_case(whole: Study) -> None:
+    table = read(whole)
+    columns = ["case", "train.learning_rate", "train.epochs", "seed", "minutes", "train_loss", "val_loss"]
+    assert list(table.columns[:7]) == columns
+    assert list(table.columns[-2:]) == ["run", "error"]
+    cases = table[["case", "train.learning_rate", "train.epochs"]].to_numpy().tolist()
+    assert cases == [[1, 0.01, 1], [2, 0.01, 2], [3, 0.001, 1], [4, 0.001, 2]]
+    assert (table["seed"] == 42).all()
+    for _, row in table.iterrows():
+        path = whole.path / row["run"]
+        metrics, history = read_json(path / "metrics.json"), pd.read_csv(path / "history.csv")
+        assert row["micro_f1"] == metrics["validation"]["micro_f1"]
+        assert row["micro_map"] == metrics["validation"]["micro_map"]
+        assert row["train_loss"] == history["loss"].iloc[-1]
+        assert row["val_loss"] == history["val_loss"].iloc[-1]
+        seconds = read_json(path.with_name(path.name + ".seconds.json"))
+        assert row["minutes"] == pytest.approx(sum(seconds.values()) / 60)
+        assert list(seconds) == [str(epoch + 1) for epoch in range(row["train.epochs"])]
+
+
+def test_the_shorter_case_is_the_first_epochs_of_the_longer(whole: Study) -> None:
+    histories = {
+        case: (whole.case(case, 42) / "history.csv").read_text().splitlines() for case in range(1, 5)
+    }
+    for short, long in ((1, 2), (3, 4)):
+        assert len(histories[short]) == 2
+        assert histories[long][:2] == histories[short]
+        output = whole.case(long, 42).with_suffix(".txt").read_text()
+        assert "Going on after epoch 1 of 2" in output
+
+
+def test_cases_trained_apart_come_to_the_same(whole: Study, config: StudyConfig, tmp_path: Path) -> None:
+    apart = run(config, tmp_path / "apart", dataclasses.replace(OPTIONS, share=False))
+    pd.testing.assert_frame_equal(figures(apart), figures(read(whole)), check_exact=True)
+    output = Study(tmp_path / "apart").case(2, 42).with_suffix(".txt").read_text()
+    assert "Going on" not in output
+
+
+def test_only_the_best_case_keeps_its_weights(whole: Study, config: StudyConfig) -> None:
+    table = read(whole)
+    best = table.loc[table["micro_map"].idxmax()]
+    kept = sorted(path.parent.name for path in whole.cases.glob("*/best.weights.h5"))
+    assert kept == [Path(best["run"]).name]
+    assert list(whole.cases.glob("*/checkpoint")) == []
+    settings = load_config(whole.best)
+    assert settings.run is None
+    assert settings.train.epochs == best["train.epochs"]
+    assert settings.train.learning_rate == best["train.learning_rate"]
+    assert settings == dataclasses.replace(load_config(whole.path / best["run"] / "config.yaml"), run=None)
+
+
+def test_a_study_knows_what_it_is_of(whole: Study, config: StudyConfig, tmp_path: Path) -> None:
+    assert load_study(whole) == config
+    with pytest.raises(UserError, match="this study is finished"):
+        begin_or_continue(config, whole.path)
+    other = dataclasses.replace(config, fraction=0.5)
+    with pytest.raises(UserError, match="begun with another grid or other options"):
+        begin_or_continue(other, whole.path)
+    with pytest.raises(UserError, match="not a study"):
+        load_study(Study(tmp_path))
+
+
+def test_the_same_command_goes_on_with_the_newest_unfinished(
+    config: StudyConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = begin_or_continue(config)
+    assert begin_or_continue(config) == first
+    assert begin_or_continue(dataclasses.replace(config, seeds=2)) != first
+    save_study(Study(first.path), config)
+    first.best.write_text("")
+    assert begin_or_continue(config) != first
+
+
+class Stop(keras.callbacks.Callback):
+    """Stops as Ctrl-C would, in the given epoch of the whole study."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__()
+        self.left = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if batch == 1:
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+
+
+@pytest.fixture
+def stop_in_epoch(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    train = case_module.train
+
+    def stop(epoch: int) -> None:
+        stopper = Stop(epoch)
+
+        def stopping(*arguments: Any, callbacks: list[keras.callbacks.Callback], **options: Any) -> Any:
+            return train(*arguments, callbacks=[*callbacks, stopper], **options)
+
+        monkeypatch.setattr(case_module, "train", stopping)
+
+    return stop
+
+
+def test_a_stopped_study_goes_on_where_it_was(
+    whole: Study, config: StudyConfig, tmp_path: Path, stop_in_epoch: Callable[[int], None]
+) -> None:
+    """Stopped in the second epoch of case 2, then in case 3: nothing is trained twice, all figures the same."""
+    study = begin_or_continue(config, tmp_path / "stopped")
+    # Epochs are 1: case 1; 2: case 2, its second; 3: case 3; 4: case 4, its second.
+    stop_in_epoch(2)
+    with pytest.raises(KeyboardInterrupt):
+        tune(study, config, OPTIONS)
+    assert read(study)["case"].tolist() == [1]
+    stop_in_epoch(2)
+    with pytest.raises(KeyboardInterrupt):
+        tune(study, config, OPTIONS)
+    assert read(study)["case"].tolist() == [1, 2]
+    stop_in_epoch(3)
+    tune(study, config, OPTIONS)
+    pd.testing.assert_frame_equal(figures(read(study)), figures(read(whole)), check_exact=True)
+
+
+def test_a_case_that_fails_is_noted_and_the_others_go_on(
+    config: StudyConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = case_module.train
+
+    def failing(settings: Any, **options: Any) -> Any:
+        if settings.train.learning_rate == 0.01:
+            raise RuntimeError("out of\nmemory")
+        return train(settings, **options)
+
+    monkeypatch.setattr(case_module, "train", failing)
+    table = run(config, tmp_path / "failing")
+    assert table["error"].tolist() == ["out of memory", "out of memory", "", ""]
+    assert load_config(Study(tmp_path / "failing").best).train.learning_rate == 0.001
+    output = Study(tmp_path / "failing").case(1, 42).with_suffix(".txt").read_text()
+    assert "RuntimeError: out of\nmemory" in output
+
+
+def test_a_study_all_of_whose_cases_fail_says_so(
+    config: StudyConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(case_module, "train", failing)
+    with pytest.raises(UserError, match="every case failed: no$"):
+        run(config, tmp_path / "failing")
+
+
+def test_seeds_and_a_fraction_of_the_rows(config: StudyConfig, tmp_path: Path) -> None:
+    config = dataclasses.replace(config, seeds=2, fraction=0.5, trials=1)
+    table = run(config, tmp_path / "seeds")
+    assert table[["case", "seed"]].to_numpy().tolist() == [[1, 42], [1, 43]]
+    assert table["micro_map"].nunique() == 2
+    splits = [read_json(tmp_path / "seeds" / run / "split.json") for run in table["run"]]
+    rows = [set(split["training"]) | set(split["validation"]) for split in splits]
+    assert rows[0] == rows[1]
+    assert len(rows[0]) == 20
+    oracle = read_json(tmp_path / "seeds" / "oracle.json")
+    (trial,) = oracle["trials"]
+    assert trial["score"] == pytest.approx(np.mean(table["micro_map"]), rel=1e-12)
+
+
+@pytest.mark.slow
+def test_a_search_that_draws(config: StudyConfig, tmp_path: Path) -> None:
+    """Random search over the same values: as many cases as trials, no case twice."""
+    config = dataclasses.replace(config, search="random", trials=3)
+    table = run(config, tmp_path / "random")
+    cases = table[["train.learning_rate", "train.epochs"]].drop_duplicates()
+    assert len(cases) == len(table) == 3
+
+
+def test_results_can_be_written_before_there_are_any(config: StudyConfig, tmp_path: Path) -> None:
+    table = write_results(begin_or_continue(config, tmp_path / "new"), config)
+    assert list(table.columns) == ["case", "train.learning_rate", "train.epochs", "seed", "run", "error"]
+    assert table.empty
