@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kmlc.config import TrainConfig
+from kmlc.config import Config, TrainConfig
 
 _PACKAGES = (
     "tensorflow",
@@ -48,6 +48,12 @@ def precision(config: TrainConfig) -> str:
 def use_xla(config: TrainConfig) -> bool:
     """Return whether to compile with XLA; `auto` is on for a GPU, off for a CPU, where it is slower."""
     return has_gpu() if config.xla == "auto" else config.xla
+
+
+def set_up(config: Config) -> None:
+    """Settle what holds for the whole process: determinism, the seed, and the precision of new models."""
+    make_deterministic(config.seed)
+    keras.mixed_precision.set_dtype_policy(precision(config.train))
 
 
 def make_deterministic(seed: int) -> None:

@@ -1,7 +1,6 @@
 """One training, from settings to a finished run directory; `train` reads like the recipe that it is."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -13,14 +12,13 @@ from kmlc.data.captions import Encode, caption_encoder
 from kmlc.data.folder import read_labelled
 from kmlc.data.records import LabelledData, Records
 from kmlc.errors import UserError
-from kmlc.models.build import build_model, load_pretrained
 from kmlc.settings import load_config
 from kmlc.tasks.registry import task_of
 from kmlc.training import environment
-from kmlc.training.averaging import AveragingAdamW
-from kmlc.training.branches import check_branches, load_branches
+from kmlc.training.branches import check_branches
 from kmlc.training.callbacks import EpochRecorder, Progress
 from kmlc.training.checkpoint import load_state, load_weights
+from kmlc.training.compiled import compiled_model
 from kmlc.training.prepare import begin_run, load_prepared, prepare
 from kmlc.training.results import write_results
 from kmlc.training.resume import resolve, unfinished_run
@@ -56,8 +54,7 @@ def train(
     begun = unfinished_run(config, resume)
     if begun is not None:
         config = load_config(begun.config)
-    environment.make_deterministic(config.seed)
-    keras.mixed_precision.set_dtype_policy(environment.precision(config.train))
+    environment.set_up(config)
 
     if data is None:
         data = read_labelled(config)
@@ -67,12 +64,9 @@ def train(
     prepared = load_prepared(begun, data) if begun else prepare(config, data)
     training, validating = prepared.training, prepared.validation
     task = task_of(config, data.vocabulary)
-    model = build_model(config, task.heads, prepared.learnt)
-    if begun is None or not begun.checkpoint.is_file():
-        load_pretrained(model, config)
-        load_branches(model, config, prepared)
     loss = task.loss(training.labels)
-    _compile(model, loss, config)
+    fresh = begun is None or not begun.checkpoint.is_file()
+    model = compiled_model(config, task, prepared, loss, fresh)
     # Nothing is written before all that settings can get wrong is behind us.
     run = begun or begin_run(config, data, prepared)
     print(f"{len(training):,} rows to train on, {len(validating):,} to validate on; run directory {run.path}")
@@ -98,16 +92,6 @@ def train(
     best = best_epoch(history, monitored(config, task)) + 1
     print(write_results(run, task, model, judged, best, len(history)))
     return run
-
-
-def _compile(model: keras.Model, loss: keras.losses.Loss, config: Config) -> None:
-    adamw = partial(AveragingAdamW, config.train.ema) if config.train.ema else keras.optimizers.AdamW
-    optimizer = adamw(
-        learning_rate=config.train.learning_rate,
-        weight_decay=config.train.weight_decay,
-        gradient_accumulation_steps=config.train.accumulation if config.train.accumulation > 1 else None,
-    )
-    model.compile(optimizer, loss, jit_compile=environment.use_xla(config.train))
 
 
 def _fit(

@@ -1,0 +1,95 @@
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import pytest
+from conftest import TINY
+
+from kmlc.cli import parse_train
+from kmlc.config import Config, FusionConfig, LossConfig, TowerConfig, TrainConfig
+from kmlc.data.folder import read_labelled
+from kmlc.settings import setting_types
+from kmlc.tuning.estimate import SPEED_NEUTRAL, Cost, cost_key, measure_cost, study_seconds
+
+SMALL, LARGE = TrainConfig(batch_size=30), TrainConfig(batch_size=50)
+
+
+def case(train: TrainConfig, epochs: int, rate: float = 0.1, dropout: float = 0.5) -> Config:
+    train = replace(train, epochs=epochs, learning_rate=rate)
+    return Config(train=train, fusion=FusionConfig(dropout=dropout))
+
+
+COSTS = {cost_key(case(SMALL, 1)): Cost(5.0, 10.0), cost_key(case(LARGE, 1)): Cost(3.0, 7.0)}
+
+
+def test_every_neutral_setting_exists() -> None:
+    keys = set(setting_types())
+    assert set(SPEED_NEUTRAL) <= keys | {key.partition(".")[0] for key in keys}
+
+
+def test_cases_that_differ_in_neutral_settings_alone_are_of_one_kind() -> None:
+    plain = Config()
+    neutral = [
+        replace(plain, seed=7, run="elsewhere", objective="macro"),
+        replace(plain, train=TrainConfig(epochs=3, learning_rate=0.5, monitor="loss", plateau_factor=0.1)),
+        replace(plain, fusion=FusionConfig(dropout=0.9)),
+        replace(plain, tower=TowerConfig(dropouts=[0.1])),
+        replace(plain, loss=LossConfig("bce", class_weights=[1.0, 2.0])),
+    ]
+    assert {cost_key(config) for config in neutral} == {cost_key(plain)}
+    others = [
+        replace(plain, train=LARGE),
+        replace(plain, train=TrainConfig(accumulation=2)),
+        replace(plain, fusion=FusionConfig(hidden_dim=7)),
+        replace(plain, tower=TowerConfig(hidden_dims=[3])),
+        replace(plain, tower=TowerConfig("vgg16")),
+        replace(plain, data="elsewhere"),
+    ]
+    assert len({cost_key(config) for config in [plain, *others]}) == 7
+
+
+@pytest.mark.parametrize(
+    ("shared", "workers", "expected"),
+    [
+        # Apart: 5 + 10, 5 + 30, 3 + 7, and 5 + 10 at another rate.
+        (False, 1, 15 + 35 + 10 + 15),
+        (False, 2, 15 + 10 + 15),  # beside 35
+        (False, 4, 35),
+        # Shared: the second case pays two further epochs, 5 + 20.
+        (True, 1, 15 + 25 + 10 + 15),
+        (True, 2, 15 + 25),  # beside 10 + 15
+        (True, 9, 15 + 25),
+    ],
+)
+def test_study_seconds(shared: bool, workers: int, expected: float) -> None:
+    configs = [case(SMALL, 1), case(SMALL, 3), case(LARGE, 1), case(SMALL, 1, rate=0.2)]
+    assert study_seconds(configs, COSTS, shared, workers) == expected
+
+
+def test_only_cases_that_differ_in_epochs_alone_share() -> None:
+    configs = [case(SMALL, 3), case(SMALL, 1, dropout=0.7), replace(case(SMALL, 2), seed=1)]
+    assert study_seconds(configs, COSTS, shared=False, workers=1) == 35 + 15 + 25
+    assert study_seconds(configs, COSTS, shared=True, workers=1) == 35 + 15 + 25
+
+
+def test_neither_the_order_nor_the_directory_hinders_sharing() -> None:
+    configs = [case(SMALL, 3), replace(case(SMALL, 1), run="elsewhere")]
+    assert study_seconds(configs, COSTS, shared=True, workers=1) == 5 + 5 + 30
+
+
+def test_without_cases_it_takes_no_time() -> None:
+    assert study_seconds([], {}, shared=True, workers=2) == 0
+
+
+def test_measuring_trains_and_leaves_nothing(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of so small a run, building and tracing are the larger part."""
+    monkeypatch.chdir(tmp_path)
+    flags = [*TINY, "--tower.name=none", "--captions.encoder=bigram", f"--data={data}", "--split.test=0.2"]
+    config = parse_train(flags)[0]
+    before = keras.config.dtype_policy()
+    cost = measure_cost(config, read_labelled(config))
+    assert 0 < cost.epoch < cost.start < 60
+    assert keras.config.dtype_policy() == before
+    assert not list(tmp_path.iterdir())
