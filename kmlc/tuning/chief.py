@@ -1,9 +1,9 @@
 """A search on several workers: a chief hands out the cases, on KerasTuner's own protocol.
 
 KerasTuner 1.4.8 never notices that a worker died: its case is lost, and the chief waits for ever. A worker
-waits an hour for a chief that died, and asks without a pause while there is nothing to do. Here a worker makes
-itself heard while it trains, with the protocol's GetTrial and its own name; one that is not heard of loses its
-case to the next that asks, and what it reports later does not count.
+waits an hour for a chief that died, and asks without a pause while there is nothing to do. Here a worker
+makes itself heard while it trains, with the protocol's GetTrial and its own name; one that is not heard of
+loses its case to the next that asks, and what it reports later does not count.
 """
 
 import signal
@@ -66,7 +66,8 @@ def serve(
         oracle: from `build_oracle`.
         folder: the directory of the study; the state is its `oracle.json`.
         address: "HOST:PORT" to listen on.
-        lost: names the workers that are known to have ended, such as processes of this machine.
+        lost: names the workers that are known to have ended, such as processes of this machine; it is asked
+            several times a second, and what it raises ends the search.
         patience: seconds after which a worker that was not heard of is taken for lost; several heartbeats.
 
     Raises:
@@ -187,14 +188,16 @@ class _Chief(OracleServicer):
 
 @contextmanager
 def _listening(chief: _Chief, address: str) -> Iterator[None]:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_server((host, int(port))).close()  # gRPC would say no reason.
+    except (OSError, ValueError, OverflowError) as error:
+        raise UserError(f"{address}: expected HOST:PORT that can be listened on; {error}") from None
     # One thread: KerasTuner's lock stays locked when an error passes through it, to all threads but the one.
     # Without reuse: Linux would let two chiefs share a port.
     server = grpc.server(ThreadPoolExecutor(max_workers=1), options=[("grpc.so_reuseport", 0)])
     protos.get_service_grpc().add_OracleServicer_to_server(chief, server)
-    try:
-        server.add_insecure_port(address)
-    except RuntimeError:
-        raise UserError(f"{address}: cannot be listened on: expected HOST:PORT, with a free port") from None
+    server.add_insecure_port(address)
     server.start()
     try:
         yield
@@ -238,6 +241,9 @@ class _Asking(grpc.UnaryUnaryClientInterceptor):
             compression=None,
         )
         answer = continuation(call, request)
+        if answer.code() == grpc.StatusCode.UNAVAILABLE:
+            # The connection broke. The chief may be started again; to be asked twice does it no harm.
+            answer = continuation(call, request)
         if answer.code() == grpc.StatusCode.ABORTED:
             raise FailedTrialError(answer.details())
         if answer.code() != grpc.StatusCode.OK:

@@ -106,7 +106,7 @@ class ResumableOracle(keras_tuner.Oracle):
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             reason = str(error).partition("\n")[0]
             raise UserError(
-                f"{self._file}: could not be read as the state of a search ({type(error).__name__}: {reason}); "
+                f"{self._file}: is not the whole state of this search ({type(error).__name__}: {reason}); "
                 "delete the file and give the same command again: finished cases are kept in cases/ and are "
                 "not trained again"
             ) from None

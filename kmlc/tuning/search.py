@@ -9,6 +9,7 @@ import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial
 from keras_tuner.errors import FailedTrialError, FatalError
+from keras_tuner.src import config as tuner_config
 
 from kmlc.errors import UserError
 from kmlc.tuning.grid import Values
@@ -45,6 +46,7 @@ class CaseTuner(BaseTuner):
 
     def run(self) -> None:
         """Run cases until there are no more; errors that end the search come out as they were raised."""
+        tuner_config.DEBUG = False  # It prints the traceback of each failed case.
         try:
             self.search()
         except FatalError as error:
