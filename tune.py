@@ -21,6 +21,7 @@ def main() -> None:
     with without_chatter():
         from kmlc.reports.grid_report import write_grid_report
         from kmlc.tuning.notes import notes
+        from kmlc.tuning.plan import print_plan
         from kmlc.tuning.records import write_results
         from kmlc.tuning.run import tune, work_for
         from kmlc.tuning.study import begin_or_continue
@@ -28,7 +29,8 @@ def main() -> None:
     if command.worker is not None:
         work_for(command.worker, command.run, command.options)
         return
-    if command.dry_run:  # TODO
+    if command.dry_run:
+        print_plan(command.study, command.options)
         return
     config, options = command.study, command.options
     study = begin_or_continue(config, command.run)

@@ -48,7 +48,7 @@ def local_workers(study: Study, options: Options, address: str) -> Iterator[Loca
     command = [sys.executable, str(SCRIPT), "--worker", address, "--run", str(study.path), *options.flags()]
     processes = []
     with ExitStack() as stack:
-        for number, cores in enumerate(_shares(options.workers), start=1):
+        for number, cores in enumerate(core_shares(options.workers), start=1):
             log = stack.enter_context((study.path / f"worker-{number}.txt").open("ab"))
             process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
             stack.callback(_end, process)
@@ -58,8 +58,11 @@ def local_workers(study: Study, options: Options, address: str) -> Iterator[Loca
         yield LocalWorkers(processes)
 
 
-def _shares(workers: int) -> list[set[int]]:
-    """Return the cores of each worker, as even as can be; with fewer cores than workers some share one."""
+def core_shares(workers: int) -> list[set[int]]:
+    """Return the cores of each worker, as even as can be; with fewer cores than workers some share one.
+
+    Where a process cannot be held to cores, as on macOS, the sets are empty.
+    """
     if not hasattr(os, "sched_getaffinity"):
         return [set()] * workers
     cores = sorted(os.sched_getaffinity(0))

@@ -1,0 +1,59 @@
+"""`tune.py --dry-run`: the cases of a grid, and how long they will take on this machine."""
+
+import os
+
+from kmlc.config import Config
+from kmlc.errors import UserError
+from kmlc.progress import ProgressLine, duration
+from kmlc.tuning.estimate import Cost, Key, cost_key, measure_cost, study_seconds
+from kmlc.tuning.options import Options
+from kmlc.tuning.rows import SharedRows
+from kmlc.tuning.study import StudyConfig
+from kmlc.tuning.workers import core_shares
+
+
+def print_plan(config: StudyConfig, options: Options) -> None:
+    """Print each case with its time, and the time of all; nothing is written.
+
+    A few steps of each kind of case are trained to measure them, with the cores that a worker would have.
+
+    Args:
+        config: what is searched.
+        options: how.
+
+    Raises:
+        UserError: for a search whose cases are not known beforehand, or data that cannot be trained on.
+
+    Example:
+        print_plan(StudyConfig(read_grid("report2")), Options(workers=2))
+    """
+    if config.search != "grid":
+        raise UserError(
+            f"--dry-run: expected --search grid; the cases of {config.search} are drawn as it goes"
+        )
+    cases = [(values, seed) for values in config.cases() for seed in config.seeds_of(values)]
+    configs = [config.config(values, seed) for values, seed in cases]
+    share = core_shares(options.workers)[0]
+    if share:
+        os.sched_setaffinity(0, share)
+    costs = _measure(config, [config.config(values) for values in config.cases()])
+    width = len(str(len(cases)))
+    for number, (case, (values, seed)) in enumerate(zip(configs, cases, strict=True), start=1):
+        settings = "  ".join(f"{key.rpartition('.')[2]} {value}" for key, value in values.items())
+        seconds = study_seconds([case], costs, shared=False, workers=1)
+        print(f"{number:>{width}}/{len(cases)}  {settings}  seed {seed}  {duration(seconds)}")
+    total = study_seconds(configs, costs, options.share, options.workers)
+    shared = ", epochs that cases share trained once" if options.share else ""
+    by = f" by {options.workers} workers" if options.workers > 1 else ""
+    print(f"{len(cases)} cases: about {duration(total)}{by}{shared}")
+
+
+def _measure(config: StudyConfig, configs: list[Config]) -> dict[Key, Cost]:
+    rows = SharedRows(config.fraction, configs[0].seed, None, 0)
+    kinds = {cost_key(each): each for each in configs}
+    costs, line = {}, ProgressLine()
+    for number, (key, kind) in enumerate(kinds.items(), start=1):
+        line.show(f"measuring {number} of {len(kinds)} kinds of case")
+        costs[key] = measure_cost(kind, rows.read(kind))
+    line.clear()
+    return costs
