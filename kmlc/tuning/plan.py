@@ -4,7 +4,7 @@ import os
 
 from kmlc.config import Config
 from kmlc.errors import UserError
-from kmlc.progress import ProgressLine, duration
+from kmlc.progress import duration
 from kmlc.tuning.estimate import Cost, Key, cost_key, measure_cost, study_seconds
 from kmlc.tuning.options import Options
 from kmlc.tuning.rows import SharedRows
@@ -28,9 +28,7 @@ def print_plan(config: StudyConfig, options: Options) -> None:
         print_plan(StudyConfig(read_grid("report2")), Options(workers=2))
     """
     if config.search != "grid":
-        raise UserError(
-            f"--dry-run: expected --search grid; the cases of {config.search} are drawn as it goes"
-        )
+        raise UserError(f"--dry-run: expected --search grid, whose cases are known; got {config.search}")
     cases = [(values, seed) for values in config.cases() for seed in config.seeds_of(values)]
     configs = [config.config(values, seed) for values, seed in cases]
     share = core_shares(options.workers)[0]
@@ -51,9 +49,8 @@ def print_plan(config: StudyConfig, options: Options) -> None:
 def _measure(config: StudyConfig, configs: list[Config]) -> dict[Key, Cost]:
     rows = SharedRows(config.fraction, configs[0].seed, None, 0)
     kinds = {cost_key(each): each for each in configs}
-    costs, line = {}, ProgressLine()
+    costs = {}
     for number, (key, kind) in enumerate(kinds.items(), start=1):
-        line.show(f"measuring {number} of {len(kinds)} kinds of case")
+        print(f"measuring {number} of {len(kinds)} kinds of case", flush=True)
         costs[key] = measure_cost(kind, rows.read(kind))
-    line.clear()
     return costs

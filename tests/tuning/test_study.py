@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kmlc.config import Config
+from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
 from kmlc.files import read_json
 from kmlc.settings import load_config
+from kmlc.training.train import train
 from kmlc.tuning import case as case_module
 from kmlc.tuning.grid import read_grid
 from kmlc.tuning.options import Options
@@ -74,7 +77,7 @@ def test_a_row_for_each_case(whole: Study) -> None:
     cases = table[["case", "train.learning_rate", "train.epochs"]].to_numpy().tolist()
     assert cases == [[1, 0.01, 1], [2, 0.01, 2], [3, 0.001, 1], [4, 0.001, 2]]
     assert (table["seed"] == 42).all()
-    for _, row in table.iterrows():
+    for row in table.to_dict("records"):
         path = whole.path / row["run"]
         metrics, history = read_json(path / "metrics.json"), pd.read_csv(path / "history.csv")
         assert row["micro_f1"] == metrics["validation"]["micro_f1"]
@@ -156,13 +159,11 @@ class Stop(keras.callbacks.Callback):
 
 @pytest.fixture
 def stop_in_epoch(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    train = case_module.train
-
     def stop(epoch: int) -> None:
         stopper = Stop(epoch)
 
-        def stopping(*arguments: Any, callbacks: list[keras.callbacks.Callback], **options: Any) -> Any:
-            return train(*arguments, callbacks=[*callbacks, stopper], **options)
+        def stopping(config: Config, callbacks: list[keras.callbacks.Callback], data: LabelledData) -> Any:
+            return train(config, callbacks=[*callbacks, stopper], data=data)
 
         monkeypatch.setattr(case_module, "train", stopping)
 
@@ -172,7 +173,7 @@ def stop_in_epoch(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 def test_a_stopped_study_goes_on_where_it_was(
     whole: Study, config: StudyConfig, tmp_path: Path, stop_in_epoch: Callable[[int], None]
 ) -> None:
-    """Stopped in the second epoch of case 2, then in case 3: nothing is trained twice, all figures the same."""
+    """Stopped in case 2 and again in case 3: nothing is trained twice, and all figures are the same."""
     study = begin_or_continue(config, tmp_path / "stopped")
     # Epochs are 1: case 1; 2: case 2, its second; 3: case 3; 4: case 4, its second.
     stop_in_epoch(2)
@@ -191,8 +192,6 @@ def test_a_stopped_study_goes_on_where_it_was(
 def test_a_case_that_fails_is_noted_and_the_others_go_on(
     config: StudyConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train = case_module.train
-
     def failing(settings: Any, **options: Any) -> Any:
         if settings.train.learning_rate == 0.01:
             raise RuntimeError("out of\nmemory")
@@ -213,7 +212,7 @@ def test_a_study_all_of_whose_cases_fail_says_so(
         raise RuntimeError("no")
 
     monkeypatch.setattr(case_module, "train", failing)
-    with pytest.raises(UserError, match="every case failed: no$"):
+    with pytest.raises(UserError, match=r"every case failed: no$"):
         run(config, tmp_path / "failing")
 
 
