@@ -44,6 +44,14 @@ WORKER = "worker"
 """The name under which a request carries its worker's."""
 
 
+_CHANNEL = [
+    ("grpc.enable_http_proxy", 0),
+    # Look again soon for a chief that is being started; gRPC waits up to two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+]
+
+
 def free_port() -> int:
     """Return a port of this machine that nobody listens on."""
     with socket.socket() as probe:
@@ -115,7 +123,7 @@ def work(oracle: ResumableOracle, folder: Path, address: str, worker_id: str, ru
     Example:
         work(build_oracle(...), Path("runs/mine"), "127.0.0.1:8500", "worker-1", run_case)
     """
-    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+    with grpc.insecure_channel(address, options=_CHANNEL) as channel:
         client = _Client(oracle, grpc.intercept_channel(channel, _Asking(address, worker_id)))
         _Worker(oracle, folder, run_case, client, worker_id).run()
 
@@ -240,10 +248,12 @@ class _Asking(grpc.UnaryUnaryClientInterceptor):
             wait_for_ready=True,
             compression=None,
         )
-        answer = continuation(call, request)
-        if answer.code() == grpc.StatusCode.UNAVAILABLE:
+        end = time.monotonic() + ANSWER
+        while (answer := continuation(call, request)).code() == grpc.StatusCode.UNAVAILABLE:
             # The connection broke. The chief may be started again; to be asked twice does it no harm.
-            answer = continuation(call, request)
+            if time.monotonic() > end:
+                break
+            time.sleep(PAUSE)
         if answer.code() == grpc.StatusCode.ABORTED:
             raise FailedTrialError(answer.details())
         if answer.code() != grpc.StatusCode.OK:

@@ -47,7 +47,7 @@ class ResumableOracle(keras_tuner.Oracle):
         super().__init__(max_consecutive_failed_trials=sys.maxsize, **options)
         self.verbose = 0
         self.changing = threading.RLock()
-        # By chance KerasTuner draws what was tried already; the space is exhausted after this many in a row.
+        # Draws of what was tried already, in a row, before the space counts as exhausted; 20 miss small ones.
         self._max_collisions = 1000
 
     def open(self, folder: Path) -> None:

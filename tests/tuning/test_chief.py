@@ -33,15 +33,20 @@ def address() -> str:
     return f"127.0.0.1:{chief.free_port()}"
 
 
+def no_errors(folder: Path) -> Callable[[], list[str]]:
+    """Return what fails, instead of waiting for ever, if a worker has ended with an error."""
+
+    def lost() -> list[str]:
+        assert not list(folder.glob("*.error"))
+        return []
+
+    return lost
+
+
 def meanwhile(function: Callable[[], object]) -> threading.Thread:
     thread = threading.Thread(target=function)
     thread.start()
     return thread
-
-
-def fail_if(condition: bool) -> list[str]:
-    assert not condition
-    return []
 
 
 @pytest.mark.parametrize("count", [2, 3])
@@ -167,7 +172,7 @@ def test_a_chief_that_was_killed_goes_on_with_its_workers(address: str, tmp_path
     wait_for(fake.log, "end", 3)
     lead.kill()
     lead.join()
-    chief.serve(grid(), tmp_path, address, lambda: fail_if(worker.exitcode == 0), patience=60)
+    chief.serve(grid(), tmp_path, address, no_errors(tmp_path), patience=60)
     worker.join(10)
     assert_complete(tmp_path)
     assert not list(tmp_path.glob("*.error"))

@@ -123,7 +123,7 @@ def _serve(folder: Path, address: str) -> None:
 
 
 def _work(folder: Path, address: str, name: str, fake: Fake) -> None:
-    chief.HEARTBEAT, chief.ANSWER = 0.1, 1.5
+    chief.HEARTBEAT, chief.ANSWER = 0.1, 3
     try:
         chief.work(grid(), folder, address, name, fake)
     except UserError as error:
