@@ -27,6 +27,7 @@ from keras_tuner.src.tuners.gridsearch import LinkedList
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_json
 from kmlc.tuning.grid import EPOCHS, Range, Values
+from kmlc.tuning.study import Search
 
 HYPERBAND_EPOCHS = "tuner/epochs"
 
@@ -177,9 +178,6 @@ class BayesianOracle(ResumableOracle, keras_tuner.oracles.BayesianOptimizationOr
 
 class HyperbandOracle(ResumableOracle, keras_tuner.oracles.HyperbandOracle):
     """Many cases of few epochs, of which the best go on; Li et al., JMLR 18 (2018)."""
-
-
-Search = Literal["grid", "random", "bayesian", "hyperband"]
 
 
 def build_oracle(

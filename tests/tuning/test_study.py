@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from tuning_fakes import TINY_GRID
 
 from kmlc.config import Config
 from kmlc.data.records import LabelledData
@@ -23,26 +24,13 @@ from kmlc.tuning.records import write_results
 from kmlc.tuning.run import tune
 from kmlc.tuning.study import Study, StudyConfig, begin_or_continue, load_study, save_study
 
-GRID = """
-model: hybrid
-settings:
-  tower.name: none
-  captions.encoder: bigram
-  fusion.hidden_dim: 8
-  train.monitor: nothing
-  train.batch_size: 8
-vary:
-  train.epochs: [2, 1]
-  train.learning_rate: [0.01, 0.001]
-objective: micro_map
-"""
 OPTIONS = Options(cache="off")
 
 
 @pytest.fixture(scope="module")
 def config(data: Path, tmp_path_factory: pytest.TempPathFactory) -> StudyConfig:
     path = tmp_path_factory.mktemp("grid") / "tiny.yaml"
-    path.write_text(GRID)
+    path.write_text(TINY_GRID)
     return StudyConfig(read_grid(str(path)), flags=[f"--data={data}"])
 
 
