@@ -129,6 +129,8 @@ def parse_tune(arguments: Sequence[str]) -> TuneCommand:
         if options.grid or options.run is None or words:
             parser.error("--worker: goes with --run STUDY, the study says the rest")
         return TuneCommand(None, how, options.run, options.worker, False)
+    if options.workers == 0 and options.chief is None:
+        parser.error("--workers 0: expected --chief beside it, for workers of other machines")
     if options.grid is None:
         parser.error(f"--grid: expected one of {', '.join(grid_names())}, or a YAML file")
     grid = read_grid(options.grid)
@@ -171,7 +173,8 @@ def _tune_parser() -> "OneLineParser":
     add("--seeds", type=whole, default=1, metavar="N", help="train each case with N seeds; mean and spread")
     add("--run", type=Path, metavar="DIR", help="the study's directory; default: runs/<date>-tune-<grid>")
     add("--dry-run", action="store_true", help="list the cases and how long they will take, train none")
-    add("--workers", type=whole, default=1, metavar="N", help="processes, each with its share of the cores")
+    many = _number(int, 0, None)
+    add("--workers", type=many, default=1, metavar="N", help="processes, each with its share of the cores")
     add("--chief", metavar="HOST:PORT", help="wait here for workers on machines that share the study's disk")
     add("--worker", metavar="HOST:PORT", help="work for the chief there; with --run DIR")
     add("--keep", type=whole, default=1, metavar="K", help="best cases that keep their weights (default: 1)")

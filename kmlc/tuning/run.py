@@ -125,6 +125,8 @@ def _serve(study: Study, config: StudyConfig, options: Options, announcer: Annou
 
         def lost() -> list[str]:
             announcer.update()
+            if options.chief is None:
+                local.check()
             return local.ended()
 
         serve(_oracle(config), study.path, address, lost, PATIENCE)

@@ -7,8 +7,10 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from platform import node
 
+from kmlc.errors import UserError
 from kmlc.settings import CONFIGS
 from kmlc.tuning.options import Options
 from kmlc.tuning.study import Study
@@ -28,13 +30,26 @@ class LocalWorkers:
 
     Attributes:
         processes: one for each.
+        logs: what each prints.
     """
 
     processes: Sequence[subprocess.Popen[bytes]]
+    logs: Sequence[Path]
 
     def ended(self) -> list[str]:
         """Return the names of those that run no longer."""
         return [worker_id(process.pid) for process in self.processes if process.poll() is not None]
+
+    def check(self) -> None:
+        """Raise if all of them have failed.
+
+        Raises:
+            UserError: with what the first of them said last.
+        """
+        if all(process.poll() for process in self.processes):
+            log = self.logs[0]
+            last = log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+            raise UserError(f"{log}: every worker has ended; the first one said: {last or 'nothing'}")
 
 
 @contextmanager
@@ -47,15 +62,16 @@ def local_workers(study: Study, options: Options, address: str) -> Iterator[Loca
     environment = os.environ | {"TF_NUM_INTRAOP_THREADS": str(os.cpu_count())}
     command = [sys.executable, str(SCRIPT), "--worker", address, "--run", str(study.path), *options.flags()]
     processes = []
+    logs = [study.path / f"worker-{number}.txt" for number in range(1, options.workers + 1)]
     with ExitStack() as stack:
-        for number, cores in enumerate(core_shares(options.workers), start=1):
-            log = stack.enter_context((study.path / f"worker-{number}.txt").open("ab"))
+        for path, cores in zip(logs, core_shares(options.workers), strict=True):
+            log = stack.enter_context(path.open("wb"))
             process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
             stack.callback(_end, process)
             if cores and hasattr(os, "sched_setaffinity"):
                 os.sched_setaffinity(process.pid, cores)
             processes.append(process)
-        yield LocalWorkers(processes)
+        yield LocalWorkers(processes, logs)
 
 
 def core_shares(workers: int) -> list[set[int]]:

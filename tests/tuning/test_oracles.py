@@ -12,7 +12,8 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from kmlc.errors import UserError
 from kmlc.files import read_json
 from kmlc.tuning.grid import Grid, Range, read_grid
-from kmlc.tuning.oracles import ResumableOracle, Search, build_oracle, case_of
+from kmlc.tuning.oracles import ResumableOracle, build_oracle, case_of
+from kmlc.tuning.study import Search
 
 AXES: dict[str, list[Any] | Range] = {"fusion.dropout": [0.5, 0.7], "train.batch_size": [30, 50, 20]}
 SEARCHES: list[Search] = ["grid", "random", "bayesian", "hyperband"]

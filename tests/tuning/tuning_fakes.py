@@ -21,6 +21,21 @@ from kmlc.tuning.search import search
 AXES: dict[str, list[Any] | Range] = {"a": [1, 2, 3], "b": ["x", "y"], "c": [None, [1, 2]]}
 CASES = 12
 
+TINY_GRID = """
+model: hybrid
+settings:
+  tower.name: none
+  captions.encoder: bigram
+  fusion.hidden_dim: 8
+  train.monitor: nothing
+  train.batch_size: 8
+vary:
+  train.epochs: [2, 1]
+  train.learning_rate: [0.01, 0.001]
+objective: micro_map
+"""
+"""Cases that train in a second each: captions alone."""
+
 # Processes start as forks of one that has imported the libraries, which takes seconds.
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["kmlc.tuning.chief"])
