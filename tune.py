@@ -10,6 +10,7 @@ The same command goes on with a study that was stopped.
 """
 
 import sys
+import time
 
 from kmlc.cli import guard, parse_tune, without_chatter
 
@@ -33,11 +34,11 @@ def main() -> None:
         print_plan(command.study, command.options)
         return
     config, options = command.study, command.options
-    study = begin_or_continue(config, command.run)
+    study, began = begin_or_continue(config, command.run), time.monotonic()
     try:
         tune(study, config, options)
     finally:
-        table, about = write_results(study, config), notes(study, sys.argv[1:])
+        table, about = write_results(study, config), notes(study, sys.argv[1:], time.monotonic() - began)
         write_grid_report(study.path, config.grid, table, about, config.case_count)
     print(f"\nTable:    {study.report}")
     print(f"Train:    python train.py --config {study.best}")

@@ -62,8 +62,7 @@ def _status(grid: Grid, cases: Sequence[Case], results: pd.DataFrame, total: int
         searched = any(isinstance(axis, Range) for axis in grid.vary.values())
         tried = len({*results["case"]}) if "case" in results else 0
         total = tried if searched else len(grid.cases())
-    minutes = sum(float(case.ours["minutes"].sum()) for case in ran)
-    head = f"{len(ran)} of {total} cases finished; their minutes add up to {_minutes(minutes)}."
+    head = f"{len(ran)} of {total} cases finished."
     ours = [case for case in ran if case.mean(grid.objective) is not None]
     if not ours:
         return [head]

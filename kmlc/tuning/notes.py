@@ -5,19 +5,21 @@ from collections.abc import Sequence
 from datetime import date
 
 from kmlc.files import read_json
+from kmlc.progress import duration
 from kmlc.settings import load_config
 from kmlc.tuning.records import begun_runs
 from kmlc.tuning.study import Study
 
 
-def notes(study: Study, words: Sequence[str]) -> list[str]:
+def notes(study: Study, words: Sequence[str], seconds: float) -> list[str]:
     """Return lines on the command, the data, the machine and the date.
 
     Args:
         study: where.
         words: the command line, behind the program's name.
+        seconds: how long the command took.
     """
-    lines = [f"Command: `python tune.py {shlex.join(words)}`"]
+    lines = [f"Command: `python tune.py {shlex.join(words)}`, which took {duration(seconds)}"]
     finished = [case.run for case in begun_runs(study) if case.run.finished]
     if finished:
         run = finished[0]

@@ -57,8 +57,7 @@ def test_ours_beside_the_published_table_in_its_order(tmp_path: Path) -> None:
     assert lines[:7] == [
         "# A small grid",
         "",
-        "4 of 8 cases finished; their minutes add up to 1,322. "
-        "Best by micro F1: loss focal, dropout 0.5, epochs 3, 0.88000.",
+        "4 of 8 cases finished. Best by micro F1: loss focal, dropout 0.5, epochs 3, 0.88000.",
         "The published best (0.90000) is loss focal, dropout 0.5, epochs 1, with us rank 3 of 4.",
         "",
         "- sample data",
@@ -95,9 +94,7 @@ def test_mean_and_deviation_over_seeds(tmp_path: Path) -> None:
         # Squared deviations 0.04, 0 and 0.04 over n - 1 = 2.
         ["1", "0.7000 ± 0.2000", "3", "2"],
     ]
-    assert (
-        lines[2] == "2 of 2 cases finished; their minutes add up to 12. Best by micro F1: epochs 3, 0.8000."
-    )
+    assert lines[2] == "2 of 2 cases finished. Best by micro F1: epochs 3, 0.8000."
     assert "- case 2 (epochs 3), seed 2: killed" in lines
 
 
@@ -144,7 +141,7 @@ def test_the_same_best_case(tmp_path: Path) -> None:
 
 def test_nothing_has_finished(tmp_path: Path) -> None:
     lines = report(tmp_path, GRID, pd.DataFrame(), total=5)
-    assert lines[2] == "0 of 5 cases finished; their minutes add up to 0.0."
+    assert lines[2] == "0 of 5 cases finished."
     assert [row[-1] for row in cells(lines)[1:]] == ["-"] * 4
 
 
@@ -154,7 +151,7 @@ def test_a_search_shows_what_it_tried(tmp_path: Path) -> None:
         {"case": [1, 2], "train.learning_rate": [0.00123456789, 2e-5], "minutes": 1.0, "micro_f1": [0.5, 0.6]}
     )
     lines = report(tmp_path, grid, results)
-    assert lines[2].startswith("2 of 2 cases finished; their minutes add up to 2.0.")
+    assert lines[2].startswith("2 of 2 cases finished.")
     assert cells(lines)[1:] == [["2e-05", "0.6000", "1"], ["0.001235", "0.5000", "2"]]
 
 
