@@ -5,14 +5,13 @@ import traceback
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 
-import keras
-
 from kmlc.errors import UserError
 from kmlc.training.extend import continue_from
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.train import train
 from kmlc.tuning.callbacks import CaseProgress, EpochSeconds
 from kmlc.tuning.grid import EPOCHS, Values
+from kmlc.tuning.memory import free_last_model
 from kmlc.tuning.records import CaseRun, begun_runs, beside, read_seconds, write_seconds
 from kmlc.tuning.rows import SharedRows
 from kmlc.tuning.study import Study, StudyConfig
@@ -58,8 +57,7 @@ class CaseTrainer:
             self._begin_as_shorter(case)
         count = f" of {self.config.case_count}" if self.config.case_count else ""
         progress = CaseProgress(f"case {case.number}{count}", config.train.epochs)
-        # Layers of one case must not be named, nor its memory be held, for those before it.
-        keras.backend.clear_session()
+        free_last_model()
         try:
             with (
                 beside(case.run, ".txt").open("a", encoding="utf-8") as output,

@@ -1,6 +1,7 @@
 """Studies on a tiny grid: shared epochs, what is kept, and going on after a stop, in this process."""
 
 import dataclasses
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from tensorflow.python.framework.func_graph import FuncGraph
 from tuning_fakes import TINY_GRID
 
 from kmlc.config import Config
@@ -19,6 +21,7 @@ from kmlc.settings import load_config
 from kmlc.training.train import train
 from kmlc.tuning import case as case_module
 from kmlc.tuning.grid import read_grid
+from kmlc.tuning.memory import free_last_model
 from kmlc.tuning.options import Options
 from kmlc.tuning.records import write_results
 from kmlc.tuning.run import tune
@@ -231,3 +234,11 @@ def test_results_can_be_written_before_there_are_any(config: StudyConfig, tmp_pa
     table = write_results(begin_or_continue(config, tmp_path / "new"), config)
     assert list(table.columns) == ["case", "train.learning_rate", "train.epochs", "seed", "run", "error"]
     assert table.empty
+
+
+def test_models_of_finished_cases_are_let_go(config: StudyConfig, tmp_path: Path) -> None:
+    """TensorFlow kept the graph of every fit's step, and with it each case's weights, until memory was full."""
+    run(dataclasses.replace(config, trials=2), tmp_path / "two")
+    free_last_model()
+    gc.collect()
+    assert not any(isinstance(each, FuncGraph | keras.Model) for each in gc.get_objects())
