@@ -237,7 +237,7 @@ def test_results_can_be_written_before_there_are_any(config: StudyConfig, tmp_pa
 
 
 def test_models_of_finished_cases_are_let_go(config: StudyConfig, tmp_path: Path) -> None:
-    """TensorFlow kept the graph of every fit's step, and with it each case's weights, until memory was full."""
+    """TensorFlow kept the graph of every fit's step, and with it each case's weights."""
     run(dataclasses.replace(config, trials=2), tmp_path / "two")
     free_last_model()
     gc.collect()
