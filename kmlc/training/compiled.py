@@ -39,6 +39,6 @@ def compiled_model(
         gradient_accumulation_steps=config.train.accumulation if config.train.accumulation > 1 else None,
     )
     model.compile(optimizer, loss, jit_compile=environment.use_xla(config.train))
-    # Made in the first step instead, its variables would stay in memory with TensorFlow's function of that step.
+    # If the first step made its variables, TensorFlow's function of that step would keep them in memory.
     model.optimizer.build(model.trainable_variables)
     return model
