@@ -162,7 +162,7 @@ class Hierarchical:
         return weakest_subclasses(true, decided, self.hierarchy, len(self.hierarchy.subclasses))
 
     def advice(self, details: Mapping[str, Any]) -> list[str]:
-        """Return how a final run on all classes comes to the thresholds fitted to novel rows, and their price."""
+        """Return how a final run on all classes comes to thresholds fitted to novel rows; and their price."""
         flags = [
             f"--hierarchy.{level}_known_share {details['known_share'][level]:.4f}"
             for level in LEVELS
