@@ -23,7 +23,8 @@ def sections(run: RunDirectory, metrics: dict[str, Any], task: Multilabel) -> li
     classes = _classes(run, metrics, task.vocabulary)
     write_text(run.path / "per_class.csv", classes.to_csv(index=False, lineterminator="\n"))
     scores = [name for name in ("val_f1", "test_f1") if name in classes]
-    macro_map = {part: metrics[part]["macro_map"] for part in ("validation", "test") if part in metrics}
+    parts: list[str] = [part for part in ("validation", "test") if part in metrics]
+    macro_map = {part: metrics[part]["macro_map"] for part in parts}
     save_figure(run.plots / "per_class_f1.png", plots.per_class_f1(classes, scores, macro_map))
     with np.load(run.logits, allow_pickle=False) as saved:
         labels, scored = saved["validation_labels"], probabilities(saved["validation_logits"])
