@@ -15,6 +15,7 @@ from kmlc.errors import UserError
 from kmlc.tasks.hierarchy import Hierarchical
 from kmlc.tasks.multilabel import Multilabel
 from kmlc.tasks.registry import task_of
+from kmlc.tuning.grid import FIGURES
 
 VOCABULARY = Vocabulary(
     ("0", "1", "0", "2", "3"), ("bird", "dog", "pug", "jay", "owl"), " ", (1, 0, 0), ("2", "87")
@@ -85,6 +86,7 @@ def test_figures_by_hand() -> None:
         }
     )
     assert made.objective in figures
+    assert set(figures) <= FIGURES
     assert set(made.curves) <= set(figures)
 
 
