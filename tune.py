@@ -10,7 +10,6 @@ The same command goes on with a study that was stopped.
 """
 
 import sys
-import time
 
 from kmlc.cli import guard, parse_tune, without_chatter
 
@@ -20,10 +19,11 @@ def main() -> None:
     command = parse_tune(sys.argv[1:])
 
     with without_chatter():
+        import pandas as pd
+
         from kmlc.reports.grid_report import write_grid_report
         from kmlc.tuning.notes import notes
         from kmlc.tuning.plan import print_plan
-        from kmlc.tuning.records import write_results
         from kmlc.tuning.run import tune, work_for
         from kmlc.tuning.study import begin_or_continue
 
@@ -33,13 +33,13 @@ def main() -> None:
     if command.dry_run:
         print_plan(command.study, command.options)
         return
-    config, options = command.study, command.options
-    study, began = begin_or_continue(config, command.run), time.monotonic()
-    try:
-        tune(study, config, options)
-    finally:
-        table, about = write_results(study, config), notes(study, sys.argv[1:], time.monotonic() - began)
-        write_grid_report(study.path, config.grid, table, about, config.case_count)
+    config = command.study
+    study = begin_or_continue(config, command.run)
+
+    def report(table: pd.DataFrame, total: int | None) -> None:
+        write_grid_report(study.path, config.grid, table, notes(study, sys.argv[1:]), total)
+
+    tune(study, config, command.options, report)
     print(f"\nTable:    {study.report}")
     print(f"Train:    python train.py --config {study.best}")
 

@@ -1,5 +1,6 @@
 """Files are written whole, then renamed: a reader never sees half a file, and a kill never leaves one."""
 
+import errno
 import hashlib
 import json
 import os
@@ -84,10 +85,11 @@ def check_room(path: Path, size: int) -> None:
     """
     free = shutil.disk_usage(path.parent).free
     if free < size:
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise UserError(
-            f"{path}: could not be written: No space left on device "
+            f"{path}: could not be written: {full.strerror} "
             f"({size / 1e6:.1f} MB needed, {free / 1e6:.1f} free)"
-        )
+        ) from full
 
 
 def check_writable(path: Path) -> None:

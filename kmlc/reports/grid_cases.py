@@ -27,7 +27,7 @@ class Case:
     ours: pd.DataFrame
 
     def mean(self, figure: str) -> float | None:
-        """Return our figure, the mean over the seeds; None if there is none."""
+        """Return our figure, the mean over the seeds; None if there is none, or one of them is NaN."""
         found = self._found(figure)
         return None if found.empty else float(found.mean())
 
@@ -39,7 +39,8 @@ class Case:
     def _found(self, figure: str) -> pd.Series:
         if figure not in self.ours:
             return pd.Series(dtype=float)
-        return self.ours[figure].dropna().astype(float)
+        found = self.ours[figure].astype(float)
+        return found.iloc[:0] if found.isna().any() else found
 
 
 def join_cases(grid: Grid, results: pd.DataFrame) -> list[Case]:

@@ -20,7 +20,7 @@ from kmlc.reports.grid_cases import (
     table_figures,
 )
 from kmlc.reports.parts import markdown_table, save_figure
-from kmlc.tuning.grid import EPOCHS, Grid, Range
+from kmlc.tuning.grid import EPOCHS, Grid
 
 # Below this many cases a correlation of ranks says nothing.
 _FEWEST_TO_CORRELATE = 4
@@ -36,7 +36,7 @@ def write_grid_report(
         grid: what varies, and the published table.
         results: results.csv, a row for each finished or failed case and seed, as far as the study has come.
         notes: lines on the command, the data, the machine and the date.
-        total: how many cases the study has; without it those of the grid, or of a search those in `results`.
+        total: how many cases the study has; None where nobody knows.
 
     Example:
         write_grid_report(Path("runs/my-study"), read_grid("report2"), pd.read_csv("results.csv"))
@@ -44,7 +44,7 @@ def write_grid_report(
     cases = join_cases(grid, results)
     sections = [
         f"# {grid.title}",
-        "\n".join(_status(grid, cases, results, total)),
+        "\n".join(_status(grid, cases, total)),
         *(["\n".join(f"- {note}" for note in notes)] if notes else []),
         _table(grid, cases),
         *_agreement(grid, cases),
@@ -55,14 +55,10 @@ def write_grid_report(
     write_text(folder / "results.md", "\n\n".join(sections) + "\n")
 
 
-def _status(grid: Grid, cases: Sequence[Case], results: pd.DataFrame, total: int | None) -> list[str]:
+def _status(grid: Grid, cases: Sequence[Case], total: int | None) -> list[str]:
     """Return how far the study is, its best case, and whether the published best is the same."""
     ran = [case for case in cases if len(case.ours)]
-    if total is None:
-        searched = any(isinstance(axis, Range) for axis in grid.vary.values())
-        tried = len({*results["case"]}) if "case" in results else 0
-        total = tried if searched else len(grid.cases())
-    head = f"{len(ran)} of {total} cases finished."
+    head = f"{len(ran)}{'' if total is None else f' of {total}'} cases finished."
     ours = [case for case in ran if case.mean(grid.objective) is not None]
     if not ours:
         return [head]

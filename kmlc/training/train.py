@@ -16,7 +16,7 @@ from kmlc.settings import load_config
 from kmlc.tasks.registry import task_of
 from kmlc.training import environment
 from kmlc.training.branches import check_branches
-from kmlc.training.callbacks import EpochRecorder, Progress
+from kmlc.training.callbacks import EpochRecorder, Progress, write_history
 from kmlc.training.checkpoint import load_state, load_weights
 from kmlc.training.compiled import compiled_model
 from kmlc.training.prepare import begin_run, load_prepared, prepare
@@ -72,6 +72,7 @@ def train(
     print(f"{len(training):,} rows to train on, {len(validating):,} to validate on; run directory {run.path}")
     if run.checkpoint.is_file():
         history = load_state(run.checkpoint, model)
+        write_history(run, history)  # A kill between the two files left the table an epoch short.
         print(f"Going on after epoch {len(history)} of {config.train.epochs}")
     else:
         history = []

@@ -1,13 +1,17 @@
 """What a user sees of a study while it goes on: a line for each case that ends."""
 
+import math
 import time
 
 import pandas as pd
 
 from kmlc.progress import duration
 from kmlc.tuning.case import shares
-from kmlc.tuning.records import ranking, write_results
+from kmlc.tuning.records import ranking, results, write_results
 from kmlc.tuning.study import Study, StudyConfig
+
+PAUSE = 2.0
+"""Seconds between two looks at the cases of workers."""
 
 
 class Announcer:
@@ -22,9 +26,10 @@ class Announcer:
     def __init__(self, study: Study, config: StudyConfig, share: bool) -> None:
         self.study, self.config = study, config
         self.work = _epochs_to_train(config, share)
-        self.known = set(self._ended(write_results(study, config)))
+        self.table = write_results(study, config)
+        self.known = set(self._ended(self.table))
         self.known_at_first = set(self.known)
-        self.began = time.monotonic()
+        self.began = self.updated = time.monotonic()
 
     def begin(self) -> None:
         """Say what there is to do."""
@@ -34,12 +39,20 @@ class Announcer:
         print(f"Study: {self.study.path}", flush=True)
 
     def update(self) -> None:
-        """Write results.csv, and leave a line for each case that has ended since the last time."""
-        table = write_results(self.study, self.config)
-        for number in self._ended(table):
+        """Write results.csv if there is anything new, and leave a line for each case that has ended since."""
+        self.updated = time.monotonic()
+        if results(self.study, self.config).equals(self.table):
+            return
+        self.table = write_results(self.study, self.config)
+        for number in self._ended(self.table):
             if number not in self.known:
                 self.known.add(number)
-                print(self._line(table, number), flush=True)
+                print(self._line(self.table, number), flush=True)
+
+    def watch(self) -> None:
+        """Update now and then, however often it is asked: every case is read for it."""
+        if time.monotonic() - self.updated >= PAUSE:
+            self.update()
 
     def _ended(self, table: pd.DataFrame) -> list[int]:
         """Return the cases that are done with every seed, or that failed."""
@@ -60,8 +73,9 @@ class Announcer:
         if error:
             return f"{line}failed: {error}"
         best = ranking(table, self.config)
-        line += f"{grid.objective.replace('_', ' ')} {rows[grid.objective].mean():.4f}"
-        line += f"  {duration(60 * rows['minutes'].sum())}"
+        line += f"{grid.objective.replace('_', ' ')} {best[number]:.4f}"
+        minutes = rows["minutes"].sum(skipna=False)
+        line += "" if math.isnan(minutes) else f"  {duration(60 * minutes)}"
         line += (
             "  best so far"
             if best.index[0] == number

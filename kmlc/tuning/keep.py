@@ -9,10 +9,10 @@ from kmlc.tuning.study import Study, StudyConfig
 
 
 def drop_weights(study: Study, config: StudyConfig, keep: int, share: bool) -> None:
-    """Delete the weights of every finished case but the best ones, and the states of all.
+    """Delete the weights of cases that failed or are not among the best, and the states of all finished ones.
 
-    A case that another one will go on from keeps both until that one has begun. The figures of all stay. Any
-    process may call it at any time.
+    A case that another one will go on from keeps both until that one has begun; one that is not trained with
+    every seed yet keeps its weights. The figures of all stay. Any process may call it at any time.
 
     Args:
         study: where.
@@ -20,12 +20,16 @@ def drop_weights(study: Study, config: StudyConfig, keep: int, share: bool) -> N
         keep: how many of the best cases keep their weights.
         share: whether cases go on from others.
     """
-    best = ranking(results(study, config), config).index[:keep]
+    table = results(study, config)
+    dropped = {*ranking(table, config).index[keep:], *table.loc[table["error"] != "", "case"]}
     for case in begun_runs(study):
-        if case.run.finished and not (share and _needed(case, study, config)):
-            shutil.rmtree(case.run.checkpoint.parent, ignore_errors=True)
-            if case.number not in best:
-                case.run.best_weights.unlink(missing_ok=True)
+        if not (case.run.finished or case.error) or (share and _needed(case, study, config)):
+            continue
+        shutil.rmtree(case.run.checkpoint.parent, ignore_errors=True)
+        for begun in case.run.path.glob(f".*-{case.run.best_weights.name}"):
+            begun.unlink(missing_ok=True)  # by a process that was killed
+        if case.number in dropped:
+            case.run.best_weights.unlink(missing_ok=True)
 
 
 def _needed(case: CaseRun, study: Study, config: StudyConfig) -> bool:

@@ -11,15 +11,15 @@ from kmlc.tuning.records import begun_runs
 from kmlc.tuning.study import Study
 
 
-def notes(study: Study, words: Sequence[str], seconds: float) -> list[str]:
+def notes(study: Study, words: Sequence[str]) -> list[str]:
     """Return lines on the command, the data, the machine and the date.
 
     Args:
         study: where.
         words: the command line, behind the program's name.
-        seconds: how long the command took.
     """
-    lines = [f"Command: `python tune.py {shlex.join(words)}`, which took {duration(seconds)}"]
+    seconds = duration(read_json(study.seconds))
+    lines = [f"Command: `python tune.py {shlex.join(words)}`, which took {seconds} in all"]
     finished = [case.run for case in begun_runs(study) if case.run.finished]
     if finished:
         run = finished[0]

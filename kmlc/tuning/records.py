@@ -42,12 +42,12 @@ class CaseRun:
         """Return minutes, losses and validation figures of a finished run; what is not defined is NaN.
 
         The losses are those of the epoch that counts. The minutes are those of all epochs, with those that a
-        shorter case trained.
+        shorter case trained; NaN if a kill has left an epoch's out.
         """
         metrics, history = read_json(self.run.metrics), pd.read_csv(self.run.history)
-        counted = history.iloc[metrics["best_epoch"] - 1]
+        counted, seconds = history.iloc[metrics["best_epoch"] - 1], read_seconds(self.run)
         figures = {
-            "minutes": sum(read_seconds(self.run).values()) / 60,
+            "minutes": sum(seconds.get(str(epoch), math.nan) for epoch in history["epoch"]) / 60,
             "train_loss": counted["loss"],
             "val_loss": counted["val_loss"],
             **metrics["validation"],
@@ -62,11 +62,13 @@ def beside(run: RunDirectory, suffix: str) -> Path:
 
 
 def begun_runs(study: Study) -> list[CaseRun]:
-    """Return every case and seed that was begun, in the order of their numbers."""
-    return [
+    """Return every case and seed that was begun, in the order of their numbers, then of their seeds."""
+    # Names that begin with a dot are files that are being written.
+    cases = [
         CaseRun(RunDirectory(path.with_suffix("")), **read_json(path))
-        for path in sorted(study.cases.glob("*[0-9].json"))
+        for path in study.cases.glob("[0-9]*-seed*[0-9].json")
     ]
+    return sorted(cases, key=lambda case: (case.number, case.seed))
 
 
 def read_seconds(run: RunDirectory) -> dict[str, float]:
@@ -112,13 +114,14 @@ def write_results(study: Study, config: StudyConfig) -> pd.DataFrame:
 def ranking(table: pd.DataFrame, config: StudyConfig) -> pd.Series:
     """Return the mean of the objective over the seeds by case, the best first.
 
-    Only cases that are finished with every seed are in it.
+    Only cases that are finished with every seed are in it. One whose objective is NaN with any seed has NaN,
+    and stands last.
     """
     finished = table[table["error"] == ""]
     if finished.empty:
         return pd.Series(dtype=float)
-    cases = finished.groupby("case")
-    means = cases[config.grid.objective].mean()[cases.size() == config.seeds]
+    cases = finished.groupby("case")[config.grid.objective]
+    means = cases.mean(skipna=False)[cases.size() == config.seeds]
     return means.sort_values(ascending=config.grid.direction == "min", kind="stable")
 
 
@@ -126,13 +129,15 @@ def best_run(study: Study, config: StudyConfig) -> RunDirectory:
     """Return the best seed's run of the best case.
 
     Raises:
-        UserError: if no case came to an end.
+        UserError: if no case came to an end with a number.
     """
     table = results(study, config)
     best = ranking(table, config)
     if best.empty:
         errors = "; ".join(dict.fromkeys(filter(None, table["error"])))
         raise UserError(f"{study.path}: every case failed: {errors}")
+    if best.isna().all():
+        raise UserError(f"{study.path}: no case came to an end with a number as its {config.grid.objective}")
     rows = table[table["case"] == best.index[0]]
     figures = rows[config.grid.objective]
     place = figures.idxmin() if config.grid.direction == "min" else figures.idxmax()

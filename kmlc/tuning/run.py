@@ -4,23 +4,28 @@ import hashlib
 import logging
 import os
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import keras_tuner
+import pandas as pd
 
 from kmlc.errors import UserError
+from kmlc.files import read_json, write_json
 from kmlc.settings import load_config, save_config
 from kmlc.tuning.announce import Announcer
 from kmlc.tuning.case import CaseTrainer
 from kmlc.tuning.chief import free_port, serve, work
-from kmlc.tuning.grid import Values
+from kmlc.tuning.grid import OBJECTIVES, Values
 from kmlc.tuning.hparams import write_hparams
 from kmlc.tuning.keep import drop_weights
+from kmlc.tuning.lock import only_command
 from kmlc.tuning.options import Options
 from kmlc.tuning.oracles import build_oracle
 from kmlc.tuning.records import best_run, write_results
+from kmlc.tuning.retry import forget_failed
 from kmlc.tuning.rows import SharedRows
 from kmlc.tuning.search import RunCase, search
 from kmlc.tuning.study import Study, StudyConfig, load_study
@@ -33,21 +38,56 @@ PATIENCE = 60.0
 """Seconds without a word of a worker after which its case is given to another."""
 
 
-def tune(study: Study, config: StudyConfig, options: Options) -> None:
-    """Train every case of a search, or those that an earlier command did not come to.
+_MEMORY = Path("/dev/shm")
+"""Linux's file system in memory."""
+
+Report = Callable[[pd.DataFrame, int | None], object]
+"""Writes the report of a study, given its results and how many cases it has; None where nobody knows."""
+
+_HIERARCHICAL = ("superclass_accuracy", "subclass_accuracy", "hierarchical_f1")
+"""The objectives of a hierarchy; the others are those of several labels. The loss alone is of both."""
+
+
+def tune(
+    study: Study, config: StudyConfig, options: Options, report: Report = lambda table, total: None
+) -> None:
+    """Train every case of a search, or those that an earlier command did not come to or that failed in it.
 
     Args:
         study: where.
         config: what is searched, the same that the study was begun with.
         options: how.
+        report: called at the end, and when the search is stopped.
 
     Raises:
-        UserError: for settings or data that cannot be trained on.
+        UserError: for an objective that the labels do not have, settings or data that cannot be trained on,
+            or if another command works on the study.
 
     Example:
         config = StudyConfig(read_grid("report2"))
         tune(begin_or_continue(config), config, Options(workers=2))
     """
+    _check_objective(config)
+    with only_command(study):
+        began, total = time.monotonic(), config.case_count
+        forget_failed(study, config)
+        try:
+            _search(study, config, options)
+            best = best_run(study, config)
+            drop_weights(study, config, options.keep, share=False)
+            for cache in (study.cache, _memory_cache(study)):
+                shutil.rmtree(cache, ignore_errors=True)
+            # A search that draws may come to an end before it has made all its trials.
+            total = total if config.search == "grid" else None
+        finally:
+            _add_seconds(study, time.monotonic() - began)
+            report(write_results(study, config), total)
+        # Last: it marks the study as finished.
+        save_config(study.best, replace(load_config(best.config), run=None))
+
+
+def _search(study: Study, config: StudyConfig, options: Options) -> None:
+    """Train the cases that are left, and say how far it is."""
     announcer = Announcer(study, config, options.share)
     announcer.begin()
     try:
@@ -59,7 +99,6 @@ def tune(study: Study, config: StudyConfig, options: Options) -> None:
         announcer.update()
         print(f"Stopped; the finished cases are in {study.results}. The same command goes on with the rest.")
         raise
-    _finish(study, config, options)
 
 
 def work_for(address: str, path: Path, options: Options) -> None:
@@ -76,6 +115,8 @@ def work_for(address: str, path: Path, options: Options) -> None:
     study = Study(path)
     config = load_study(study)
     work(_oracle(config), path, address, worker_id(os.getpid()), _case_runner(study, config, options))
+    # Nobody trains any more: workers are told to stop when no case is running.
+    shutil.rmtree(_memory_cache(study), ignore_errors=True)
 
 
 def _oracle(config: StudyConfig) -> keras_tuner.Oracle:
@@ -103,7 +144,6 @@ def _case_runner(
         try:
             figures = train_case(number, values)
         finally:
-            write_results(study, config)
             ended()
         write_hparams(study.path, f"{number:02d}", values, figures)
         drop_weights(study, config, options.keep, options.share)
@@ -124,7 +164,7 @@ def _serve(study: Study, config: StudyConfig, options: Options, announcer: Annou
     with local_workers(study, options, address) as local:
 
         def lost() -> list[str]:
-            announcer.update()
+            announcer.watch()
             if options.chief is None:
                 local.check()
             return local.ended()
@@ -133,14 +173,18 @@ def _serve(study: Study, config: StudyConfig, options: Options, announcer: Annou
     announcer.update()
 
 
-def _finish(study: Study, config: StudyConfig, options: Options) -> None:
-    """Write the best case's settings, which marks the study as finished, and free what only it needed."""
-    run = best_run(study, config)
-    save_config(study.best, replace(load_config(run.config), run=None))
-    drop_weights(study, config, options.keep, share=False)
-    cache = _cache_folder(study, options)
-    if cache is not None:
-        shutil.rmtree(cache, ignore_errors=True)
+def _check_objective(config: StudyConfig) -> None:
+    objective, table = config.grid.objective, config.config(config.grid.first_values()).table
+    hierarchical = table.superclass_column is not None
+    valid = [each for each in OBJECTIVES if each == "val_loss" or (each in _HIERARCHICAL) == hierarchical]
+    if objective not in valid:
+        labels = f"{'with' if hierarchical else 'without'} table.superclass_column"
+        raise UserError(f"objective: expected one of {', '.join(valid)} {labels}; got {objective}")
+
+
+def _add_seconds(study: Study, seconds: float) -> None:
+    earlier = read_json(study.seconds) if study.seconds.is_file() else 0.0
+    write_json(study.seconds, earlier + seconds)
 
 
 def _cache_folder(study: Study, options: Options) -> Path | None:
@@ -152,9 +196,12 @@ def _cache_folder(study: Study, options: Options) -> Path | None:
     if options.cache == "off":
         return None
     if options.cache == "disk":
-        return study.path / "cache"
-    memory = Path("/dev/shm")
-    if not memory.is_dir():
-        raise UserError(f"--cache memory: expected a file system in {memory}; this machine has none")
+        return study.cache
+    if not _MEMORY.is_dir():
+        raise UserError(f"--cache memory: expected a file system in {_MEMORY}; this machine has none")
+    return _memory_cache(study)
+
+
+def _memory_cache(study: Study) -> Path:
     name = hashlib.sha256(str(study.path.resolve()).encode()).hexdigest()[:16]
-    return memory / f"kmlc-{name}"
+    return _MEMORY / f"kmlc-{name}"

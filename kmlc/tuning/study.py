@@ -1,9 +1,12 @@
 """A study: one directory for a search over settings, with every case that was trained for it."""
 
 import dataclasses
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+import yaml
 
 from kmlc.config import Config
 from kmlc.errors import UserError
@@ -85,6 +88,21 @@ class Study:
         return self.path / "best.yaml"
 
     @property
+    def oracle(self) -> Path:
+        """KerasTuner's state."""
+        return self.path / "oracle.json"
+
+    @property
+    def seconds(self) -> Path:
+        """How long the commands on it have taken."""
+        return self.path / "seconds.json"
+
+    @property
+    def cache(self) -> Path:
+        """Decoded pixels, while the study goes on."""
+        return self.path / "cache"
+
+    @property
     def cases(self) -> Path:
         """The run directories."""
         return self.path / "cases"
@@ -108,16 +126,21 @@ def load_study(study: Study) -> StudyConfig:
     """Read what is searched.
 
     Raises:
-        UserError: if there is no study.
+        UserError: if there is no study, or its file is broken.
     """
     if not study.config.is_file():
         raise UserError(f"{study.path}: not a study; expected a folder with study.yaml, as tune.py makes")
-    saved = read_yaml(study.config)
-    axes = saved["grid"]["vary"]
-    saved["grid"]["vary"] = {
-        key: Range(**axis) if isinstance(axis, dict) else axis for key, axis in axes.items()
-    }
-    return StudyConfig(**saved | {"grid": Grid(**saved["grid"])})
+    try:
+        saved = read_yaml(study.config)
+        axes = saved["grid"]["vary"]
+        saved["grid"]["vary"] = {
+            key: Range(**axis) if isinstance(axis, dict) else axis for key, axis in axes.items()
+        }
+        return StudyConfig(**saved | {"grid": Grid(**saved["grid"])})
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError):
+        raise UserError(
+            f"{study.config}: is broken, or of another version of kmlc; begin another study with --run"
+        ) from None
 
 
 def begin_or_continue(config: StudyConfig, path: Path | None = None) -> Study:
@@ -128,18 +151,17 @@ def begin_or_continue(config: StudyConfig, path: Path | None = None) -> Study:
         path: its directory; None looks for an unfinished one in runs/, and makes one if there is none.
 
     Raises:
-        UserError: if `path` holds a study of something else, or one that is finished.
+        UserError: if `path` holds a study of something else, one that is finished, or other files.
     """
     if path is None:
-        study = _unfinished(config)
-        if study is not None:
-            return study
-        study = Study(new_run(f"tune-{config.grid.name}").path)
+        study = _unfinished(config) or Study(new_run(f"tune-{config.grid.name}").path)
     else:
         study = Study(path)
         path.mkdir(parents=True, exist_ok=True)
     if not study.config.is_file():
-        save_study(study, config)
+        # Names that begin with a dot are files that were being written.
+        if any(not each.name.startswith(".") for each in study.path.iterdir()):
+            raise UserError(f"{study.path}: expected a study, a new folder or an empty one; got other files")
     elif not _is_of(study, config):
         raise UserError(
             f"{study.path}: this study was begun with another grid or other options, see its study.yaml; "
@@ -147,14 +169,25 @@ def begin_or_continue(config: StudyConfig, path: Path | None = None) -> Study:
         )
     if study.finished:
         raise UserError(f"{study.path}: this study is finished; its table is {study.report}")
+    save_study(study, config)
     return study
 
 
 def _unfinished(config: StudyConfig) -> Study | None:
     found = [Study(path.parent) for path in RUNS.glob("*/study.yaml")]
-    found = [study for study in found if not study.finished and _is_of(study, config)]
-    return max(found, key=lambda study: study.config.stat().st_mtime, default=None)
+    mine = []
+    for study in found:
+        with suppress(UserError):
+            if not study.finished and _is_of(study, config):
+                mine.append(study)
+    return max(mine, key=lambda study: study.config.stat().st_mtime, default=None)
 
 
 def _is_of(study: Study, config: StudyConfig) -> bool:
-    return bool(read_yaml(study.config) == dataclasses.asdict(config))
+    return _searched(load_study(study)) == _searched(config)
+
+
+def _searched(config: StudyConfig) -> StudyConfig:
+    """Return the same without what only the report says."""
+    grid = dataclasses.replace(config.grid, title="", figures=[], published=[], source="")
+    return dataclasses.replace(config, grid=grid)
