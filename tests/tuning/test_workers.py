@@ -10,10 +10,11 @@ from platform import node
 
 import pytest
 from conftest import ROOT
+from tuning_fakes import numbers
 
 from kmlc.cli import parse_tune
 from kmlc.errors import UserError
-from kmlc.tuning import workers
+from kmlc.tuning import chief, workers
 from kmlc.tuning.options import Options
 from kmlc.tuning.study import Study
 from kmlc.tuning.workers import LocalWorkers, local_workers, reachable, worker_flags
@@ -115,7 +116,7 @@ def test_workers_end_soon_after_a_chief_that_was_killed(deaf: bool, script: Scri
         + ("signal.signal(signal.SIGINT, signal.SIG_IGN)\n" if deaf else "")
         + "time.sleep(60)"
     )
-    chief = (
+    lead = (
         "import sys, time\nfrom pathlib import Path\n"
         "from kmlc.tuning import workers\nfrom kmlc.tuning.options import Options\n"
         "from kmlc.tuning.study import Study\n"
@@ -124,7 +125,7 @@ def test_workers_end_soon_after_a_chief_that_was_killed(deaf: bool, script: Scri
         "    print(*(each.process.pid for each in local._workers), flush=True)\n"
         "    time.sleep(60)\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", chief], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", lead], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     started = [int(word) for word in process.stdout.readline().split()]
     assert len(started) == 2
@@ -132,3 +133,37 @@ def test_workers_end_soon_after_a_chief_that_was_killed(deaf: bool, script: Scri
     process.kill()
     process.wait()
     wait_until(lambda: not any(runs(each) for each in started))
+
+
+@pytest.mark.slow
+def test_workers_in_a_case_end_with_their_chief(script: Script, tmp_path: Path) -> None:
+    address, log = f"127.0.0.1:{chief.free_port()}", tmp_path / "log"
+    script(
+        f"import os, sys\nsys.path.append({str(ROOT / 'tests' / 'tuning')!r})\n"
+        "from pathlib import Path\nfrom tuning_fakes import Fake, grid\n"
+        "from kmlc.cli import guard\nfrom kmlc.tuning.chief import work\n"
+        "from kmlc.tuning.workers import end_with_parent\n"
+        "def main():\n"
+        "    end_with_parent()\n"
+        f"    fake = Fake(Path({str(log)!r}), seconds=60)\n"
+        f"    work(grid(), Path({str(tmp_path)!r}), {address!r}, str(os.getpid()), fake)\n"
+        "guard(main)"
+    )
+    lead = (
+        f"import sys\nsys.path.append({str(ROOT / 'tests' / 'tuning')!r})\n"
+        "from pathlib import Path\nfrom tuning_fakes import grid\n"
+        "from kmlc.tuning import chief, workers\nfrom kmlc.tuning.options import Options\n"
+        "from kmlc.tuning.study import Study\n"
+        f"workers.SCRIPT, folder = Path({str(workers.SCRIPT)!r}), Path({str(tmp_path)!r})\n"
+        f"with workers.local_workers(Study(folder), Options(workers=2), {address!r}) as local:\n"
+        "    print(*(each.process.pid for each in local._workers), flush=True)\n"
+        f"    chief.serve(grid(), folder, {address!r}, local.ended, 60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", lead], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    started = [int(word) for word in process.stdout.readline().split()]
+    wait_until(lambda: len(numbers(log, "begin")) == 2, seconds=90)
+    process.kill()
+    process.wait()
+    wait_until(lambda: not any(runs(each) for each in started), seconds=10)
+    assert not numbers(log, "end")
