@@ -2,7 +2,9 @@
 
 import argparse
 import errno
+import math
 import os
+import re
 import signal
 import sys
 import typing
@@ -23,6 +25,8 @@ from kmlc.tuning.study import Search, StudyConfig
 _NOT_SETTINGS = ("config", "print_config", "help", "resume", "models")
 # Settings that every case of a grid has its own of.
 _OF_A_CASE = ("run", "model")
+# Flags of tune.py that a worker is told; the study says the rest.
+_OF_A_WORKER = ("--worker", "--run", "--keep", "--no-share", "--cache", "--cache-gb")
 # Short names of settings.
 _SHORT = {"--epochs": "--train.epochs"}
 
@@ -126,11 +130,18 @@ def parse_tune(arguments: Sequence[str]) -> TuneCommand:
         cache_gb=options.cache_gb,
     )
     if options.worker is not None:
-        if options.grid or options.run is None or words:
-            parser.error("--worker: goes with --run STUDY, the study says the rest")
+        others = [
+            word for word in arguments if word.startswith("--") and word.split("=")[0] not in _OF_A_WORKER
+        ]
+        for word in [*others, *words]:
+            parser.error(f"{word}: not beside --worker, the study and its chief say that")
+        if options.run is None:
+            parser.error("--worker: expected --run STUDY beside it")
         return TuneCommand(None, how, options.run, options.worker, False)
     if options.workers == 0 and options.chief is None:
         parser.error("--workers 0: expected --chief beside it, for workers of other machines")
+    if options.workers == 0 and options.dry_run:
+        parser.error("--dry-run: expected --workers from 1 up, whose time it tells; got 0")
     if options.grid is None:
         parser.error(f"--grid: expected one of {', '.join(grid_names())}, or a YAML file")
     grid = read_grid(options.grid)
@@ -175,8 +186,13 @@ def _tune_parser() -> "OneLineParser":
     add("--dry-run", action="store_true", help="list the cases and how long they will take, train none")
     many = _number(int, 0, None)
     add("--workers", type=many, default=1, metavar="N", help="processes, each with its share of the cores")
-    add("--chief", metavar="HOST:PORT", help="wait here for workers on machines that share the study's disk")
-    add("--worker", metavar="HOST:PORT", help="work for the chief there; with --run DIR")
+    add(
+        "--chief",
+        type=_address,
+        metavar="HOST:PORT",
+        help="wait here for workers on machines that share the study's disk",
+    )
+    add("--worker", type=_address, metavar="HOST:PORT", help="work for the chief there; with --run DIR")
     add("--keep", type=whole, default=1, metavar="K", help="best cases that keep their weights (default: 1)")
     add(
         "--no-share", dest="share", action="store_false", help="train cases that differ in epochs alone apart"
@@ -184,7 +200,7 @@ def _tune_parser() -> "OneLineParser":
     add("--cache", choices=typing.get_args(Cache), default="disk", help="where decoded pixels are kept")
     add(
         "--cache-gb",
-        type=_number(float, 0, None),
+        type=_number(float, 0, 1_000_000),
         default=4.0,
         metavar="GB",
         help="most of them (default: 4)",
@@ -203,18 +219,27 @@ def _number(kind: type[int] | type[float], low: float, high: float | None) -> Ca
             value = kind(text)
         except ValueError:
             value = kind(low - 1)
-        if value < low or (above and value == low) or (high is not None and value > high):
+        if not low <= value < math.inf or (above and value == low) or (high is not None and value > high):
             raise argparse.ArgumentTypeError(f"expected {words}; got {text}")
         return value
 
     return read
 
 
+def _address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host.strip() or not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
+        raise argparse.ArgumentTypeError(f"expected HOST:PORT, such as 10.0.0.1:8500; got {text!r}")
+    return text
+
+
 def _setting_flags(words: Sequence[str], grid: Grid) -> list[str]:
     """Return settings given as flags, each as one word, in the order of their keys.
 
+    They lie over the settings of the grid; of a setting that is given twice the last counts.
+
     Raises:
-        UserError: for one that is no setting, or that the grid says or varies.
+        UserError: for one that is no setting, or that varies in the grid, or the model.
     """
     valid = [key for key in setting_types() if key not in _OF_A_CASE]
     found: dict[str, str] = {}
@@ -222,6 +247,8 @@ def _setting_flags(words: Sequence[str], grid: Grid) -> list[str]:
     while rest:
         word = rest.pop(0)
         key, equals, value = word.removeprefix("--").partition("=")
+        if word.startswith("--") and key == "model":
+            raise UserError(f"--model: the grid names the model; got it beside --grid {grid.name}")
         if not word.startswith("--") or key not in valid:
             raise UserError(f"{word}: no such setting{nearest(key, valid)}; --help lists what there is")
         if not equals and rest:
@@ -247,6 +274,8 @@ def guard(command: Callable[[], None]) -> NoReturn:
     """
     # What TensorFlow says of missing GPUs is not the user's concern; its errors are Python exceptions.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # A shell script starts with SIGINT ignored what it does not wait for; neither kind of end would come.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     name = Path(sys.argv[0]).name
     try:

@@ -291,7 +291,8 @@ class TrainConfig:
         learning_rate: Adam's step size at the start.
         weight_decay: AdamW's decoupled decay; 0 is plain Adam.
         accumulation: steps whose gradients are averaged before the weights change.
-        ema: momentum of an average of the weights that validates and predicts in their place; 0 has none.
+        ema: momentum of an average of the trained weights that validates and predicts in their place, with
+            batch normalisation's moving statistics as they are; 0 has none.
         monitor: what picks the best epoch and stops early: the objective (higher is better), the validation
             loss (lower is better), or nothing: the last epoch counts.
         early_stopping: stop after this many epochs without a better one; 0 never stops early.

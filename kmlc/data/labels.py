@@ -71,6 +71,15 @@ class Vocabulary:
             )
         }
 
+    def unique_labels(self) -> list[str]:
+        """Return the labels, none twice: in a hierarchy `superclass 1`, `subclass 1`, else as they are."""
+        if not self.parents:
+            return list(self.labels)
+        return [
+            f"{'superclass' if place < self.superclasses else 'subclass'} {label}"
+            for place, label in enumerate(self.labels)
+        ]
+
     def display(self) -> list[str]:
         """Return each class as people read it: the name, after the label where the two differ.
 

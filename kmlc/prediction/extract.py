@@ -20,7 +20,8 @@ def extract_features(config: Config) -> Features:
         config: the data, and the image tower with its weights; captions are not read.
 
     Raises:
-        UserError: if the settings have no image tower, or its weights or the data cannot be had.
+        UserError: if the settings have no image tower, or no weights for it, or the weights or the data
+            cannot be had.
 
     Example:
         tower = TowerConfig("mobilenetv2", weights="imagenet")
@@ -29,6 +30,11 @@ def extract_features(config: Config) -> Features:
     config = resolve(config)
     if config.tower.input != "image":
         raise UserError(f"tower.name: expected an image tower; got {config.tower.name}")
+    if config.tower.weights == "none":
+        raise UserError(
+            "tower.weights: expected weights, as an untrained tower's vectors say little; got none "
+            "(give --tower.weights imagenet, or a file *.weights.h5)"
+        )
     tower, size = TOWERS[config.tower.name], config.images.size
     assert isinstance(size, int), "resolve makes it a number"
     keras.utils.set_random_seed(config.seed)
@@ -40,4 +46,4 @@ def extract_features(config: Config) -> Features:
     steps = -(-len(data.records) // config.train.batch_size)
     images = batches.map(lambda inputs: inputs["image"])
     vectors = model.predict(images, verbose=0, callbacks=[PredictionProgress(steps)])
-    return Features(vectors, data.records.labels, data.records.ids, data.vocabulary.labels)
+    return Features(vectors, data.records.labels, data.records.ids, tuple(data.vocabulary.unique_labels()))

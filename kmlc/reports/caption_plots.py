@@ -57,7 +57,7 @@ def word_clouds(classes: Mapping[str, Words], seed: int) -> Figure:
         cloud = WordCloud(
             width=480,
             height=300,
-            margin=5,
+            margin=8,
             font_path=findfont("DejaVu Sans"),
             background_color="white",
             prefer_horizontal=1,

@@ -46,7 +46,7 @@ def novelty(levels: Mapping[str, tuple[np.ndarray, np.ndarray, float]]) -> Figur
     Args:
         levels: by the level's name: scores of the known rows, scores of the novel rows, the threshold.
     """
-    figure = Figure(figsize=(1 + 5.2 * len(levels), 4.4), layout="constrained")
+    figure = Figure(figsize=(1 + 5.2 * len(levels), 5), layout="constrained")
     grid = figure.subplots(1, len(levels), squeeze=False)
     for axes, (level, (known, strange, threshold)) in zip(grid.flat, levels.items(), strict=True):
         edges = np.histogram_bin_edges(np.concatenate([known, strange]), bins=40)
@@ -57,11 +57,12 @@ def novelty(levels: Mapping[str, tuple[np.ndarray, np.ndarray, float]]) -> Figur
         ):
             # Shares, because there may be few novel rows beside many known ones.
             weights = np.full(len(scores), 1 / len(scores))
-            axes.hist(scores, edges, weights=weights, color=colour, alpha=0.6, label=label)
+            axes.hist(
+                scores, edges, weights=weights, histtype="step", color=colour, linewidth=1.8, label=label
+            )
         axes.axvline(threshold, color="black", linestyle="--", linewidth=1.5, label="threshold")
         axes.set_title(f"Novelty of the {level}", fontsize=13)
         axes.set(xlabel="novelty score", ylabel="share of the rows")
-        axes.margins(y=0.25)
-        axes.legend(loc="upper left", framealpha=1, edgecolor="white")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False)
         tidy(axes)
     return figure

@@ -18,18 +18,22 @@ def sections(run: RunDirectory, metrics: dict[str, Any], task: Multilabel) -> li
     """Write each label's table and pictures into the run directory; return the report's sections on them.
 
     The table, `per_class.csv`, has system 3's columns (class, best_threshold, val_f1, and test_f1 if rows
-    were held out for a test) and further figures.
+    were held out for a test) and further figures, test_average_precision among them.
     """
     classes = _classes(run, metrics, task.vocabulary)
     write_text(run.path / "per_class.csv", classes.to_csv(index=False, lineterminator="\n"))
     scores = [name for name in ("val_f1", "test_f1") if name in classes]
-    save_figure(run.plots / "per_class_f1.png", plots.per_class_f1(classes, scores))
+    parts: list[str] = [part for part in ("validation", "test") if part in metrics]
+    macro_map = {part: metrics[part]["macro_map"] for part in parts}
+    save_figure(run.plots / "per_class_f1.png", plots.per_class_f1(classes, scores, macro_map))
     with np.load(run.logits, allow_pickle=False) as saved:
         labels, scored = saved["validation_labels"], probabilities(saved["validation_logits"])
-    save_figure(run.plots / "precision_recall.png", plots.precision_recall(classes, labels, scored))
+    save_figure(
+        run.plots / "precision_recall.png", plots.precision_recall(classes, labels, scored, macro_map)
+    )
     rows = [[number(value) if value != row[0] else value for value in row] for row in classes.values.tolist()]
     header = [name.replace("_", " ") for name in classes.columns.tolist()]
-    judged = "All but test f1 are" if "test_f1" in classes else "All are"
+    judged = "All but test f1 and test average precision are" if "test_f1" in classes else "All are"
     return [
         *_bias(task),
         f"## Each label\n\n{markdown_table(header, rows)}\n\n{judged} on the validation rows. "
@@ -61,4 +65,8 @@ def _classes(run: RunDirectory, metrics: dict[str, Any], vocabulary: Vocabulary)
         columns["test_f1"] = [details["test"]["per_class"][label]["f1"] for label in vocabulary.labels]
     for name in ("precision", "recall", "average_precision", "support"):
         columns[name] = [each[name] for each in validation]
+    if "test" in details:
+        columns["test_average_precision"] = [
+            details["test"]["per_class"][label]["average_precision"] for label in vocabulary.labels
+        ]
     return pd.DataFrame(columns, dtype=object)

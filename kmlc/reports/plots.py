@@ -10,6 +10,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from sklearn.metrics import precision_recall_curve
 
+from kmlc.reports.parts import number
+
 # Okabe and Ito's palette, whose colours stay apart for colour-blind eyes.
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#999999"
 
@@ -42,35 +44,42 @@ def history(table: pd.DataFrame, curves: Sequence[str], best: int) -> Figure:
     return figure
 
 
-def per_class_f1(classes: pd.DataFrame, scores: Sequence[str]) -> Figure:
+def per_class_f1(
+    classes: pd.DataFrame, scores: Sequence[str], macro_map: Mapping[str, float | None]
+) -> Figure:
     """Draw each class's F1, highest first, with its number of validation rows.
 
     Args:
         classes: a row for each class: `class`, `support`, and the scores.
         scores: one or two columns of F1, the first of which ranks.
+        macro_map: the macro mAP by the part of the rows; None where it is not defined.
     """
     classes = classes.sort_values(scores[0], kind="stable")
-    figure, axes = _bars([f"{row['class']}  (n={row['support']:,})" for _, row in classes.iterrows()])
+    figure, (axes,) = _bars([f"{row['class']}  (n={row['support']:,})" for _, row in classes.iterrows()])
     height = 0.76 / len(scores)
-    for number, (name, colour) in enumerate(zip(scores, (BLUE, ORANGE), strict=False)):
-        places = [place + 0.38 - height * (number + 0.5) for place in range(len(classes))]
+    for place, (name, colour) in enumerate(zip(scores, (BLUE, ORANGE), strict=False)):
+        places = [row + 0.38 - height * (place + 0.5) for row in range(len(classes))]
         label = {"val_f1": "validation", "test_f1": "test"}[name]
         bars = axes.barh(places, classes[name].astype(float), color=colour, height=height, label=label)
         axes.bar_label(bars, fmt="%.2f", padding=4, fontsize=9 if len(scores) == 1 else 7)
-    axes.set(title="F1 of each label (n: validation rows that have it)", xlim=(0, 1.1))
+    title = f"F1 of each label (n: validation rows that have it)\n{_macro_map(macro_map)}"
+    axes.set(title=title, xlim=(0, 1.1))
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
     if len(scores) > 1:
         figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 
-def precision_recall(classes: pd.DataFrame, labels: np.ndarray, scores: np.ndarray) -> Figure:
+def precision_recall(
+    classes: pd.DataFrame, labels: np.ndarray, scores: np.ndarray, macro_map: Mapping[str, float | None]
+) -> Figure:
     """Draw the precision-recall curve of each class, its threshold marked.
 
     Args:
         classes: a row for each class: `class`, `precision`, `recall`, `average_precision`.
         labels: true labels, 0/1, shape (rows, classes).
         scores: probabilities, same shape.
+        macro_map: the macro mAP by the part of the rows; None where it is not defined.
     """
     columns = min(6, len(classes))
     rows = -(-len(classes) // columns)
@@ -96,27 +105,30 @@ def precision_recall(classes: pd.DataFrame, labels: np.ndarray, scores: np.ndarr
         axes.set_title(f"{each['class']}\nAP {each['average_precision']:.2f}", fontsize=9)
     figure.supxlabel("recall")
     figure.supylabel("precision")
-    figure.suptitle("Precision and recall on the validation rows (dot: at the threshold)")
+    title = "Precision and recall on the validation rows (dot: at the threshold)"
+    figure.suptitle(f"{title}\n{_macro_map(macro_map)}")
     return figure
 
 
-def label_distribution(counts: Mapping[str, int]) -> Figure:
+def label_distribution(levels: Mapping[str, Mapping[str, int]]) -> Figure:
     """Draw how many labelled rows have each label, commonest first; of many labels only both ends.
 
     Args:
-        counts: rows by label.
+        levels: a panel each: by what its labels are called, such as "subclass", the rows by label.
     """
-    rows = sorted(counts.items(), key=lambda pair: pair[1])
-    title = "Labelled rows with each label"
-    if len(rows) > _MOST_BARS:
-        end = _MOST_BARS // 2
-        title = f"The {end} commonest and {end} rarest of {len(rows)} labels"
-        rows = [*rows[:end], ("⋮", 0), *rows[-end:]]
-    figure, axes = _bars([_shortened(name) for name, _ in rows])
-    bars = axes.barh(range(len(rows)), [count for _, count in rows], color=BLUE, height=0.7)
-    axes.bar_label(bars, [f"{count:,}" if count else "" for _, count in rows], padding=4)
-    axes.set(title=title)
-    axes.margins(x=0.12)
+    end, panels = _MOST_BARS // 2, {}
+    for level, counts in levels.items():
+        rows, title = sorted(counts.items(), key=lambda pair: pair[1]), f"Labelled rows with each {level}"
+        if len(rows) > _MOST_BARS:
+            title += f": the {end} commonest and the {end} rarest of {len(rows)}"
+            rows = [*rows[:end], ("⋮", 0), *rows[-end:]]
+        panels[title] = rows
+    figure, grid = _bars(*([_shortened(name) for name, _ in rows] for rows in panels.values()))
+    for axes, (title, rows) in zip(grid, panels.items(), strict=True):
+        bars = axes.barh(range(len(rows)), [count for _, count in rows], color=BLUE, height=0.7)
+        axes.bar_label(bars, [f"{count:,}" if count else "" for _, count in rows], padding=4)
+        axes.set(title=title)
+        axes.margins(x=0.12)
     return figure
 
 
@@ -184,15 +196,22 @@ def _shortened(name: str) -> str:
     return name if len(name) <= 40 else f"{name[:39]}…"
 
 
-def _bars(names: Sequence[str]) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(8.5, 1.2 + 0.3 * len(names)), layout="constrained")
-    axes = figure.subplots()
-    axes.set_yticks(range(len(names)), names)
-    axes.tick_params(axis="y", length=0)
-    axes.margins(y=0.01)
-    tidy(axes)
-    axes.grid(axis="y", visible=False)
-    return figure, axes
+def _macro_map(parts: Mapping[str, float | None]) -> str:
+    return "macro mAP: " + ", ".join(f"{part} {number(value)}" for part, value in parts.items())
+
+
+def _bars(*panels: Sequence[str]) -> tuple[Figure, list[Axes]]:
+    """Return a figure with a panel for each list of names, below each other, ready for a bar at each name."""
+    lengths = [len(names) for names in panels]
+    figure = Figure(figsize=(8.5, 1.2 * len(panels) + 0.3 * sum(lengths)), layout="constrained")
+    grid = list(figure.subplots(len(panels), squeeze=False, height_ratios=lengths).flat)
+    for axes, names in zip(grid, panels, strict=True):
+        axes.set_yticks(range(len(names)), names)
+        axes.tick_params(axis="y", length=0)
+        axes.margins(y=0.01)
+        tidy(axes)
+        axes.grid(axis="y", visible=False)
+    return figure, grid
 
 
 def tidy(axes: Axes) -> None:

@@ -11,7 +11,7 @@ from kmlc.reports import hierarchy, multilabel, plots
 from kmlc.reports.augmentation import contact_sheet
 from kmlc.reports.parts import markdown_table, number, save_figure
 from kmlc.settings import load_config, setting, setting_types
-from kmlc.tasks.hierarchy import Hierarchical
+from kmlc.tasks.hierarchy import LEVELS, Hierarchical
 from kmlc.tasks.multilabel import Multilabel
 from kmlc.tasks.registry import task_of
 from kmlc.tasks.task import Task
@@ -38,7 +38,9 @@ def write_report(run: RunDirectory) -> None:
     save_figure(
         run.plots / "training_metrics.png", plots.history(history, task.curves, metrics["best_epoch"])
     )
-    save_figure(run.plots / "label_distribution.png", plots.label_distribution(data["label_counts"]))
+    counts = data["label_counts"]
+    levels = _by_level(counts) if isinstance(task, Hierarchical) else {"label": counts}
+    save_figure(run.plots / "label_distribution.png", plots.label_distribution(levels))
     sections = [
         _head(run, config, metrics, task),
         _figures(metrics),
@@ -52,6 +54,18 @@ def write_report(run: RunDirectory) -> None:
         f"## Predict\n\n    python predict.py --run {run.path} --out submission.csv",
     ]
     write_text(run.report, "\n\n".join(sections) + "\n")
+
+
+def _by_level(counts: dict[str, int]) -> dict[str, dict[str, int]]:
+    """Return the counts of each level's labels, by the labels without their level."""
+    return {
+        level: {
+            name.removeprefix(f"{level} "): count
+            for name, count in counts.items()
+            if name.startswith(f"{level} ")
+        }
+        for level in LEVELS
+    }
 
 
 def _head(run: RunDirectory, config: Config, metrics: dict[str, Any], task: Task) -> str:

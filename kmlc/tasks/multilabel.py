@@ -46,8 +46,8 @@ class Multilabel:
 
     @property
     def curves(self) -> Sequence[str]:
-        """The three averages of F1."""
-        return [f"{average}_f1" for average in AVERAGES]
+        """The three averages of F1, and the macro mAP."""
+        return [*(f"{average}_f1" for average in AVERAGES), "macro_map"]
 
     def loss(self, labels: np.ndarray) -> keras.losses.Loss:
         """Return the loss that the settings name."""

@@ -257,7 +257,10 @@ class _Asking(grpc.UnaryUnaryClientInterceptor):
         if answer.code() == grpc.StatusCode.ABORTED:
             raise FailedTrialError(answer.details())
         if answer.code() != grpc.StatusCode.OK:
-            message = f"{self._address}: the chief of the search does not answer ({answer.code().name})"
+            message = (
+                f"{self._address}: the chief of the search does not answer ({answer.code().name}); "
+                "start the chief first, or see whether it has ended"
+            )
             raise FatalError(message) from UserError(message)
         return answer
 

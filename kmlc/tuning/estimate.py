@@ -126,22 +126,45 @@ def measure_cost(config: Config, data: LabelledData) -> Cost:
 def study_seconds(configs: Sequence[Config], costs: Mapping[Key, Cost], shared: bool, workers: int) -> float:
     """Return how long a study takes, at most: early stopping is not foreseen.
 
+    A free worker takes the next case, in the order of `kmlc.tuning.oracles.GridOracle`.
+
     Args:
         configs: the settings of each case, in the order of the study.
         costs: for each `cost_key` among them, what such a case costs a worker.
-        shared: cases that differ in `train.epochs` only share the run; a longer one costs its further epochs.
-        workers: how many cases are trained at a time. A free worker takes the next one.
+        shared: a case goes on from the longest finished one that differs from it in fewer epochs alone, and
+            costs its further epochs.
+        workers: how many cases are trained at a time.
     """
-    runs: dict[object, list[Config]] = {}
-    for number, config in enumerate(configs):
-        runs.setdefault(_key(config, ("run", "train.epochs")) if shared else number, []).append(config)
-    busy_until = [0.0] * workers
-    for cases in runs.values():
-        cost = costs[cost_key(cases[0])]
-        epochs = max(case.train.epochs for case in cases)
-        seconds = len(cases) * cost.start + epochs * cost.epoch
-        heapq.heapreplace(busy_until, busy_until[0] + seconds)
-    return max(busy_until)
+    cases = [_Case(_key(config, ("run", "train.epochs")), config) for config in configs]
+    left, finished, now = list(cases), list[_Case](), 0.0
+    running: list[tuple[float, int, _Case]] = []
+    while left or running:
+        while left and len(running) < workers:
+            case = min(left, key=lambda each: any(other.begins(each) for _, _, other in running))
+            left.remove(case)
+            done = max((other.epochs for other in finished if shared and other.begins(case)), default=0)
+            cost = costs[cost_key(case.config)]
+            seconds = cost.start + (case.epochs - done) * cost.epoch
+            heapq.heappush(running, (now + seconds, len(left), case))
+        now, _, case = heapq.heappop(running)
+        finished.append(case)
+    return now
+
+
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """A case, and all of its settings but the epochs."""
+
+    kind: Key
+    config: Config
+
+    @property
+    def epochs(self) -> int:
+        return self.config.train.epochs
+
+    def begins(self, other: "_Case") -> bool:
+        """Return whether this is the first epochs of the other."""
+        return self.kind == other.kind and self.epochs < other.epochs
 
 
 def _key(config: Config, left_out: Sequence[str]) -> Key:

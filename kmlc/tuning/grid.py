@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,20 @@ OBJECTIVES: dict[str, Literal["min", "max"]] = {
     **dict.fromkeys(("hamming_loss", "val_loss"), "min"),
 }
 """What the best case may be the best by, and whether more or less of it is better."""
+
+_HIERARCHY = [
+    *("superclass_accuracy", "subclass_accuracy", "consistency"),
+    *("hierarchical_precision", "hierarchical_recall", "hierarchical_f1"),
+]
+_JUDGED = {
+    *OBJECTIVES.keys() - {"val_loss"},
+    *_HIERARCHY,
+    *(f"open_{name}" for name in _HIERARCHY),
+    *("superclass_auroc", "subclass_auroc"),
+}
+
+FIGURES = frozenset({"minutes", "train_loss", "val_loss", *_JUDGED, *(f"test_{name}" for name in _JUDGED)})
+"""What a table may show of a case: the columns of results.csv that hold figures."""
 
 
 @dataclass(frozen=True)
@@ -262,10 +277,16 @@ def _samples(axis: Range) -> list[float]:
 
 def _check_figures(path: Path, grid: Grid) -> None:
     """Hold the published rows to what varies and to the figures, so that none misses its column."""
+    for name in grid.figures:
+        if not isinstance(name, str) or name not in FIGURES:
+            raise UserError(
+                f"{path}: figures: no such figure: {name!r}{nearest(str(name), sorted(FIGURES))}; "
+                "expected a column of results.csv, such as minutes, val_loss, micro_f1 or test_micro_f1"
+            )
     if grid.figures and grid.objective not in grid.figures:
         raise UserError(
-            f"{path}: objective: expected one of the figures, {', '.join(map(str, grid.figures))}; "
-            f"got {grid.objective!r}{nearest(grid.objective, list(map(str, grid.figures)))}"
+            f"{path}: objective: expected one of the figures, {', '.join(grid.figures)}; "
+            f"got {grid.objective!r}{nearest(grid.objective, grid.figures)}"
         )
     valid = [*grid.vary, *grid.figures]
     for number, row in enumerate(grid.published, start=1):
@@ -280,6 +301,17 @@ def _check_figures(path: Path, grid: Grid) -> None:
         for key in grid.vary:
             if key not in row:
                 raise UserError(f"{path}: published: row {number}: {key} is missing")
+        for key in grid.figures:
+            if not _is_figure(row.get(key)):
+                raise UserError(
+                    f"{path}: published: row {number}: {key}: expected a number; got {row[key]!r}"
+                )
+
+
+def _is_figure(value: Any) -> bool:
+    """Return whether `value` is a number that a float can hold, or None where nothing was published."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value is None or (number and abs(value) <= sys.float_info.max)
 
 
 def _dotted(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

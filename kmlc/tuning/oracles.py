@@ -4,12 +4,12 @@ Wrong in KerasTuner 1.4.8: the grid keeps its order and its queue in memory only
 ends early or with a KeyError; a case enters that queue when it ends, not when it starts, so that several
 workers stand idle; and the state lies in many files, each written in place and before the change is complete,
 so that a kill can lose a case, repeat a finished one, or leave a file that cannot be read. Changed here: the
-grid's order and queue are rebuilt from the cases that were started, and everything lies in one file, written
-whole after each change. Besides, no search is over while a case runs, which another worker may have to take
-up, and none ends because three cases in a row failed.
+grid lists its cases at the beginning and hands out those that are left, and everything lies in one file,
+written whole after each change. Besides, no search is over while a case runs, which another worker may have
+to take up, and none ends because three cases in a row failed.
 """
 
-import functools
+import itertools
 import json
 import math
 import sys
@@ -22,10 +22,10 @@ import keras_tuner
 from keras_tuner.engine.hyperparameters import Choice
 from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.src.engine.metrics_tracking import MetricsTracker
-from keras_tuner.src.tuners.gridsearch import LinkedList
 
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_json
+from kmlc.tuning.case import shares
 from kmlc.tuning.grid import EPOCHS, Range, Values
 from kmlc.tuning.study import Search
 
@@ -135,28 +135,53 @@ class ResumableOracle(keras_tuner.Oracle):
         self._retry_queue.append(trial.trial_id)
 
 
-class GridOracle(ResumableOracle, keras_tuner.oracles.GridSearchOracle):
-    """Every combination of the values, in the order of `Grid.cases`."""
+class GridOracle(ResumableOracle):
+    """Every combination of the values; a case's id is its place in `Grid.cases`, from 0.
+
+    The first that is left comes next. One that would go on from a case that is running waits while there is
+    another, for its first epochs would be trained twice.
+    """
+
+    def open(self, folder: Path) -> None:
+        """Keep the state in `folder` from now on; what it does not hold yet are cases to come.
+
+        Raises:
+            UserError: if it cannot be read.
+        """
+        super().open(folder)
+        space = self.get_space()
+        combinations = itertools.product(*(axis.values for axis in space.space))
+        digits = len(str(self.max_trials))
+        for number, values in enumerate(itertools.islice(combinations, self.max_trials)):
+            trial = Trial(space.copy(), f"{number:0{digits}d}", TrialStatus.IDLE)
+            trial.hyperparameters.values = dict(zip((axis.name for axis in space.space), values, strict=True))
+            self.trials.setdefault(trial.trial_id, trial)
+        self.start_order = sorted(self.trials, key=int)
+
+    def create_trial(self, tuner_id: str) -> Trial:
+        """Return the next case for a worker, or an empty one that says to wait or to stop.
+
+        Raises:
+            UserError: if the disk refuses the state.
+        """
+        with self.changing:
+            self._retry_queue = self._left()
+            return super().create_trial(tuner_id)
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Return the values of the next case, and let the one after it follow at once."""
-        response = super().populate_space(trial_id)
-        if response["status"] == TrialStatus.RUNNING:
-            self._populate_next.append(trial_id)
-        return response
+        """Say that no case is left: those that are come out of the queue."""
+        return {"status": TrialStatus.STOPPED, "values": None}
 
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Take a state; the order of the cases and the queue follow from the cases that it has."""
-        super().set_state(state)
+    def _left(self) -> list[str]:
+        """Return the cases that were not handed out, the next one last, as KerasTuner's queue has it."""
+        running = {trial.trial_id: case_of(trial) for trial in self.ongoing_trials.values()}
+        left = [each for each in self.start_order if each not in running and each not in self.end_order]
 
-        def compare(one: str, other: str) -> int:
-            values = [self.trials[each].hyperparameters.values for each in (one, other)]
-            return self._compare(*values)
+        def is_better_later(trial_id: str) -> bool:
+            case = case_of(self.trials[trial_id])
+            return any(shares(shorter, case) for shorter in running.values())
 
-        self._ordered_ids = LinkedList()
-        for trial_id in sorted(self.start_order, key=functools.cmp_to_key(compare)):
-            self._ordered_ids.insert(trial_id)
-        self._populate_next = list(self.start_order)
+        return sorted(left, key=is_better_later)[::-1]
 
 
 class RandomOracle(ResumableOracle, keras_tuner.oracles.RandomSearchOracle):

@@ -40,7 +40,9 @@ def print_plan(config: StudyConfig, options: Options) -> None:
         settings = "  ".join(f"{key.rpartition('.')[2]} {value}" for key, value in values.items())
         seconds = study_seconds([case], costs, shared=False, workers=1)
         print(f"{number:>{width}}/{len(cases)}  {settings}  seed {seed}  {duration(seconds)}")
-    total = study_seconds(configs, costs, options.share, options.workers)
+    # A worker trains a case with all of its seeds, one after the other.
+    one_seed = configs[:: config.seeds]
+    total = config.seeds * study_seconds(one_seed, costs, options.share, options.workers)
     shared = ", epochs that cases share trained once" if options.share else ""
     by = f" by {options.workers} workers" if options.workers > 1 else ""
     print(f"{len(cases)} cases: about {duration(total)}{by}{shared}")

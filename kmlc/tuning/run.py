@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Callable
@@ -29,7 +30,7 @@ from kmlc.tuning.retry import forget_failed
 from kmlc.tuning.rows import SharedRows
 from kmlc.tuning.search import RunCase, search
 from kmlc.tuning.study import Study, StudyConfig, load_study
-from kmlc.tuning.workers import local_workers, worker_id
+from kmlc.tuning.workers import end_with_parent, local_workers, reachable, worker_flags, worker_id
 
 # TensorFlow warns of every new model that it traces; here there is one for each case.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -112,6 +113,7 @@ def work_for(address: str, path: Path, options: Options) -> None:
     Raises:
         UserError: if there is no such study, or no chief at the address.
     """
+    end_with_parent()
     study = Study(path)
     config = load_study(study)
     work(_oracle(config), path, address, worker_id(os.getpid()), _case_runner(study, config, options))
@@ -158,7 +160,7 @@ def _serve(study: Study, config: StudyConfig, options: Options, announcer: Annou
     if options.chief:
         print(
             "Workers are started on machines that share this disk with\n"
-            f"  python tune.py --worker {address} --run {study.path}",
+            f"  python tune.py {shlex.join(worker_flags(study, options, reachable(address)))}",
             flush=True,
         )
     with local_workers(study, options, address) as local:

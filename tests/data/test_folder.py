@@ -10,6 +10,7 @@ from kmlc.data.folder import read_labelled, read_test, read_test_labels
 from kmlc.data.records import LabelledData
 from kmlc.data.report import TableReport
 from kmlc.errors import UserError
+from kmlc.settings import CONFIGS, layered
 
 
 @pytest.fixture
@@ -39,6 +40,28 @@ def test_a_clean_folder(folder: Path) -> None:
     assert found.records.labels.shape == (40, 3)
     assert list(findings(found.report)) == ["record that is not valid CSV"]
     assert sum(found.report.label_counts.values()) == found.records.labels.sum()
+
+
+def test_system_1_sets_aside_what_is_no_label_of_its_competition(folder: Path) -> None:
+    table = folder / "train.csv"
+    header, first, second, third, *others = table.read_text().splitlines()
+    changed = [
+        f"{line.split(',')[0]},{cell},x"
+        for line, cell in zip((first, second, third), ("12 x 3", "25", "1 18"), strict=True)
+    ]
+    table.write_text("\n".join([header, *changed, *others]) + "\n")
+    file, own = CONFIGS / "system1.yaml", f"--data={folder}"
+    found = read_labelled(layered([file], [own]))
+    assert found.vocabulary.labels == tuple(str(label) for label in range(1, 20) if label != 12)
+    assert found.records.ids[:2] == ["0.jpg", "2.jpg"]
+    assert [found.vocabulary.decode(row) for row in found.records.labels[:2]] == ["3", "1 18"]
+    noted = findings(found.report)
+    assert noted["entry that is no label"] == ["0.jpg: x"]
+    assert noted["unknown label"] == ["0.jpg: 12", "1.jpg: 25"]
+    assert noted["row with no valid label"] == ["1.jpg"]
+    # Other data has labels of its own.
+    learnt = read_labelled(layered([file], [own, "--labels.kind=auto", "--labels.vocabulary=null"]))
+    assert learnt.vocabulary.labels == ("1", "3", "12", "18", "25")
 
 
 def test_bad_images_are_left_out_of_training_and_listed(folder: Path) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from keras import applications
+from keras import applications, layers
 from keras.src.applications import efficientnet
 
 from kmlc.config import TowerConfig
 from kmlc.errors import UserError
 from kmlc.models.image import TOWERS
-from kmlc.models.image.tower import BACKBONE, Preprocess, image_tower, load_tower_weights
+from kmlc.models.image.tower import BACKBONE, Preprocess, Tower, image_tower, load_tower_weights
 
 SIZE = 32
 PIXELS = np.random.default_rng(0).uniform(0, 255, (4, SIZE, SIZE, 3)).astype(np.float32)
@@ -199,6 +199,31 @@ def test_an_efficientnet_sees_what_it_sees_in_keras(
     tower = tower_of("efficientnetb0", weights=str(path) if weights == "file" else weights)
     assert expected.std() > 1e-3
     np.testing.assert_allclose(tower(PIXELS), expected, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("imagenet", [True, False])
+def test_a_file_of_an_efficientnet_must_hold_what_preprocessing_counts_on(
+    imagenet: bool, tmp_path: Path
+) -> None:
+    """One that was made with `weights=None` holds 0 and 1, and saw other pixels than it would here."""
+
+    def backbone(size: int, config: TowerConfig) -> keras.Model:
+        inputs = keras.Input((size, size, 3))
+        normalised = layers.Normalization()(inputs)
+        return keras.Model(inputs, layers.GlobalAveragePooling2D()(normalised))
+
+    model, path = backbone(SIZE, TowerConfig()), tmp_path / "made.weights.h5"
+    if imagenet:
+        model.layers[1].adapt_mean.assign([0.485, 0.456, 0.406])
+        model.layers[1].adapt_variance.assign([0.229, 0.224, 0.225])
+    model.save_weights(path)
+    tower, config = Tower(backbone, "efficientnet"), TowerConfig("efficientnetb0", weights=str(path))
+    model = image_tower(tower, SIZE, config)
+    if imagenet:
+        load_tower_weights(model, tower, config)
+    else:
+        with pytest.raises(UserError, match=r"made\.weights\.h5: expected ImageNet's mean and deviation"):
+            load_tower_weights(model, tower, config)
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def inputs_of(config: Config) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     encode = caption_encoder(config.captions, LEARNT)
     captions = tf.constant(["a dog", "a bus", "dogs", "", "buses a a a a a a a", "zebra"])
-    inputs = {name: value.numpy() for name, value in encode(captions).items()}
+    inputs = {name: np.asarray(value) for name, value in encode(captions).items()}
     if config.tower.input == "image":
         shape = (ROWS, config.images.size, config.images.size, 3)
         inputs["image"] = rng.uniform(0, 255, shape).astype(np.float32)  # type: ignore[arg-type]
@@ -103,21 +103,31 @@ def test_build_train_save_load(name: str, tmp_path: Path) -> None:
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
 
     loss = build_loss(LossConfig("bce"), LABELS)
-    # A small step along the gradient: any other optimizer may overshoot.
-    model.compile(keras.optimizers.SGD(0.0001), loss, jit_compile=False)
-    state = [keras.ops.convert_to_numpy(variable) for variable in model.non_trainable_variables]
+    model.compile(keras.optimizers.SGD(), loss, jit_compile=False)
+    variables = [*model.trainable_variables, *model.non_trainable_variables]
+    begun = [keras.ops.convert_to_numpy(variable) for variable in variables]
+
+    def begin() -> None:
+        for variable, value in zip(variables, begun, strict=True):
+            variable.assign(value)
 
     def loss_in_training() -> float:
         """The loss with the batch's statistics and the dropout of the step that is taken."""
-        for variable, value in zip(model.non_trainable_variables, state, strict=True):
-            variable.assign(value)
         return float(loss(LABELS, model(inputs, training=True)))
 
+    def loss_after_a_step(rate: float) -> float:
+        begin()
+        model.optimizer.learning_rate = rate
+        model.train_on_batch(inputs, LABELS)
+        trained = model.trainable_variables
+        for variable, value in zip(variables[len(trained) :], begun[len(trained) :], strict=True):
+            variable.assign(value)
+        return loss_in_training()
+
+    # A small enough step along the gradient lowers any loss. How small that is depends on the first weights:
+    # batch normalisation over six rows bends the loss sharply. Less than a part in 100,000 may be rounding.
     before = loss_in_training()
-    for variable, value in zip(model.non_trainable_variables, state, strict=True):
-        variable.assign(value)
-    model.train_on_batch(inputs, LABELS)
-    assert loss_in_training() < before
+    assert any(loss_after_a_step(rate) < before * (1 - 1e-5) for rate in (1e-4, 1e-5, 1e-6, 1e-7))
 
     model.save_weights(tmp_path / "model.weights.h5")
     keras.utils.set_random_seed(1)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from conftest import draw
 
 import predict
 from kmlc.cli import parse_train
@@ -77,6 +78,26 @@ def test_vectors_are_what_the_tower_makes_of_the_images(
     np.testing.assert_allclose(rows.features, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_labels_of_a_hierarchy_come_back(
+    backbone: tuple[keras.Model, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Superclass 0 and subclass 0 were both called 0, in a file that was then refused."""
+    (tmp_path / "train_images").mkdir()
+    lines = ["image,superclass_index,subclass_index"]
+    for number, labels in enumerate(["0,0", "1,1", "0,0", "1,2"]):
+        lines.append(f"{number}.jpg,{labels}")
+        draw(tmp_path / "train_images" / f"{number}.jpg", ["1"], np.random.default_rng(number))
+    (tmp_path / "train_data.csv").write_text("\n".join(lines) + "\n")
+    tower = ["--tower.name=simple_cnn", "--images.size=16", f"--tower.weights={backbone[1]}"]
+    out = tmp_path / "rows.npz"
+    command(monkeypatch, "--model=efficientnet_hierarchy", *tower, f"--data={tmp_path}", f"--out={out}")
+    rows = read_features(out)
+    assert rows.names == ("superclass 0", "superclass 1", "subclass 0", "subclass 1", "subclass 2")
+    np.testing.assert_array_equal(
+        rows.labels, [[1, 0, 1, 0, 0], [0, 1, 0, 1, 0], [1, 0, 1, 0, 0], [0, 1, 0, 0, 1]]
+    )
+
+
 def test_the_mlp_trains_on_them_and_predicts_them(
     run: Path, extracted: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +129,7 @@ def test_rows_that_are_not_such_vectors(run: Path, tmp_path: Path, monkeypatch: 
         (["--outt", "x"], "--outt: no such setting"),
         (["--model", "mlp"], "tower.name: expected an image tower; got mlp"),
         (["--tower.name", "none"], "tower.name: expected an image tower; got none"),
+        (["--model", "simple_cnn"], "tower.weights: expected weights, as an untrained tower's vectors say"),
         (["--out", "no/such/x.npz"], "no/such: no such folder to write x.npz in"),
         (["--out=no/such/x.npz"], "no/such: no such folder to write x.npz in"),
         (["--model", "simple_cnn", "--out"], "argument --out: expected one argument"),

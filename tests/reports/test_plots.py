@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from kmlc.objectives.metrics import per_class
-from kmlc.reports.plots import per_class_f1, precision_recall
+from kmlc.reports.plots import label_distribution, per_class_f1, precision_recall
 
 
 def test_the_area_under_each_precision_recall_curve_is_its_average_precision() -> None:
@@ -14,7 +14,8 @@ def test_the_area_under_each_precision_recall_curve_is_its_average_precision() -
     labels[scores[:, 0].argsort()[-20:], 0] = 0
     classes = pd.DataFrame(per_class(labels, scores, scores >= 0.5)).astype(object)
     classes.insert(0, "class", ["cat", "dog", "horse", "none"])
-    figure = precision_recall(classes, labels, scores)
+    figure = precision_recall(classes, labels, scores, {"validation": 0.51234, "test": None})
+    assert figure.get_suptitle().endswith("\nmacro mAP: validation 0.5123, test -")
     for axes, (_, each) in zip(figure.axes[:3], classes.iterrows(), strict=False):
         recall, precision = map(np.asarray, axes.lines[0].get_data())
         assert -np.sum(np.diff(recall) * precision[:-1]) == pytest.approx(each["average_precision"])
@@ -29,8 +30,21 @@ def test_bars_of_both_parts_in_the_order_of_the_first() -> None:
         {"class": ["cat", "dog"], "val_f1": [0.9, 0.4], "test_f1": [0.2, 0.7], "support": [5, 1000]},
         dtype=object,
     )
-    (axes,) = per_class_f1(classes, ["val_f1", "test_f1"]).axes
+    macro_map = {"validation": 0.75, "test": 0.5}
+    (axes,) = per_class_f1(classes, ["val_f1", "test_f1"], macro_map).axes
+    assert axes.get_title().endswith("\nmacro mAP: validation 0.7500, test 0.5000")
     assert [label.get_text() for label in axes.get_yticklabels()] == ["dog  (n=1,000)", "cat  (n=5)"]
     bars = [[bar.get_width() for bar in part] for part in axes.containers]
     assert bars == [[0.4, 0.9], [0.7, 0.2]]
     assert [part.get_label() for part in axes.containers] == ["validation", "test"]
+
+
+def test_each_level_of_a_hierarchy_has_a_panel_of_its_own_scale() -> None:
+    superclasses = {"0 bird": 4000, "1 dog": 1000}
+    subclasses = {str(number): 10 + number for number in range(40)}
+    upper, lower = label_distribution({"superclass": superclasses, "subclass": subclasses}).axes
+    assert upper.get_title() == "Labelled rows with each superclass"
+    assert [label.get_text() for label in upper.get_yticklabels()] == ["1 dog", "0 bird"]
+    assert lower.get_title().endswith("each subclass: the 15 commonest and the 15 rarest of 40")
+    assert [bar.get_width() for bar in lower.containers[0]] == [*range(10, 25), 0, *range(35, 50)]
+    assert upper.get_xlim()[1] > 4000 > 100 > lower.get_xlim()[1]

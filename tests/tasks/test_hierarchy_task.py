@@ -15,6 +15,7 @@ from kmlc.errors import UserError
 from kmlc.tasks.hierarchy import Hierarchical
 from kmlc.tasks.multilabel import Multilabel
 from kmlc.tasks.registry import task_of
+from kmlc.tuning.grid import FIGURES
 
 VOCABULARY = Vocabulary(
     ("0", "1", "0", "2", "3"), ("bird", "dog", "pug", "jay", "owl"), " ", (1, 0, 0), ("2", "87")
@@ -85,6 +86,7 @@ def test_figures_by_hand() -> None:
         }
     )
     assert made.objective in figures
+    assert set(figures) <= FIGURES
     assert set(made.curves) <= set(figures)
 
 
@@ -124,6 +126,10 @@ def test_details_of_the_rows() -> None:
     }
     assert details["novel_rows"] == {"superclass": 1, "subclass": 2}
     assert details["known_share"] == {"superclass": 1.0, "subclass": 0.5}
+    # The jay is taken for an owl and, with novelty, for a novel bird.
+    assert details["known_subclass_accuracy"] == {"without": 0.5, "with": 0.5}
+    strict = made.details(LABELS, LOGITS, {"superclass": -4.5, "subclass": -10.0})
+    assert strict["known_subclass_accuracy"] == {"without": 0.5, "with": 0.0}
     weakest = details["weakest_subclasses"]
     assert [each["subclass"] for each in weakest] == ["jay", "pug"]
     assert weakest[0] == {
@@ -137,14 +143,19 @@ def test_details_of_the_rows() -> None:
     assert json.loads(json.dumps(details, allow_nan=False)) == details
     nothing_known = made.details(LABELS[3:], LOGITS[3:], {"superclass": -4.5, "subclass": -8.0})
     assert nothing_known["known_share"] == {"superclass": None, "subclass": None}
+    assert nothing_known["known_subclass_accuracy"] == {"without": None, "with": None}
 
 
-def test_advice_names_the_shares_of_the_levels_that_had_novel_rows() -> None:
+def test_advice_names_the_shares_of_the_levels_that_had_novel_rows_and_their_price() -> None:
     made = task()
-    details = {"known_share": {"superclass": 0.99, "subclass": 0.875}}
-    (line,) = made.advice(details | {"novel_rows": {"superclass": 0, "subclass": 2}})
+    details = {
+        "known_share": {"superclass": 0.99, "subclass": 0.875},
+        "known_subclass_accuracy": {"without": 0.9, "with": 0.6},
+    }
+    line, price = made.advice(details | {"novel_rows": {"superclass": 0, "subclass": 2}})
     assert line.endswith("pass here, --hierarchy.subclass_known_share 0.8750")
-    (line,) = made.advice(details | {"novel_rows": {"superclass": 1, "subclass": 2}})
+    assert "known rows: subclass accuracy 0.6000 with novelty, 0.9000 without" in price
+    line, _ = made.advice(details | {"novel_rows": {"superclass": 1, "subclass": 2}})
     assert "--hierarchy.superclass_known_share 0.9900 --hierarchy.subclass_known_share 0.8750" in line
     assert made.advice(details | {"novel_rows": {"superclass": 0, "subclass": 0}}) == []
 

@@ -69,6 +69,7 @@ def test_the_run_is_that_of_the_hierarchy(folder: Path) -> None:
 def test_the_report_shows_it(folder: Path) -> None:
     report = (folder / "run" / "report.md").read_text()
     assert "Held out of training, 1 in all: *d*." in report
+    assert "fitted on these same rows, so that the open figures" in report
     assert "| level | threshold | known rows that pass | novel rows |" in report
     pictures = {path.name for path in (folder / "run" / "plots").iterdir()}
     assert pictures >= {"superclass_confusion.png", "novelty.png", "label_distribution.png"}

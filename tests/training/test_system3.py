@@ -63,10 +63,9 @@ def test_the_table_of_the_classes(run: RunDirectory, arrays: dict[str, np.ndarra
         decided = arrays[part] >= table["best_threshold"].to_numpy()
         expected = f1_score(arrays[f"{part}_labels"], decided, average=None, zero_division=0)
         np.testing.assert_allclose(table[column], expected, rtol=1e-12)
-    average_precision = average_precision_score(
-        arrays["validation_labels"], arrays["validation"], average=None
-    )
-    np.testing.assert_allclose(table["average_precision"], average_precision, rtol=1e-12)
+    for part, column in (("validation", "average_precision"), ("test", "test_average_precision")):
+        average_precision = average_precision_score(arrays[f"{part}_labels"], arrays[part], average=None)
+        np.testing.assert_allclose(table[column], average_precision, rtol=1e-12)
     assert table["support"].tolist() == arrays["validation_labels"].sum(axis=0).tolist()
 
 
@@ -113,4 +112,4 @@ def test_the_report_has_a_column_for_the_test_rows(run: RunDirectory) -> None:
     cells = " | ".join(f"{column['macro_f1']:.4f}" for column in columns)
     assert f"| macro f1 | {cells} |" in report
     assert "| class | best threshold | val f1 | test f1 |" in report
-    assert "All but test f1 are on the validation rows." in report
+    assert "All but test f1 and test average precision are on the validation rows." in report

@@ -197,7 +197,8 @@ def test_without_a_chief_a_worker_says_so(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chief, "ANSWER", 0.3)
-    with pytest.raises(UserError, match=f"^{address}: the chief of the search does not answer"):
+    said = f"^{address}: the chief of the search does not answer .*; start the chief first, or see whether"
+    with pytest.raises(UserError, match=said):
         chief.work(grid(), tmp_path, address, "w", Fake(tmp_path / "log"))
 
 

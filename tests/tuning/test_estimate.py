@@ -53,12 +53,15 @@ def test_cases_that_differ_in_neutral_settings_alone_are_of_one_kind() -> None:
     [
         # Apart: 5 + 10, 5 + 30, 3 + 7, and 5 + 10 at another rate.
         (False, 1, 15 + 35 + 10 + 15),
-        (False, 2, 15 + 10 + 15),  # beside 35
+        # The second case comes last, as if it could go on from the first: 15, 35 beside 10, 15.
+        (False, 2, 15 + 35),
         (False, 4, 35),
         # Shared: the second case pays two further epochs, 5 + 20.
         (True, 1, 15 + 25 + 10 + 15),
-        (True, 2, 15 + 25),  # beside 10 + 15
-        (True, 9, 15 + 25),
+        # The second case waits for the first: 15, 25 beside 10, 15.
+        (True, 2, 15 + 25),
+        # Nothing else is left for the fourth worker, so it trains all three epochs beside the first.
+        (True, 4, 35),
     ],
 )
 def test_study_seconds(shared: bool, workers: int, expected: float) -> None:
@@ -72,9 +75,23 @@ def test_only_cases_that_differ_in_epochs_alone_share() -> None:
     assert study_seconds(configs, COSTS, shared=True, workers=1) == 35 + 15 + 25
 
 
-def test_neither_the_order_nor_the_directory_hinders_sharing() -> None:
-    configs = [case(SMALL, 3), replace(case(SMALL, 1), run="elsewhere")]
-    assert study_seconds(configs, COSTS, shared=True, workers=1) == 5 + 5 + 30
+def test_the_directory_does_not_hinder_sharing() -> None:
+    configs = [case(SMALL, 1), replace(case(SMALL, 3), run="elsewhere")]
+    assert study_seconds(configs, COSTS, shared=True, workers=1) == 15 + 25
+
+
+def test_two_workers_by_hand() -> None:
+    """Seconds 5 and 10 an epoch; two rates with 1, 2 and 3 epochs, a1 to a3 and b1 to b3.
+
+    The first worker: a1 to 15, a2 to 30 (one further epoch), a3 to 45. The second the same with b.
+    With one rate alone: a1 to 15 beside a2 to 25, which nobody else could do; a3 from 15 on, when a1 alone is
+    finished, to 15 + 5 + 20.
+    """
+    configs = [case(SMALL, epochs, rate) for rate in (0.1, 0.2) for epochs in (1, 2, 3)]
+    assert study_seconds(configs, COSTS, shared=True, workers=2) == 45
+    assert study_seconds(configs[:3], COSTS, shared=True, workers=2) == 40
+    # Apart: 15, 25, 35, 15, 25, 35 go to the workers as 15 + 35 + 25, and 25 + 15 + 35.
+    assert study_seconds(configs, COSTS, shared=False, workers=2) == 75
 
 
 def test_without_cases_it_takes_no_time() -> None:

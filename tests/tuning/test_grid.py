@@ -201,6 +201,19 @@ EXPECTED_RANGE = "expected min below max (and above 0 with log), and log or whol
             "model: mlp\nvary: {seed: [1]}\nfigures: [micro_f1]\npublished: [{micro_f1: 0.5}]",
             "published: row 1: seed is missing",
         ),
+        (
+            "model: mlp\nvary: {seed: [1]}\nfigures: [micro_f1, minuets]",
+            "figures: no such figure: 'minuets' (did you mean minutes?); expected a column of results.csv, ",
+        ),
+        ("model: mlp\nvary: {seed: [1]}\nfigures: [[1]]", "figures: no such figure: [1]; expected "),
+        *(
+            (
+                "model: mlp\nvary: {seed: [1]}\nfigures: [micro_f1]\n"
+                f"published: [{{seed: 1, micro_f1: {value}}}]",
+                f"published: row 1: micro_f1: expected a number; got {said}",
+            )
+            for value, said in {"high": "'high'", "[0.5]": "[0.5]", "true": "True", ".nan": "nan"}.items()
+        ),
         ("model: mlp\nvary: {seed: [1]}\npublished: [3]", "published: row 1: expected `key: value`; got 3"),
         ("model: [", "not a YAML file of settings: "),
         ("- model", "expected settings as `key: value`; got list"),

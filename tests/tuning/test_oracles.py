@@ -83,8 +83,8 @@ def test_a_finished_case_is_not_run_again(search: Search, tmp_path: Path) -> Non
     finish(it, it.create_trial("one"))
     reloaded = oracle(search)
     reloaded.open(tmp_path)
-    assert reloaded.create_trial("one").trial_id != "0000"
-    assert len(reloaded.trials) == 2
+    assert int(reloaded.create_trial("one").trial_id) == 1
+    assert len(reloaded.end_order) == 1
 
 
 def test_running_cases_are_taken_up_first_to_last(tmp_path: Path) -> None:
@@ -110,6 +110,57 @@ def test_several_workers_get_a_case_at_once(tmp_path: Path) -> None:
     for trial in trials:
         finish(it, trial)
     assert it.create_trial("late").status == TrialStatus.STOPPED
+
+
+EPOCHS: dict[str, list[Any] | Range] = {"seed": [7, 8], "train.epochs": [1, 2, 3]}
+
+
+def number_of(trial: Trial) -> int:
+    assert trial.status == TrialStatus.RUNNING
+    return int(trial.trial_id) + 1
+
+
+def test_what_goes_on_from_a_running_case_waits_while_there_is_another(tmp_path: Path) -> None:
+    """Cases 1 to 3 and 4 to 6 differ in epochs alone: handed out together, epochs are trained twice."""
+    it = oracle(axes=EPOCHS)
+    it.open(tmp_path)
+    one, two = it.create_trial("one"), it.create_trial("two")
+    assert [number_of(one), number_of(two)] == [1, 4]
+    finish(it, two)
+    two = it.create_trial("two")
+    assert number_of(two) == 5
+    finish(it, one)
+    one = it.create_trial("one")
+    assert number_of(one) == 2
+    finish(it, two)
+    assert number_of(it.create_trial("two")) == 6
+    assert case_of(one) == {"seed": 7, "train.epochs": 2}
+    # Only case 3 is left, which would go on from 2; to wait would take longer.
+    assert number_of(it.create_trial("three")) == 3
+
+
+def test_the_order_and_the_numbers_outlast_a_kill(tmp_path: Path) -> None:
+    it = oracle(axes=EPOCHS)
+    it.open(tmp_path)
+    for name in ("one", "two"):
+        it.create_trial(name)
+    finish(it, it.ongoing_trials["two"])
+    for _ in range(2):  # Killed twice.
+        it = oracle(axes=EPOCHS)
+        it.open(tmp_path)
+        numbers = [number_of(it.create_trial(name)) for name in ("one", "two")]
+        assert numbers == [1, 5]
+    cases = [case_of(trial) for trial in it.trials.values()]
+    assert cases == [{"seed": seed, "train.epochs": epochs} for seed in (7, 8) for epochs in (1, 2, 3)]
+    for name in ("one", "two"):
+        finish(it, it.ongoing_trials[name])
+    assert [int(trial.trial_id) + 1 for trial in go_on(it)] == [2, 3, 6]
+
+
+def test_the_first_cases_alone(tmp_path: Path) -> None:
+    it = build_oracle("grid", EPOCHS, "micro_f1", "max", 4, 0, seed=0)
+    it.open(tmp_path)
+    assert [int(trial.trial_id) for trial in go_on(it)] == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("search", SEARCHES)
@@ -184,18 +235,12 @@ VALUES = st.recursive(
 
 
 @given(st.lists(VALUES, min_size=1, max_size=4, unique_by=repr))
-def test_values_come_back_as_they_were(values: list[Any]) -> None:
+def test_values_come_back_as_they_were(tmp_path_factory: pytest.TempPathFactory, values: list[Any]) -> None:
     it = oracle(axes={"one": values})
-    found = []
-    for number in range(len(values)):
-        response = it.populate_space(str(number))
-        space = it.get_space()
-        space.values = response["values"]
-        trial = Trial(space, str(number))
-        it.trials[str(number)] = trial
-        it.start_order.append(str(number))
-        # As a worker gets it.
-        found.append(case_of(Trial.from_proto(trial.to_proto()))["one"])
+    it.open(tmp_path_factory.mktemp("study"))
+    # As workers get them.
+    trials = [Trial.from_proto(it.create_trial(str(number)).to_proto()) for number in range(len(values))]
+    found = [case_of(trial)["one"] for trial in trials]
     assert repr(found) == repr(values)
 
 

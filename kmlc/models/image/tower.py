@@ -8,7 +8,7 @@ from typing import Literal
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 from keras.applications.imagenet_utils import preprocess_input
 
 from kmlc.config import TowerConfig
@@ -146,6 +146,18 @@ def load_tower_weights(model: keras.Model, tower: Tower, config: TowerConfig) ->
     except (ValueError, OSError, KeyError) as error:
         reason = str(error).strip().partition(". ")[0]
         raise UserError(f"tower.weights: {path}: does not fit {config.name} ({reason})") from None
+    if tower.preprocessing == "efficientnet" and not _knows_imagenet(backbone):
+        raise UserError(
+            f"tower.weights: {path}: expected ImageNet's mean and deviation in the file's Normalization; got "
+            "others, as in a file of an EfficientNet that was made without weights"
+        )
+
+
+def _knows_imagenet(efficientnet: keras.Model) -> bool:
+    """Return whether the backbone's Normalization holds what `Preprocess` takes it to hold."""
+    (layer,) = (each for each in efficientnet.layers if isinstance(each, layers.Normalization))
+    held = (ops.convert_to_numpy(layer.adapt_mean), ops.convert_to_numpy(layer.adapt_variance))
+    return np.allclose(held, (MEAN, DEVIATION), atol=1e-3)
 
 
 def _imagenet(tower: Tower, name: str) -> keras.Model:
