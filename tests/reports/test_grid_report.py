@@ -153,7 +153,7 @@ def test_the_same_best_case(tmp_path: Path) -> None:
     )
     lines = report(tmp_path, grid, results)
     assert "The published best (0.6143) is the same case." in lines
-    assert cells(lines)[1][-4:] == ["0.6143", "0.2500", "-0.3643", "1"]
+    assert cells(lines)[1][-5:] == ["0.6143", "0.2500", "-0.3643", "-", "1"]
     assert [row[0] for row in cells(lines)[1:]] == ["0.001", "0.005", "0.0001", "0.01"]
     assert not (tmp_path / "plots").exists()
 
