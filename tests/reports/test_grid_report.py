@@ -98,6 +98,25 @@ def test_mean_and_deviation_over_seeds(tmp_path: Path) -> None:
     assert "- case 2 (epochs 3), seed 2: killed" in lines
 
 
+def test_a_case_that_diverged_with_a_seed_has_no_rank(tmp_path: Path) -> None:
+    grid = Grid("g", "G", "mlp", {"train.epochs": [1, 3]}, figures=["micro_f1"])
+    results = read(
+        "case,train.epochs,seed,minutes,micro_f1,run,error\n"
+        "1,1,1,2,0.5,a,\n1,1,2,2,0.5,b,\n2,3,1,6,0.9,c,\n2,3,2,6,,d,\n"
+    )
+    rows = cells(report(tmp_path, grid, results))[1:]
+    assert rows == [["1", "0.5000 ± 0.0000", "2", "1"], ["3", "-", "2", "-"]]
+
+
+def test_a_search_that_tries_more_than_the_grid_has(tmp_path: Path) -> None:
+    """Hyperband's were "3 of 2 cases"."""
+    grid = Grid("g", "G", "mlp", {"train.learning_rate": [0.01, 0.1]})
+    results = pd.DataFrame(
+        {"case": [1, 2, 3], "train.learning_rate": [0.01, 0.1, 0.1], "train.epochs": [1, 1, 3]}
+    ).assign(micro_f1=[0.5, 0.6, 0.7])
+    assert report(tmp_path, grid, results)[2].startswith("3 cases finished. Best by micro F1: ")
+
+
 def test_a_loss_is_better_lower_and_equal_figures_share_a_rank(tmp_path: Path) -> None:
     grid = Grid("g", "G", "mlp", {"seed": [1, 2, 3]}, objective="val_loss", figures=["val_loss"])
     results = pd.DataFrame(
@@ -134,7 +153,7 @@ def test_the_same_best_case(tmp_path: Path) -> None:
     )
     lines = report(tmp_path, grid, results)
     assert "The published best (0.6143) is the same case." in lines
-    assert cells(lines)[1][-4:] == ["0.6143", "0.2500", "-0.3643", "1"]
+    assert cells(lines)[1][-5:] == ["0.6143", "0.2500", "-0.3643", "-", "1"]
     assert [row[0] for row in cells(lines)[1:]] == ["0.001", "0.005", "0.0001", "0.01"]
     assert not (tmp_path / "plots").exists()
 

@@ -18,6 +18,10 @@ from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
 from kmlc.files import read_json
 from kmlc.settings import load_config
+from kmlc.training import callbacks as callbacks_module
+from kmlc.training.callbacks import write_history
+from kmlc.training.run_directory import RunDirectory
+from kmlc.training.schedule import History
 from kmlc.training.train import train
 from kmlc.tuning import case as case_module
 from kmlc.tuning.grid import read_grid
@@ -178,6 +182,27 @@ def test_a_stopped_study_goes_on_where_it_was(
     stop_in_epoch(3)
     tune(study, config, OPTIONS)
     pd.testing.assert_frame_equal(figures(read(study)), figures(read(whole)), check_exact=True)
+
+
+def test_a_stop_before_the_last_epoch_is_in_the_table(
+    config: StudyConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The state has the epoch, history.csv has not: it was short for ever, and the study with it."""
+    config = dataclasses.replace(config, trials=2)
+    study = begin_or_continue(config, tmp_path / "stopped")
+
+    def stopped(run: RunDirectory, history: History) -> None:
+        if len(history) == 2:
+            raise KeyboardInterrupt
+        write_history(run, history)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks_module, "write_history", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            tune(study, config, OPTIONS)
+    tune(study, config, OPTIONS)
+    assert pd.read_csv(study.case(2, 42) / "history.csv")["epoch"].tolist() == [1, 2]
+    assert read(study)["error"].tolist() == ["", ""]
 
 
 def test_a_case_that_fails_is_noted_and_the_others_go_on(
