@@ -25,3 +25,9 @@ class Submodel(layers.Layer):
     def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         """Return what the model makes of its inputs."""
         return self.model(inputs, training=False if self.inference else training)
+
+    def compute_output_spec(
+        self, inputs: keras.KerasTensor, training: bool | None = None
+    ) -> keras.KerasTensor:
+        """Return what the model says of its output; Keras would trace all of it again, which takes seconds."""
+        return keras.KerasTensor(self.model.output.shape, self.model.output.dtype)

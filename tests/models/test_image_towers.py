@@ -83,12 +83,12 @@ def deeper_network() -> int:
         ("advanced_cnn", 11_186_112, 11_176_512),
         ("resnet18", 11_186_112, 11_176_512),
         ("vgg16", 14_714_688, 14_714_688),
-        pytest.param("resnet50", 23_587_712, 23_534_592, marks=pytest.mark.slow),
-        pytest.param("inceptionv3", 21_802_784, 21_768_352, marks=pytest.mark.slow),
-        pytest.param("efficientnetb0", 4_049_571, 4_007_548, marks=pytest.mark.slow),
-        pytest.param("efficientnetb4", 17_673_823, 17_548_616, marks=pytest.mark.slow),
+        ("resnet50", 23_587_712, 23_534_592),
+        ("inceptionv3", 21_802_784, 21_768_352),
+        ("efficientnetb0", 4_049_571, 4_007_548),
+        ("efficientnetb4", 17_673_823, 17_548_616),
         ("mobilenetv2", 2_257_984, 2_223_872),
-        pytest.param("convnext_tiny", 27_820_128, 27_820_128, marks=pytest.mark.slow),
+        ("convnext_tiny", 27_820_128, 27_820_128),
     ],
 )
 def test_parameters(name: str, parameters: int, trained: int) -> None:

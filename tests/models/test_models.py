@@ -38,10 +38,9 @@ TINY = Config(
     fusion=FusionConfig(hidden_dim=8, dropout=0),
 )
 
-# Towers that take seconds to build and to trace; the others stand for them in the default run.
+# Towers whose training takes long to trace: the default run only builds and calls them, the others stand for them.
 HEAVY = [
     "resnet50",
-    "vgg16",
     "inceptionv3",
     "efficientnetb0",
     "efficientnetb4",
@@ -86,6 +85,18 @@ def inputs_of(config: Config) -> dict[str, np.ndarray]:
 
 
 LABELS = np.random.default_rng(1).integers(0, 2, (ROWS, CLASSES)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", HEAVY)
+def test_build_and_call(name: str) -> None:
+    """How many parameters each has: tests/models/test_image_towers.py."""
+    model = build_model(MODELS[name], HEADS, LEARNT)
+    logits = np.asarray(model(inputs_of(MODELS[name])))
+    assert model.output.shape == (None, CLASSES)
+    assert logits.shape == (ROWS, CLASSES)
+    assert logits.dtype == keras.backend.standardize_dtype(model.output.dtype) == "float32"
+    assert np.isfinite(logits).all()
+    assert (logits[0] != logits[1]).any()
 
 
 @pytest.mark.parametrize(
@@ -242,3 +253,16 @@ def test_a_part_in_inference_mode_stays_so_in_training(inference: bool) -> None:
     np.testing.assert_allclose(model(values, training=True), expected, rtol=1e-3)
     statistics = model.get_layer("part").model.layers[1].moving_mean
     np.testing.assert_allclose(statistics, [0, 0] if inference else [0.02, 0.07], rtol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_a_part_is_announced_as_what_it_returns(policy: str) -> None:
+    keras.config.set_dtype_policy(policy)
+    try:
+        inputs = keras.Input((4, 2))
+        part = Submodel(keras.Model(inputs, keras.layers.Dense(3)(inputs)), inference=False, name="part")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    announced, returned = part(keras.Input((4, 2))), part(np.ones((5, 4, 2), np.float32))
+    assert announced.shape == (None, *returned.shape[1:]) == (None, 4, 3)
+    assert announced.dtype == keras.backend.standardize_dtype(returned.dtype)
