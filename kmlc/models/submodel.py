@@ -29,5 +29,5 @@ class Submodel(layers.Layer):
     def compute_output_spec(
         self, inputs: keras.KerasTensor, training: bool | None = None
     ) -> keras.KerasTensor:
-        """Return what the model says of its output; Keras would trace all of it again, which takes seconds."""
+        """Return what the model says of its output; Keras would trace all of it again, for seconds."""
         return keras.KerasTensor(self.model.output.shape, self.model.output.dtype)

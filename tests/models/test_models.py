@@ -38,7 +38,7 @@ TINY = Config(
     fusion=FusionConfig(hidden_dim=8, dropout=0),
 )
 
-# Towers whose training takes long to trace: the default run only builds and calls them, the others stand for them.
+# Towers whose training takes long to trace: the default run only builds and calls them.
 HEAVY = [
     "resnet50",
     "inceptionv3",
