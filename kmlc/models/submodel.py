@@ -29,5 +29,9 @@ class Submodel(layers.Layer):
     def compute_output_spec(
         self, inputs: keras.KerasTensor, training: bool | None = None
     ) -> keras.KerasTensor:
-        """Return what the model says of its output; Keras would trace all of it again, for seconds."""
-        return keras.KerasTensor(self.model.output.shape, self.model.output.dtype)
+        """Return what the model says of its output; to trace it again, as Keras does, takes seconds."""
+        output = self.model.output
+        # A BERT takes captions of any length: here their length is known.
+        if None in output.shape[1:]:
+            return super().compute_output_spec(inputs, training=training)
+        return keras.KerasTensor(output.shape, output.dtype)

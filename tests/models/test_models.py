@@ -38,7 +38,7 @@ TINY = Config(
     fusion=FusionConfig(hidden_dim=8, dropout=0),
 )
 
-# Towers whose training takes long to trace: the default run only builds and calls them.
+# Towers whose training takes long to trace: the default run builds and calls them, and trains the others.
 HEAVY = [
     "resnet50",
     "inceptionv3",
@@ -256,10 +256,11 @@ def test_a_part_in_inference_mode_stays_so_in_training(inference: bool) -> None:
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
-def test_a_part_is_announced_as_what_it_returns(policy: str) -> None:
+@pytest.mark.parametrize("length", [4, None])
+def test_a_part_is_announced_as_what_it_returns(policy: str, length: int | None) -> None:
     keras.config.set_dtype_policy(policy)
     try:
-        inputs = keras.Input((4, 2))
+        inputs = keras.Input((length, 2))
         part = Submodel(keras.Model(inputs, keras.layers.Dense(3)(inputs)), inference=False, name="part")
     finally:
         keras.config.set_dtype_policy("float32")
