@@ -21,6 +21,7 @@ from statistics import median
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.augmentation import seconds
 from kmlc.cli import OneLineParser, guard
 from kmlc.config import CaptionsConfig, Config, ImagesConfig, TrainConfig
 from kmlc.data.batches import evaluation_batches, training_batches
@@ -73,14 +74,6 @@ def rates(pipelines: list[tf.data.Dataset], rows: int, repeats: int) -> list[flo
     """Return the rows per second of each; the first passes, which trace and read the disk, do not count."""
     timings = [[seconds(batches) for batches in pipelines] for _ in range(repeats + 1)]
     return [rows / median(each) for each in zip(*timings[1:], strict=True)]
-
-
-def seconds(batches: tf.data.Dataset) -> float:
-    """Return how long one pass takes."""
-    begun = time.perf_counter()
-    for _ in batches:
-        pass
-    return time.perf_counter() - begun
 
 
 if __name__ == "__main__":
