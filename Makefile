@@ -22,7 +22,7 @@ types: .venv/installed-dev
 	$(BIN)/mypy
 
 unit: .venv/installed-dev
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The tests that take minutes: the heavy models, the harness on JAX, system 5 end to end.
 slow: .venv/installed-dev

@@ -27,13 +27,14 @@ def main() -> None:
         from kmlc.tuning.run import tune, work_for
         from kmlc.tuning.study import begin_or_continue
 
-    if command.worker is not None:
+    config = command.study
+    if config is None:
+        assert command.worker is not None and command.run is not None, "parse_tune asks for both"
         work_for(command.worker, command.run, command.options)
         return
     if command.dry_run:
-        print_plan(command.study, command.options)
+        print_plan(config, command.options)
         return
-    config = command.study
     study = begin_or_continue(config, command.run)
 
     def report(table: pd.DataFrame, total: int | None) -> None:

@@ -157,6 +157,7 @@ def test_a_killed_hybrid_goes_on_as_if_never_stopped(data: Path, tmp_path: Path)
     assert_same_run(tmp_path / "whole", tmp_path / "killed")
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on(folder: Path, data: Path) -> None:
     stopped = interrupted(folder, signal.SIGINT, *train_command(data, "runs/stopped"))
     assert stopped.returncode == 130

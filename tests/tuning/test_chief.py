@@ -58,7 +58,7 @@ def test_workers_share_the_cases(count: int, address: str, tmp_path: Path) -> No
     assert_complete(tmp_path)
     assert sorted(numbers(fake.log, "begin")) == list(range(1, CASES + 1))
     for worker in workers.values():
-        worker.join(5)
+        worker.join(60)
         assert worker.exitcode == 0
     assert {path.name for path in tmp_path.iterdir()} == {"log", "oracle.json"}
 
@@ -102,7 +102,7 @@ def test_a_worker_that_comes_back_late_does_no_harm(address: str, tmp_path: Path
     assert_complete(tmp_path)
     assert sorted(numbers(fake.log, "end")) == list(range(1, CASES + 1))
     for worker in workers.values():
-        worker.join(5)
+        worker.join(60)
         assert worker.exitcode == 0
     assert not list(tmp_path.glob("*.error"))
 
@@ -159,7 +159,7 @@ def test_a_worker_notices_that_the_chief_died(address: str, tmp_path: Path) -> N
     worker = start_worker(tmp_path, address, "w", fake)
     wait_for(fake.log, "begin", 3)
     lead.kill()
-    worker.join(10)
+    worker.join(60)
     assert worker.exitcode == 0
     error = (tmp_path / "w.error").read_text()
     assert error.startswith(f"{address}: the chief of the search does not answer")
@@ -173,7 +173,7 @@ def test_a_chief_that_was_killed_goes_on_with_its_workers(address: str, tmp_path
     lead.kill()
     lead.join()
     chief.serve(grid(), tmp_path, address, no_errors(tmp_path), patience=60)
-    worker.join(10)
+    worker.join(60)
     assert_complete(tmp_path)
     assert not list(tmp_path.glob("*.error"))
 
@@ -189,7 +189,7 @@ def test_a_full_disk_ends_the_chief(address: str, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(oracle, "_write", full)
     with pytest.raises(UserError, match="No space left"):
         chief.serve(oracle, tmp_path, address, None, patience=60)
-    worker.join(10)
+    worker.join(60)
     assert (tmp_path / "w.error").read_text().startswith(address)
 
 

@@ -95,6 +95,7 @@ def test_the_shorter_case_is_the_first_epochs_of_the_longer(whole: Study) -> Non
         assert "Going on after epoch 1 of 2" in output
 
 
+@pytest.mark.slow
 def test_cases_trained_apart_come_to_the_same(whole: Study, config: StudyConfig, tmp_path: Path) -> None:
     apart = run(config, tmp_path / "apart", dataclasses.replace(OPTIONS, share=False))
     pd.testing.assert_frame_equal(figures(apart), figures(read(whole)), check_exact=True)
@@ -261,6 +262,7 @@ def test_results_can_be_written_before_there_are_any(config: StudyConfig, tmp_pa
     assert table.empty
 
 
+@pytest.mark.slow
 def test_models_of_finished_cases_are_let_go(config: StudyConfig, tmp_path: Path) -> None:
     """TensorFlow kept the graph of every fit's step, and with it each case's weights."""
     run(dataclasses.replace(config, trials=2), tmp_path / "two")

@@ -139,6 +139,8 @@ def _serve(folder: Path, address: str) -> None:
 
 def _work(folder: Path, address: str, name: str, fake: Fake) -> None:
     chief.HEARTBEAT, chief.ANSWER = 0.1, 3
+    # As the commands do: a test run in the background has it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         chief.work(grid(), folder, address, name, fake)
     except UserError as error:
