@@ -11,7 +11,7 @@ The same command goes on with a study that was stopped.
 
 import sys
 
-from kmlc.cli import guard, parse_tune, without_chatter
+from kmlc.cli import WorkCommand, guard, parse_tune, without_chatter
 
 
 def main() -> None:
@@ -27,11 +27,10 @@ def main() -> None:
         from kmlc.tuning.run import tune, work_for
         from kmlc.tuning.study import begin_or_continue
 
-    config = command.study
-    if config is None:
-        assert command.worker is not None and command.run is not None, "parse_tune asks for both"
+    if isinstance(command, WorkCommand):
         work_for(command.worker, command.run, command.options)
         return
+    config = command.study
     if command.dry_run:
         print_plan(config, command.options)
         return

@@ -93,21 +93,34 @@ class TuneCommand:
     """What `tune.py` was called with.
 
     Attributes:
-        study: what to search; None for a worker, which reads it from the study's directory.
+        study: what to search.
         options: how.
         run: the study's directory, None for one in runs/.
-        worker: HOST:PORT of the chief to work for, None unless this is a worker.
         dry_run: list the cases and how long they will take, and train none.
     """
 
-    study: StudyConfig | None
+    study: StudyConfig
     options: Options
     run: Path | None
-    worker: str | None
     dry_run: bool
 
 
-def parse_tune(arguments: Sequence[str]) -> TuneCommand:
+@dataclass(frozen=True)
+class WorkCommand:
+    """What `tune.py --worker` was called with.
+
+    Attributes:
+        worker: HOST:PORT of the chief to work for.
+        run: the study's directory, which says what to search.
+        options: how.
+    """
+
+    worker: str
+    run: Path
+    options: Options
+
+
+def parse_tune(arguments: Sequence[str]) -> TuneCommand | WorkCommand:
     """Return what `tune.py ARGUMENTS` means.
 
     Args:
@@ -137,7 +150,7 @@ def parse_tune(arguments: Sequence[str]) -> TuneCommand:
             parser.error(f"{word}: not beside --worker, the study and its chief say that")
         if options.run is None:
             parser.error("--worker: expected --run STUDY beside it")
-        return TuneCommand(None, how, options.run, options.worker, False)
+        return WorkCommand(options.worker, options.run, how)
     if options.workers == 0 and options.chief is None:
         parser.error("--workers 0: expected --chief beside it, for workers of other machines")
     if options.workers == 0 and options.dry_run:
@@ -157,7 +170,7 @@ def parse_tune(arguments: Sequence[str]) -> TuneCommand:
     # What is wrong with them is said now, not when the first case is trained.
     study.config(grid.first_values())
     study.cases()
-    return TuneCommand(study, how, options.run, None, options.dry_run)
+    return TuneCommand(study, how, options.run, options.dry_run)
 
 
 def _tune_parser() -> "OneLineParser":

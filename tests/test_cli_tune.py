@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from kmlc.cli import parse_tune
+from kmlc.cli import TuneCommand, WorkCommand, parse_tune
 from kmlc.errors import UserError
 from kmlc.tuning.options import Options
 
@@ -46,7 +46,7 @@ def test_a_command_started_in_the_background_of_a_script_can_be_ended(end: signa
 def test_a_worker_is_told_how() -> None:
     options = Options(keep=3, share=False, cache="memory", cache_gb=2.5)
     command = parse_tune([*WORKER, *options.flags()])
-    assert (command.worker, command.run, command.options) == ("10.0.0.1:8500", Path("runs/study"), options)
+    assert command == WorkCommand("10.0.0.1:8500", Path("runs/study"), options)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_no_address_is_refused_at_once(flag: str, address: str) -> None:
 
 @pytest.mark.parametrize("address", ["10.0.0.1:8500", "machine:1", "[::1]:65535"])
 def test_addresses(address: str) -> None:
-    assert parse_tune(["--worker", address, "--run", "x"]).worker == address
+    assert parse_tune(["--worker", address, "--run", "x"]) == WorkCommand(address, Path("x"), Options())
 
 
 @pytest.mark.parametrize(
@@ -104,6 +104,8 @@ def test_wrong_flags(flags: list[str], said: str | None) -> None:
 
 
 def test_settings_lie_over_those_of_the_grid_and_the_last_counts() -> None:
-    study = parse_tune(["--grid=report2", "--seed=1", "--images.size", "48", "--seed=2"]).study
+    command = parse_tune(["--grid=report2", "--seed=1", "--images.size", "48", "--seed=2"])
+    assert isinstance(command, TuneCommand)
+    study = command.study
     assert study is not None
     assert study.flags == ["--images.size=48", "--seed=2"]

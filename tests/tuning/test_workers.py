@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT
 from tuning_fakes import numbers
 
-from kmlc.cli import parse_tune
+from kmlc.cli import WorkCommand, parse_tune
 from kmlc.errors import UserError
 from kmlc.tuning import chief, workers
 from kmlc.tuning.options import Options
@@ -55,6 +55,7 @@ def test_a_chief_shows_the_flags_that_its_workers_need() -> None:
     options = Options(chief="0.0.0.0:8500", workers=0, keep=2, share=False, cache="off")
     flags = worker_flags(Study(Path("runs/study")), options, reachable("0.0.0.0:8500"))
     command = parse_tune(flags)
+    assert isinstance(command, WorkCommand)
     assert command.worker == f"{node()}:8500"
     assert command.run == Path("runs/study")
     assert command.options == Options(keep=2, share=False, cache="off")
