@@ -168,7 +168,7 @@ def parse_tune(arguments: Sequence[str]) -> TuneCommand | WorkCommand:
         parser.error(f"--search {options.search}: expected --trials, the number of cases; got none")
     study = StudyConfig(grid, options.search, flags, options.trials, options.fraction, options.seeds)
     # What is wrong with them is said now, not when the first case is trained.
-    study.config(grid.first_values())
+    study.first_config()
     study.cases()
     return TuneCommand(study, how, options.run, options.dry_run)
 

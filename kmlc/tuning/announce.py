@@ -6,8 +6,8 @@ import time
 import pandas as pd
 
 from kmlc.progress import duration
-from kmlc.tuning.case import shares
-from kmlc.tuning.records import ranking, results, write_results
+from kmlc.tuning.grid import shares
+from kmlc.tuning.records import ranking, results, save_results, write_results
 from kmlc.tuning.study import Study, StudyConfig
 
 PAUSE = 2.0
@@ -41,9 +41,11 @@ class Announcer:
     def update(self) -> None:
         """Write results.csv if there is anything new, and leave a line for each case that has ended since."""
         self.updated = time.monotonic()
-        if results(self.study, self.config).equals(self.table):
+        table = results(self.study, self.config)
+        if table.equals(self.table):
             return
-        self.table = write_results(self.study, self.config)
+        self.table = table
+        save_results(self.study, table)
         for number in self._ended(self.table):
             if number not in self.known:
                 self.known.add(number)

@@ -6,13 +6,14 @@ import traceback
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 
+from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.files import read_json
 from kmlc.training.extend import continue_from
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.train import train
 from kmlc.tuning.callbacks import CaseProgress, EpochSeconds
-from kmlc.tuning.grid import EPOCHS, Values
+from kmlc.tuning.grid import EPOCHS, Values, shares
 from kmlc.tuning.memory import free_last_model
 from kmlc.tuning.records import CaseRun, begun_runs, beside, read_seconds, write_seconds
 from kmlc.tuning.rows import SharedRows
@@ -70,7 +71,7 @@ class CaseTrainer:
             # What a stop has left of a beginning is no run that train would go on with.
             shutil.rmtree(case.run.path, ignore_errors=True)
             if self.share:
-                self._begin_as_shorter(case)
+                self._begin_as_shorter(case, config)
         count = f" of {self.config.case_count}" if self.config.case_count else ""
         progress = CaseProgress(f"case {case.number}{count}", config.train.epochs)
         free_last_model()
@@ -92,7 +93,7 @@ class CaseTrainer:
             replace(case, error=line).save()
             raise CaseFailed(line) from error
 
-    def _begin_as_shorter(self, case: CaseRun) -> None:
+    def _begin_as_shorter(self, case: CaseRun, config: Config) -> None:
         """Begin a case where the finished one ended that has the most epochs of those it shares."""
         shorter = [
             other
@@ -104,7 +105,6 @@ class CaseTrainer:
         ]
         if shorter:
             longest = max(shorter, key=lambda other: other.values[EPOCHS])
-            config = replace(self.config.config(case.values, case.seed), run=str(case.run.path))
             continue_from(longest.run, case.run.path, config)
             write_seconds(case.run, read_seconds(longest.run))
 
@@ -116,11 +116,3 @@ def _check_same(case: CaseRun) -> None:
             f"{case.run.path}: this case was begun with {begun}, the search asks for {dict(case.values)}; "
             "begin another study with --run"
         )
-
-
-def shares(shorter: Values, longer: Values) -> bool:
-    """Return whether one case is the first epochs of another."""
-    if EPOCHS not in longer:
-        return False
-    same = {**shorter, EPOCHS: 0} == {**longer, EPOCHS: 0}
-    return bool(same and shorter[EPOCHS] < longer[EPOCHS])

@@ -30,19 +30,29 @@ OBJECTIVES: dict[str, Literal["min", "max"]] = {
 }
 """What the best case may be the best by, and whether more or less of it is better."""
 
-_HIERARCHY = [
+HIERARCHY_FIGURES = [
     *("superclass_accuracy", "subclass_accuracy", "consistency"),
     *("hierarchical_precision", "hierarchical_recall", "hierarchical_f1"),
 ]
+"""The figures of a hierarchy's closed set; the other objectives are of several labels, the loss of both."""
+
 _JUDGED = {
     *OBJECTIVES.keys() - {"val_loss"},
-    *_HIERARCHY,
-    *(f"open_{name}" for name in _HIERARCHY),
+    *HIERARCHY_FIGURES,
+    *(f"open_{name}" for name in HIERARCHY_FIGURES),
     *("superclass_auroc", "subclass_auroc"),
 }
 
 FIGURES = frozenset({"minutes", "train_loss", "val_loss", *_JUDGED, *(f"test_{name}" for name in _JUDGED)})
 """What a table may show of a case: the columns of results.csv that hold figures."""
+
+
+def shares(shorter: Values, longer: Values) -> bool:
+    """Return whether one case is the first epochs of another."""
+    if EPOCHS not in longer:
+        return False
+    same = {**shorter, EPOCHS: 0} == {**longer, EPOCHS: 0}
+    return bool(same and shorter[EPOCHS] < longer[EPOCHS])
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import shutil
 
 from kmlc.training.run_directory import RunDirectory
-from kmlc.tuning.case import shares
+from kmlc.tuning.grid import shares
 from kmlc.tuning.records import CaseRun, begun_runs, ranking, results
 from kmlc.tuning.study import Study, StudyConfig
 

@@ -25,8 +25,7 @@ from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_json
-from kmlc.tuning.case import shares
-from kmlc.tuning.grid import EPOCHS, Range, Values
+from kmlc.tuning.grid import EPOCHS, Range, Values, shares
 from kmlc.tuning.study import Search
 
 HYPERBAND_EPOCHS = "tuner/epochs"

@@ -107,8 +107,13 @@ def write_results(study: Study, config: StudyConfig) -> pd.DataFrame:
     It follows from the run directories alone, so any process may write it at any time.
     """
     table = results(study, config)
-    write_text(study.results, table.to_csv(index=False, lineterminator="\n"))
+    save_results(study, table)
     return table
+
+
+def save_results(study: Study, table: pd.DataFrame) -> None:
+    """Write what `results` has returned to results.csv."""
+    write_text(study.results, table.to_csv(index=False, lineterminator="\n"))
 
 
 def ranking(table: pd.DataFrame, config: StudyConfig) -> pd.Series:

@@ -19,7 +19,7 @@ from kmlc.settings import load_config, save_config
 from kmlc.tuning.announce import Announcer
 from kmlc.tuning.case import CaseTrainer
 from kmlc.tuning.chief import free_port, serve, work
-from kmlc.tuning.grid import OBJECTIVES, Values
+from kmlc.tuning.grid import HIERARCHY_FIGURES, OBJECTIVES, Values
 from kmlc.tuning.hparams import write_hparams
 from kmlc.tuning.keep import drop_weights
 from kmlc.tuning.lock import only_command
@@ -44,9 +44,6 @@ _MEMORY = Path("/dev/shm")
 
 Report = Callable[[pd.DataFrame, int | None], object]
 """Writes the report of a study, given its results and how many cases it has; None where nobody knows."""
-
-_HIERARCHICAL = ("superclass_accuracy", "subclass_accuracy", "hierarchical_f1")
-"""The objectives of a hierarchy; the others are those of several labels. The loss alone is of both."""
 
 
 def tune(
@@ -122,7 +119,7 @@ def work_for(address: str, path: Path, options: Options) -> None:
 
 
 def _oracle(config: StudyConfig) -> keras_tuner.Oracle:
-    first = config.config(config.grid.first_values())
+    first = config.first_config()
     return build_oracle(
         config.search,
         config.grid.axes(),
@@ -138,7 +135,7 @@ def _case_runner(
     study: Study, config: StudyConfig, options: Options, ended: Callable[[], None] = lambda: None
 ) -> RunCase:
     """Return the function that trains a case and keeps the study's files up to date."""
-    seed = config.config(config.grid.first_values()).seed
+    seed = config.first_config().seed
     rows = SharedRows(config.fraction, seed, _cache_folder(study, options), int(options.cache_gb * 1e9))
     train_case = CaseTrainer(study, config, rows, options.share)
 
@@ -176,9 +173,9 @@ def _serve(study: Study, config: StudyConfig, options: Options, announcer: Annou
 
 
 def _check_objective(config: StudyConfig) -> None:
-    objective, table = config.grid.objective, config.config(config.grid.first_values()).table
+    objective, table = config.grid.objective, config.first_config().table
     hierarchical = table.superclass_column is not None
-    valid = [each for each in OBJECTIVES if each == "val_loss" or (each in _HIERARCHICAL) == hierarchical]
+    valid = [each for each in OBJECTIVES if each == "val_loss" or (each in HIERARCHY_FIGURES) == hierarchical]
     if objective not in valid:
         labels = f"{'with' if hierarchical else 'without'} table.superclass_column"
         raise UserError(f"objective: expected one of {', '.join(valid)} {labels}; got {objective}")

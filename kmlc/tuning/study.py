@@ -42,6 +42,10 @@ class StudyConfig:
         config = self.grid.config(values, self.flags)
         return config if seed is None else dataclasses.replace(config, seed=seed)
 
+    def first_config(self) -> Config:
+        """Return the settings with the first value of each that varies, for what no case has its own of."""
+        return self.config(self.grid.first_values())
+
     def seeds_of(self, values: Values) -> list[int]:
         """Return the seeds that a case is trained with."""
         first = self.config(values).seed
