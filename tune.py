@@ -1,7 +1,7 @@
-"""Train every case of a grid, and lay the figures beside the published ones.
+"""Train every trial of a grid, and lay the metrics beside the published ones.
 
-    python tune.py --grid report2                     # system 2's sixteen cases, on the built-in sample
-    python tune.py --grid report2 --dry-run           # the cases, and how long they will take
+    python tune.py --grid report2                     # system 2's sixteen trials, on the built-in sample
+    python tune.py --grid report2 --dry-run           # the trials, and how long they will take
     python tune.py --grid report2 --data DIR --images.size 64 --workers 2
     python tune.py --grid mine.yaml --search random --trials 20
     python tune.py --help
@@ -15,7 +15,7 @@ from kmlc.cli import WorkCommand, guard, parse_tune, without_chatter
 
 
 def main() -> None:
-    """Parse, train every case, report, and say what to do next."""
+    """Parse, train every trial, report, and say what to do next."""
     command = parse_tune(sys.argv[1:])
 
     with without_chatter():

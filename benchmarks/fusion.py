@@ -59,8 +59,8 @@ def micro_f1(run: RunDirectory) -> list[float]:
     nothing = [""] * len(records)
     scores = []
     for rows in (records, replace(records, captions=nothing), replace(records, paths=nothing)):
-        figures = trained.task.figures(labels, predict_logits(trained, rows), trained.thresholds)
-        scores.append(float(figures["micro_f1"] or 0))
+        metrics = trained.task.metrics(labels, predict_logits(trained, rows), trained.thresholds)
+        scores.append(float(metrics["micro_f1"] or 0))
     return scores
 
 

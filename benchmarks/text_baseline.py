@@ -3,7 +3,7 @@
     python -m benchmarks.text_baseline --run runs/2026-01-31-hybrid
 
 The baseline reads words and pairs of words, with one logistic regression for each label. It is trained on
-the run's training rows and judged on its validation rows. Both are shown at a threshold of 0.5 and with
+the run's training rows and evaluated on its validation rows. Both are shown at a threshold of 0.5 and with
 thresholds fitted on the validation rows by the run's own method; rows without a label take the run's rule.
 """
 
@@ -22,7 +22,7 @@ from kmlc.training.prepare import load_prepared
 from kmlc.training.restore import restore
 from kmlc.training.run_directory import existing_run
 
-FIGURES = ("micro_f1", "macro_f1", "samples_f1", "macro_map")
+METRICS = ("micro_f1", "macro_f1", "samples_f1", "macro_map")
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
     prepared = load_prepared(run, read_labelled(trained.config))
     training, validation = prepared.training, prepared.validation
     print(f"{len(training):,} rows to train on, {len(validation):,} to validate on; {run.path}")
-    print(f"{'':<34}" + "".join(f"{name.replace('_', ' '):>12}" for name in FIGURES))
+    print(f"{'':<34}" + "".join(f"{name.replace('_', ' '):>12}" for name in METRICS))
     task, labels = trained.task, validation.labels
     for name, logits in (
         ("TF-IDF + logistic regression", baseline_logits(training, validation)),
@@ -45,8 +45,8 @@ def main() -> None:
             trained.config.thresholds.method: task.fit(labels, logits),
         }
         for method, values in thresholds.items():
-            figures = task.figures(labels, logits, values)
-            print(f"{f'{name}, {method}':<34}" + "".join(f"{figures[each]:>12.4f}" for each in FIGURES))
+            metrics = task.metrics(labels, logits, values)
+            print(f"{f'{name}, {method}':<34}" + "".join(f"{metrics[each]:>12.4f}" for each in METRICS))
 
 
 def baseline_logits(training: Records, validation: Records) -> np.ndarray:

@@ -23,7 +23,7 @@ from kmlc.tuning.study import Search, StudyConfig
 
 # Flags of train.py that are not settings of the run.
 _NOT_SETTINGS = ("config", "print_config", "help", "resume", "models")
-# Settings that every case of a grid has its own of.
+# Settings that every trial of a grid has its own of.
 _OF_A_CASE = ("run", "model")
 # Flags of tune.py that a worker is told; the study says the rest.
 _OF_A_WORKER = ("--worker", "--run", "--keep", "--no-share", "--cache", "--cache-gb")
@@ -96,7 +96,7 @@ class TuneCommand:
         study: what to search.
         options: how.
         run: the study's directory, None for one in runs/.
-        dry_run: list the cases and how long they will take, and train none.
+        dry_run: list the trials and how long they will take, and train none.
     """
 
     study: StudyConfig
@@ -159,26 +159,26 @@ def parse_tune(arguments: Sequence[str]) -> TuneCommand | WorkCommand:
         parser.error(f"--grid: expected one of {', '.join(grid_names())}, or a YAML file")
     grid = read_grid(options.grid)
     if options.objective is not None:
-        figures = list(dict.fromkeys([*grid.figures, options.objective])) if grid.figures else []
-        grid = replace(grid, objective=options.objective, figures=figures)
+        metrics = list(dict.fromkeys([*grid.metrics, options.objective])) if grid.metrics else []
+        grid = replace(grid, objective=options.objective, metrics=metrics)
     flags = _setting_flags(words, grid)
     if options.data is not None:
         flags.insert(0, f"--data={options.data}")
     if options.search in ("random", "bayesian") and options.trials is None:
-        parser.error(f"--search {options.search}: expected --trials, the number of cases; got none")
+        parser.error(f"--search {options.search}: expected --trials, the number of trials; got none")
     study = StudyConfig(grid, options.search, flags, options.trials, options.fraction, options.seeds)
-    # What is wrong with them is said now, not when the first case is trained.
+    # What is wrong with them is said now, not when the first trial is trained.
     study.first_config()
-    study.cases()
+    study.trials()
     return TuneCommand(study, how, options.run, options.dry_run)
 
 
 def _tune_parser() -> "OneLineParser":
     parser = OneLineParser(
         prog="tune.py",
-        description="Train every case of a grid and lay the figures beside the published ones. "
+        description="Train every trial of a grid and lay the metrics beside the published ones. "
         "The same command goes on with a study that was stopped. Any setting of train.py may be given as "
-        "well, such as --images.size 48, and holds for every case.",
+        "well, such as --images.size 48, and holds for every trial.",
         allow_abbrev=False,
     )
     whole, part = _number(int, 1, None), _number(float, 0, 1)
@@ -189,14 +189,14 @@ def _tune_parser() -> "OneLineParser":
         "--search",
         choices=typing.get_args(Search),
         default="grid",
-        help="how cases are chosen (default: grid)",
+        help="how trials are chosen (default: grid)",
     )
     add("--objective", metavar="FIGURE", choices=OBJECTIVES, help=f"what is best: {', '.join(OBJECTIVES)}")
-    add("--trials", type=whole, metavar="K", help="the most cases; of a grid the first ones")
+    add("--trials", type=whole, metavar="K", help="the most trials; of a grid the first ones")
     add("--fraction", type=part, default=1.0, metavar="F", help="part of the labelled rows, such as 0.1")
-    add("--seeds", type=whole, default=1, metavar="N", help="train each case with N seeds; mean and spread")
+    add("--seeds", type=whole, default=1, metavar="N", help="train each trial with N seeds; mean and spread")
     add("--run", type=Path, metavar="DIR", help="the study's directory; default: runs/<date>-tune-<grid>")
-    add("--dry-run", action="store_true", help="list the cases and how long they will take, train none")
+    add("--dry-run", action="store_true", help="list the trials and how long they will take, train none")
     many = _number(int, 0, None)
     add("--workers", type=many, default=1, metavar="N", help="processes, each with its share of the cores")
     add(
@@ -206,9 +206,12 @@ def _tune_parser() -> "OneLineParser":
         help="wait here for workers on machines that share the study's disk",
     )
     add("--worker", type=_address, metavar="HOST:PORT", help="work for the chief there; with --run DIR")
-    add("--keep", type=whole, default=1, metavar="K", help="best cases that keep their weights (default: 1)")
+    add("--keep", type=whole, default=1, metavar="K", help="best trials that keep their weights (default 1)")
     add(
-        "--no-share", dest="share", action="store_false", help="train cases that differ in epochs alone apart"
+        "--no-share",
+        dest="share",
+        action="store_false",
+        help="do not share epochs between trials",
     )
     add("--cache", choices=typing.get_args(Cache), default="disk", help="where decoded pixels are kept")
     add(

@@ -298,7 +298,7 @@ class TrainConfig:
         early_stopping: stop after this many epochs without a better one; 0 never stops early.
         plateau_patience: lower the learning rate after this many epochs without a lower loss; 0 never does.
         plateau_factor: what the learning rate is multiplied with then.
-        judge_training: at the end also take the figures of the training rows, to see how much was memorised.
+        evaluate_training: at the end also compute metrics on the training rows, to see the gap.
         precision: auto is mixed_float16 on a GPU and float32 on a CPU.
         xla: compile with XLA; auto is on for a GPU and off for a CPU, where it measured two times slower.
     """
@@ -313,7 +313,7 @@ class TrainConfig:
     early_stopping: NonNegativeInt = 6
     plateau_patience: NonNegativeInt = 2
     plateau_factor: OpenUnitInterval = 0.5
-    judge_training: bool = False
+    evaluate_training: bool = False
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = "auto"
     xla: Literal["auto"] | bool = "auto"
 

@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
 from kmlc.cli import TuneCommand, WorkCommand, parse_tune
 from kmlc.errors import UserError
 from kmlc.tuning.options import Options
+from tests.conftest import ROOT
 
 WORKER = ["--worker", "10.0.0.1:8500", "--run", "runs/study"]
 

@@ -10,9 +10,9 @@ from kmlc.config import Config, SplitConfig, TowerConfig
 from kmlc.data.folder import read_labelled, read_test
 from kmlc.data.splits import split_rows
 from kmlc.data.table import Table, read_table
-from kmlc.data.words import clean, strongest_words
 from kmlc.models.image import TOWERS
 from kmlc.models.image.tower import image_tower, load_tower_weights
+from kmlc.reports.caption_words import clean, strongest_words
 from kmlc.settings import CONFIGS, layered
 
 SHARED = Path(__file__).parent.parent.parent / "shared"

@@ -7,7 +7,7 @@ import tensorflow as tf
 from kmlc.config import Config
 from kmlc.data.augment import augment, epoch_key, fold_in
 from kmlc.data.captions import Encode
-from kmlc.data.images import decode, neutral_image, resize
+from kmlc.data.images import decode, placeholder_image, resize
 from kmlc.data.records import Records
 from kmlc.data.views import WHOLE, View, look
 
@@ -105,7 +105,7 @@ def _reader(
             caption = tf.where(both & (draw >= dropped / 2) & (draw < dropped), "", caption)
         inputs = {"caption": caption}
         if config.tower.input == "image":
-            inputs["image"] = tf.cond(path == "", lambda: neutral_image(size), lambda: image(path, key))
+            inputs["image"] = tf.cond(path == "", lambda: placeholder_image(size), lambda: image(path, key))
         if features is not None:
             inputs["features"] = features[row]
         return inputs, labels[row]

@@ -16,7 +16,7 @@ Encode = Callable[[tf.Tensor], dict[str, tf.Tensor]]
 """From a string tensor of shape (batch,) to the model's caption inputs by name."""
 
 
-def learn_captions(config: CaptionsConfig, captions: Sequence[str]) -> dict[str, Any]:
+def fit_captions(config: CaptionsConfig, captions: Sequence[str]) -> dict[str, Any]:
     """Learn what the encoder needs besides its settings, as plain values that JSON can hold.
 
     Args:
@@ -39,7 +39,7 @@ def caption_encoder(config: CaptionsConfig, learnt: dict[str, Any]) -> Encode:
 
     Args:
         config: the encoder's settings.
-        learnt: what `learn_captions` returned.
+        learnt: what `fit_captions` returned.
 
     Example:
         encode = caption_encoder(CaptionsConfig(encoder="bigram"), {})
@@ -66,14 +66,14 @@ def _bert(config: CaptionsConfig, learnt: dict[str, Any]) -> Encode:
     return packer(learnt["vocabulary"], learnt["lowercase"], config.sequence_length)
 
 
-def _learn_bert(config: CaptionsConfig, captions: Sequence[str]) -> dict[str, Any]:
-    from kmlc.data.wordpiece import learn_vocabulary, preset_vocabulary
+def _fit_bert(config: CaptionsConfig, captions: Sequence[str]) -> dict[str, Any]:
+    from kmlc.data.wordpiece import fit_vocabulary, preset_vocabulary
 
     if config.preset is None:
-        return {"vocabulary": learn_vocabulary(captions, config.vocabulary_size), "lowercase": True}
+        return {"vocabulary": fit_vocabulary(captions, config.vocabulary_size), "lowercase": True}
     vocabulary, lowercase = preset_vocabulary(config.preset)
     return {"vocabulary": vocabulary, "lowercase": lowercase}
 
 
 _ENCODERS = {"none": _none, "bigram": _letter_ngrams(2), "trigram": _letter_ngrams(3), "bert": _bert}
-_LEARNERS = {"bert": _learn_bert}
+_LEARNERS = {"bert": _fit_bert}

@@ -7,9 +7,9 @@ import numpy as np
 from kmlc.config import Config
 from kmlc.data.features import Features, read_features
 from kmlc.data.labels import Vocabulary
-from kmlc.data.overfitting import overfitting_rows
 from kmlc.data.records import LabelledData, Records, unknown_labels
 from kmlc.data.report import TableReport
+from kmlc.sample.overfitting import overfitting_rows
 
 BUILT_IN = "the built-in feature vectors"
 

@@ -14,10 +14,10 @@ from kmlc.data.labels import ParsedLabels, Targets, Vocabulary, parse_labels
 from kmlc.data.names import read_names
 from kmlc.data.records import LabelledData, Records, unknown_labels
 from kmlc.data.report import TableReport
-from kmlc.data.sample import sample_folder
-from kmlc.data.sample.hierarchy import hierarchy_sample_folder
 from kmlc.data.table import Table, read_table
 from kmlc.errors import UserError
+from kmlc.sample import sample_folder
+from kmlc.sample.hierarchy import hierarchy_sample_folder
 
 
 def data_folder(config: Config) -> Path:
@@ -54,15 +54,15 @@ def read_labelled(config: Config) -> LabelledData:
     table, config = _read(config, folder, config.table.train, read_training_folders)
     ids = table.column(config.table.image_column, "table.image_column")
     report = TableReport(str(table.path), len(table))
-    _note_records(report, table, ids, "left out of training")
+    _note_records(report, table, ids, "excluded from training")
     read = _read_multilabel if config.table.superclass_column is None else read_hierarchy
     targets = read(config, folder, table, report)
-    left_out = targets.left_out | set(table.unreadable) | _note_duplicates(report, ids)
+    excluded = targets.excluded | set(table.unreadable) | _note_duplicates(report, ids)
     paths, problems = _check_images(config, folder, ids)
     for problem, rows in _by_problem(problems).items():
-        report.note(f"image {problem}", "left out of training", [ids[row] for row in rows])
-        left_out |= set(rows)
-    kept = [row for row in range(len(table)) if row not in left_out]
+        report.note(f"image {problem}", "excluded from training", [ids[row] for row in rows])
+        excluded |= set(rows)
+    kept = [row for row in range(len(table)) if row not in excluded]
     if len(kept) < 2:
         raise UserError(
             f"{table.path}: {len(kept)} of {len(table)} rows can be trained on, expected 2 or more"
@@ -77,7 +77,7 @@ def read_labelled(config: Config) -> LabelledData:
 
 
 def read_test(config: Config) -> tuple[Records, TableReport]:
-    """Read the rows to predict, every one of them and in order; an unreadable image becomes a neutral one.
+    """Read the rows to predict, every one of them and in order; an unreadable image becomes a placeholder.
 
     Raises:
         UserError: if a file or column is not there, or the table has no rows.
@@ -93,7 +93,7 @@ def read_test(config: Config) -> tuple[Records, TableReport]:
     _note_records(report, table, ids, "kept without a caption")
     paths, problems = _check_images(config, folder, ids)
     for problem, rows in _by_problem(problems).items():
-        report.note(f"image {problem}", "replaced by a neutral image", [ids[row] for row in rows])
+        report.note(f"image {problem}", "replaced by a placeholder image", [ids[row] for row in rows])
         for row in rows:
             paths[row] = ""
     captions = _captions(config, table, report, range(len(table)))
@@ -167,7 +167,7 @@ def _note_labels(report: TableReport, table: Table, ids: Sequence[str], parsed: 
     )
     report.note("unknown label", "ignored", [f"{ids[row]}: {label}" for row, label in parsed.unknown])
     unlabelled = sorted({row for row, _ in bad if not parsed.rows[row]})
-    report.note("row with no valid label", "left out of training", [ids[row] for row in unlabelled])
+    report.note("row with no valid label", "excluded from training", [ids[row] for row in unlabelled])
     blank = [row for row, labels in enumerate(parsed.rows) if not labels]
     blank = sorted(set(blank) - set(unlabelled) - set(table.unreadable))
     report.note("row with an empty label cell", "kept, with no label", [ids[row] for row in blank])

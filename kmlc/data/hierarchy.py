@@ -63,7 +63,7 @@ def read_hierarchy(config: Config, folder: Path, table: Table, report: TableRepo
         for file in (config.labels.superclass_names, config.labels.names)
     ]
     novel = [_label_named(config.hierarchy.novel, each) for each in names]
-    hierarchy = _learn(table, columns, novel)
+    hierarchy = _hierarchy_of(table, columns, novel)
     out = held_out(hierarchy, config.hierarchy, config.seed)
     vocabulary = _vocabulary(config, hierarchy, out, names, novel)
     encoded = _encode(vocabulary, [column.labels for column in columns])
@@ -171,7 +171,7 @@ def _label_named(name: str, names: Mapping[str, str]) -> str:
     return next((label for label, each in names.items() if each == name), name)
 
 
-def _learn(table: Table, columns: Sequence[_Column], novel: Sequence[str]) -> Hierarchy:
+def _hierarchy_of(table: Table, columns: Sequence[_Column], novel: Sequence[str]) -> Hierarchy:
     """Learn the hierarchy from the rows with a label of a known class at each level."""
     pairs = [
         pair
@@ -188,7 +188,7 @@ def _learn(table: Table, columns: Sequence[_Column], novel: Sequence[str]) -> Hi
     places = [{label: place for place, label in enumerate(level)} for level in (superclasses, subclasses)]
     rows = np.array([(places[0][parent], places[1][child]) for parent, child in pairs])
     try:
-        return Hierarchy.learn(superclasses, subclasses, rows)
+        return Hierarchy.from_rows(superclasses, subclasses, rows)
     except UserError as error:
         raise UserError(f"{table.path}: {error}") from None
 
@@ -237,14 +237,14 @@ def _note(
 ) -> set[int]:
     """Note the rows without a valid label and those of no known class; return the former."""
     ids = table.columns[config.table.image_column]
-    left_out: set[int] = set()
+    excluded: set[int] = set()
     for column in columns:
         rows = [row for row, label in enumerate(column.labels) if not label]
         cells = [table.columns[column.name][row] or "empty" for row in rows]
         what = f"row without a label in {column.name}"
         entries = [f"{ids[row]}: {cell}" for row, cell in zip(rows, cells, strict=True)]
-        report.note(what, "left out of training", entries)
-        left_out |= set(rows)
-    strange = [ids[row] for row in np.flatnonzero(novel) if row not in left_out]
+        report.note(what, "excluded from training", entries)
+        excluded |= set(rows)
+    strange = [ids[row] for row in np.flatnonzero(novel) if row not in excluded]
     report.note("row of a novel or held-out class", "not trained on, joins the validation rows", strange)
-    return left_out
+    return excluded

@@ -7,7 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 from PIL import Image, UnidentifiedImageError
 
-from kmlc.data.records import NEUTRAL
+from kmlc.data.records import PLACEHOLDER
 
 
 def find_problems(paths: Sequence[Path], max_pixels: int) -> list[str | None]:
@@ -25,7 +25,7 @@ def find_problems(paths: Sequence[Path], max_pixels: int) -> list[str | None]:
         For each file None, or a problem: "missing", "empty", "not an image", "oversized", "corrupt".
     """
     with warnings.catch_warnings():
-        # Pillow warns of large images; the size is judged here.
+        # Pillow warns of large images; the size is evaluated here.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         problems = [_header_problem(path, max_pixels) for path in paths]
     promising = [row for row, problem in enumerate(problems) if problem is None]
@@ -87,6 +87,6 @@ def resize(image: tf.Tensor, size: int) -> tf.Tensor:
     return tf.ensure_shape(tf.image.resize(image, (size, size), antialias=True), (size, size, 3))
 
 
-def neutral_image(size: int) -> tf.Tensor:
+def placeholder_image(size: int) -> tf.Tensor:
     """Return the mid-grey image that stands for one that cannot be read, float32 (size, size, 3)."""
-    return tf.fill((size, size, 3), NEUTRAL)
+    return tf.fill((size, size, 3), PLACEHOLDER)

@@ -20,8 +20,8 @@ class Vocabulary:
         parents: in a hierarchy the index of each subclass's superclass; empty without one.
         novel: in a hierarchy the labels of the novel superclass and of the novel subclass, which no logit
             stands for.
-        held_out: in a hierarchy the names of the classes that are left out of training, a superclass for its
-            subclasses too; no logit stands for them either.
+        held_out: in a hierarchy the names of the classes that are excluded from training, a superclass for
+            its subclasses too; no logit stands for them either.
     """
 
     labels: tuple[str, ...]
@@ -134,12 +134,12 @@ class Targets:
     Attributes:
         vocabulary: the labels in the order of the classes.
         encoded: the rows' labels, uint8 of shape (rows, classes).
-        left_out: the rows that cannot be trained on because of their labels.
+        excluded: the rows that cannot be trained on because of their labels.
     """
 
     vocabulary: Vocabulary
     encoded: np.ndarray
-    left_out: set[int]
+    excluded: set[int]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from kmlc.data.labels import Vocabulary
 from kmlc.data.report import TableReport
 
-NEUTRAL = 127.5
+PLACEHOLDER = 127.5
 """Value of every pixel of the image that stands for one that cannot be read."""
 
 
@@ -18,7 +18,7 @@ class Records:
 
     Attributes:
         ids: the image names, as the table writes them.
-        paths: the image files; "" stands for an image that cannot be read, the neutral image takes its place.
+        paths: the image files; "" where an image cannot be read; a placeholder image takes its place.
         captions: the captions, "" where there is none.
         labels: multi-hot labels, uint8 of shape (rows, classes); no classes where labels are not known.
         features: feature vectors, float32 of shape (rows, width); None where images are read.

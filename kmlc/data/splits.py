@@ -15,7 +15,7 @@ class Split:
     Attributes:
         training: the rows to train on.
         validation: the rows to validate on.
-        test: the rows held out for a last, untouched figure; none if no test part was asked for.
+        test: the rows held out for a last, untouched metric; none if no test part was asked for.
     """
 
     training: np.ndarray

@@ -12,7 +12,7 @@ from kmlc.errors import UserError
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
-def learn_vocabulary(captions: Sequence[str], size: int) -> list[str]:
+def fit_vocabulary(captions: Sequence[str], size: int) -> list[str]:
     """Learn a lower-case WordPiece vocabulary from captions.
 
     Args:
@@ -23,7 +23,7 @@ def learn_vocabulary(captions: Sequence[str], size: int) -> list[str]:
         The word pieces, special tokens first.
 
     Example:
-        learn_vocabulary(["a red bus", "two red buses"], size=100)
+        fit_vocabulary(["a red bus", "two red buses"], size=100)
     """
     data = tf.data.Dataset.from_tensor_slices(list(captions) or [""]).batch(1024)
     # KerasHub's own function drops every piece seen less than ten times, most words of a small data set.

@@ -12,8 +12,8 @@ class Branch:
     Attributes:
         name: image or caption.
         vector: float (batch, width).
-        present: float (batch, 1), 1 for a row that has the modality, 0 for one without: a neutral image, an
-            empty caption.
+        present: float (batch, 1), 1 for a row that has the modality, 0 for one without: a placeholder
+            image, an empty caption.
     """
 
     name: str

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from kmlc.config import Config
-from kmlc.data.records import NEUTRAL
+from kmlc.data.records import PLACEHOLDER
 from kmlc.errors import UserError
 from kmlc.models import image, text
 from kmlc.models.branch import Branch
@@ -52,7 +52,7 @@ def build_model(config: Config, heads: Heads, learnt: dict[str, Any]) -> keras.M
     Args:
         config: `images.size` is resolved to a number.
         heads: the number of classes of each head by its name.
-        learnt: what the caption encoder learnt (`kmlc.data.captions.learn_captions`), the width of the
+        learnt: what the caption encoder learnt (`kmlc.data.captions.fit_captions`), the width of the
             feature vectors, and the sizes of pretrained parts (`pretrained_sizes`).
 
     Returns:
@@ -91,8 +91,8 @@ def _image_branch(inputs: Inputs, config: Config, learnt: dict[str, Any]) -> Bra
     tower = image_tower(image.TOWERS[config.tower.name], size, settings)
     inputs["image"] = keras.Input((size, size, 3), name="image")
     vector = Submodel(tower, inference=frozen, name=LAYER)(inputs["image"])
-    is_neutral = ops.all(ops.equal(inputs["image"], NEUTRAL), axis=(1, 2, 3))
-    present = ops.expand_dims(1 - ops.cast(is_neutral, "float32"), -1)
+    is_placeholder = ops.all(ops.equal(inputs["image"], PLACEHOLDER), axis=(1, 2, 3))
+    present = ops.expand_dims(1 - ops.cast(is_placeholder, "float32"), -1)
     return Branch("image", vector, present)
 
 

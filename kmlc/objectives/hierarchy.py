@@ -1,4 +1,4 @@
-"""A label hierarchy of two levels (system 4): its structure, decisions that respect it, and their figures.
+"""A label hierarchy of two levels (system 4): its structure, decisions that respect it, and their metrics.
 
 Labels and logits of both levels stand side by side in one array: first the S superclasses, then the K
 subclasses. A row whose labels of a level are all zero is of no known class there: its class is "novel", which
@@ -17,7 +17,7 @@ from kmlc.objectives.metrics import f1_of_counts
 
 
 class Classes(NamedTuple):
-    """The class of each row at both levels, true or decided.
+    """The class of each row at both levels, true or predicted.
 
     Attributes:
         superclasses: class indices, int of shape (rows,); S is novel.
@@ -43,7 +43,7 @@ class Hierarchy:
     parents: tuple[int, ...]
 
     @classmethod
-    def learn(
+    def from_rows(
         cls, superclasses: tuple[str, ...], subclasses: tuple[str, ...], rows: np.ndarray
     ) -> "Hierarchy":
         """Learn the superclass of each subclass from labelled rows.
@@ -58,7 +58,7 @@ class Hierarchy:
 
         Example:
             rows = np.array([[1, 1], [0, 0], [1, 1]])
-            Hierarchy.learn(("bird", "dog"), ("jay", "pug"), rows).parents  # (0, 1)
+            Hierarchy.from_rows(("bird", "dog"), ("jay", "pug"), rows).parents  # (0, 1)
         """
         parents: dict[int, int] = {}
         for parent, child in np.unique(np.asarray(rows, int).reshape(-1, 2), axis=0).tolist():
@@ -186,8 +186,8 @@ DECODINGS: dict[str, Callable[[np.ndarray, Hierarchy], Classes]] = {
 """By name: from logits to the classes of each row."""
 
 
-def evaluate_classes(true: Classes, decided: Classes, hierarchy: Hierarchy) -> dict[str, float]:
-    """Return the figures of decided classes.
+def evaluate_classes(true: Classes, predicted: Classes, hierarchy: Hierarchy) -> dict[str, float]:
+    """Return the metrics of predicted classes.
 
     The hierarchical ones compare sets (Kiritchenko et al., Canadian AI 2006): a row's superclass and subclass
     and the superclass of its subclass, without the root. Their sizes are summed over all rows before they
@@ -195,26 +195,26 @@ def evaluate_classes(true: Classes, decided: Classes, hierarchy: Hierarchy) -> d
 
     Args:
         true: the true classes.
-        decided: the decided classes.
+        predicted: the predicted classes.
         hierarchy: what they are classes of.
 
     Returns:
         `superclass_accuracy`, `subclass_accuracy`, `hierarchical_precision`, `hierarchical_recall`,
-        `hierarchical_f1`, and `consistency`, the share of rows whose decided subclass belongs to the decided
-        superclass.
+        `hierarchical_f1`, and `consistency`, the share of rows whose predicted subclass belongs to the
+        predicted superclass.
 
     Example:
         evaluate_classes(hierarchy.classes(labels), decode(logits, hierarchy, "joint"), hierarchy)
     """
-    true_sets, decided_sets = _ancestor_sets(true, hierarchy), _ancestor_sets(decided, hierarchy)
-    hits = (true_sets & decided_sets).sum()
+    true_sets, predicted_sets = _ancestor_sets(true, hierarchy), _ancestor_sets(predicted, hierarchy)
+    true_positives = (true_sets & predicted_sets).sum()
     return {
-        "superclass_accuracy": float(np.mean(true.superclasses == decided.superclasses)),
-        "subclass_accuracy": float(np.mean(true.subclasses == decided.subclasses)),
-        "hierarchical_precision": float(hits / decided_sets.sum()),
-        "hierarchical_recall": float(hits / true_sets.sum()),
-        "hierarchical_f1": float(f1_of_counts(hits, decided_sets.sum(), true_sets.sum())),
-        "consistency": float(np.mean(hierarchy.consistent(decided))),
+        "superclass_accuracy": float(np.mean(true.superclasses == predicted.superclasses)),
+        "subclass_accuracy": float(np.mean(true.subclasses == predicted.subclasses)),
+        "hierarchical_precision": float(true_positives / predicted_sets.sum()),
+        "hierarchical_recall": float(true_positives / true_sets.sum()),
+        "hierarchical_f1": float(f1_of_counts(true_positives, predicted_sets.sum(), true_sets.sum())),
+        "consistency": float(np.mean(hierarchy.consistent(predicted))),
     }
 
 
@@ -230,27 +230,27 @@ def _ancestor_sets(classes: Classes, hierarchy: Hierarchy) -> np.ndarray:
     )
 
 
-def superclass_confusion(true: Classes, decided: Classes, hierarchy: Hierarchy) -> np.ndarray:
-    """Return how many rows of each superclass were decided as each, the novel one last.
+def superclass_confusion(true: Classes, predicted: Classes, hierarchy: Hierarchy) -> np.ndarray:
+    """Return how many rows of each superclass were predicted as each, the novel one last.
 
     Returns:
-        int of shape (S + 1, S + 1), a row for each true superclass and a column for each decided one.
+        int of shape (S + 1, S + 1), a row for each true superclass and a column for each predicted one.
 
     Example:
-        superclass_confusion(true, decided, hierarchy)[:-1, :-1]  # without novelty
+        superclass_confusion(true, predicted, hierarchy)[:-1, :-1]  # without novelty
     """
     every = np.arange(len(hierarchy.superclasses) + 1)
-    return confusion_matrix(true.superclasses, decided.superclasses, labels=every)
+    return confusion_matrix(true.superclasses, predicted.superclasses, labels=every)
 
 
 def weakest_subclasses(
-    true: Classes, decided: Classes, hierarchy: Hierarchy, count: int
+    true: Classes, predicted: Classes, hierarchy: Hierarchy, count: int
 ) -> list[dict[str, str | int | float]]:
     """Return the subclasses with the lowest F1, lowest first, of those that some row has.
 
     Args:
         true: the true classes.
-        decided: the decided classes.
+        predicted: the predicted classes.
         hierarchy: what they are classes of.
         count: how many to return at most.
 
@@ -259,26 +259,26 @@ def weakest_subclasses(
         not defined is 0.
 
     Example:
-        weakest_subclasses(true, decided, hierarchy, 10)[0]["subclass"]
+        weakest_subclasses(true, predicted, hierarchy, 10)[0]["subclass"]
     """
     classes = len(hierarchy.subclasses)
-    support, guesses, hits = (
+    support, guesses, true_positives = (
         np.bincount(indices, minlength=classes + 1)[:classes]
         for indices in (
             true.subclasses,
-            decided.subclasses,
-            true.subclasses[true.subclasses == decided.subclasses],
+            predicted.subclasses,
+            true.subclasses[true.subclasses == predicted.subclasses],
         )
     )
-    scores = f1_of_counts(hits, guesses, support)
+    scores = f1_of_counts(true_positives, guesses, support)
     order = [index for index in np.argsort(scores, kind="stable") if support[index]]
     return [
         {
             "subclass": hierarchy.subclasses[index],
             "superclass": hierarchy.superclasses[hierarchy.parents[index]],
             "support": int(support[index]),
-            "precision": float(hits[index] / max(guesses[index], 1)),
-            "recall": float(hits[index] / support[index]),
+            "precision": float(true_positives[index] / max(guesses[index], 1)),
+            "recall": float(true_positives[index] / support[index]),
             "f1": float(scores[index]),
         }
         for index in order[:count]

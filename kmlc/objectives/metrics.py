@@ -1,4 +1,4 @@
-"""Figures of multi-label predictions, as scikit-learn defines them.
+"""Metrics of multi-label predictions, as scikit-learn defines them.
 
 All but average precision come from counts: scikit-learn takes a single class for a binary problem, where
 micro-F1 is accuracy.
@@ -24,14 +24,14 @@ def probabilities(logits: np.ndarray) -> np.ndarray:
 
 
 def f1(labels: np.ndarray, predictions: np.ndarray, average: Average) -> float:
-    """Return the F1 of decided labels.
+    """Return the F1 of predicted labels.
 
     What is not defined counts as 0: with `samples` a row that has no label and gets none, with `macro` a
     class that no row has and none gets.
 
     Args:
         labels: true labels, bool or 0/1, shape (rows, classes).
-        predictions: decided labels, likewise.
+        predictions: predicted labels, likewise.
         average: micro over all labels of all rows, macro over the classes, samples over the rows.
 
     Example:
@@ -39,19 +39,19 @@ def f1(labels: np.ndarray, predictions: np.ndarray, average: Average) -> float:
     """
     labels, predictions = labels.astype(bool), predictions.astype(bool)
     axis = {"micro": None, "macro": 0, "samples": 1}[average]
-    hits = (labels & predictions).sum(axis=axis)
-    return float(np.mean(f1_of_counts(hits, predictions.sum(axis=axis), labels.sum(axis=axis))))
+    true_positives = (labels & predictions).sum(axis=axis)
+    return float(np.mean(f1_of_counts(true_positives, predictions.sum(axis=axis), labels.sum(axis=axis))))
 
 
 def batch_macro_f1(labels: np.ndarray, predictions: np.ndarray, batch_size: int) -> float:
-    """Return system 1's figure: the macro-F1 of each batch of rows, averaged over the batches.
+    """Return system 1's metric: the macro-F1 of each batch of rows, averaged over the batches.
 
     As torchmetrics' MultilabelF1Score gives it batch by batch: a class that a batch neither has nor gets
     counts as 0. It is far below the macro-F1 of all rows where classes are rare.
 
     Args:
         labels: true labels, bool or 0/1, shape (rows, classes).
-        predictions: decided labels, likewise.
+        predictions: predicted labels, likewise.
         batch_size: rows of a batch; the last may have fewer.
 
     Example:
@@ -62,26 +62,26 @@ def batch_macro_f1(labels: np.ndarray, predictions: np.ndarray, batch_size: int)
     return float(np.mean([f1(labels[rows], predictions[rows], "macro") for rows in batches]))
 
 
-def f1_of_counts(hits: np.ndarray, decided: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Return F1 from numbers of labels; 0 where nothing is true and nothing decided.
+def f1_of_counts(true_positives: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Return F1 from numbers of labels; 0 where nothing is true and nothing predicted.
 
     Args:
-        hits: how many are both.
-        decided: how many are decided.
+        true_positives: how many are both.
+        predicted: how many are predicted.
         true: how many are true.
     """
-    return 2 * hits / np.maximum(decided + true, 1)
+    return 2 * true_positives / np.maximum(predicted + true, 1)
 
 
 def evaluate(
     labels: np.ndarray, probabilities: np.ndarray, predictions: np.ndarray
 ) -> dict[str, float | None]:
-    """Return the figures of a whole set of rows.
+    """Return the metrics of a whole set of rows.
 
     Args:
         labels: true labels, bool or 0/1, shape (rows, classes).
         probabilities: float, same shape.
-        predictions: decided labels, bool or 0/1, same shape.
+        predictions: predicted labels, bool or 0/1, same shape.
 
     Returns:
         `micro_f1`, `macro_f1`, `samples_f1`, `micro_map`, `macro_map`, `hamming_loss`, `subset_accuracy`.
@@ -93,10 +93,10 @@ def evaluate(
     labels, predictions = labels.astype(bool), predictions.astype(bool)
     seen = labels.any(axis=0)
     average_precisions = _average_precisions(labels, probabilities)
-    figures: dict[str, float | None] = {
+    metrics: dict[str, float | None] = {
         f"{average}_f1": f1(labels, predictions, average) for average in AVERAGES
     }
-    return figures | {
+    return metrics | {
         "micro_map": float(average_precision_score(labels.ravel(), probabilities.ravel()))
         if seen.any()
         else None,
@@ -114,7 +114,7 @@ def per_class(
     Args:
         labels: true labels, bool or 0/1, shape (rows, classes).
         probabilities: float, same shape.
-        predictions: decided labels, bool or 0/1, same shape.
+        predictions: predicted labels, bool or 0/1, same shape.
 
     Returns:
         One dict for each class. Average precision is None for a class that no row has; the others are 0 where
@@ -124,12 +124,16 @@ def per_class(
         per_class(labels, scores, scores >= 0.5)[0]["f1"]
     """
     labels, predictions = labels.astype(bool), predictions.astype(bool)
-    hits, decided, true = (labels & predictions).sum(axis=0), predictions.sum(axis=0), labels.sum(axis=0)
+    true_positives, predicted, true = (
+        (labels & predictions).sum(axis=0),
+        predictions.sum(axis=0),
+        labels.sum(axis=0),
+    )
     columns = {
         "support": true,
-        "precision": hits / np.maximum(decided, 1),
-        "recall": hits / np.maximum(true, 1),
-        "f1": f1_of_counts(hits, decided, true),
+        "precision": true_positives / np.maximum(predicted, 1),
+        "recall": true_positives / np.maximum(true, 1),
+        "f1": f1_of_counts(true_positives, predicted, true),
         "average_precision": _average_precisions(labels, probabilities),
     }
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)

@@ -121,17 +121,17 @@ def fit_novelty_threshold(scores: np.ndarray, novel: np.ndarray, known_share: fl
 
 
 def mark_novel(
-    decided: Classes,
+    predicted: Classes,
     scores: tuple[np.ndarray, np.ndarray],
     thresholds: tuple[float, float],
     hierarchy: Hierarchy,
 ) -> Classes:
-    """Return decided classes with those of novel rows replaced by the novel class, S or K.
+    """Return predicted classes with those of novel rows replaced by the novel class, S or K.
 
     A novel superclass makes the subclass novel too.
 
     Args:
-        decided: classes as `decode` decides them.
+        predicted: classes as `decode` decides them.
         scores: of the superclasses and of the subclasses, as `novelty_scores` returns them.
         thresholds: of the superclasses and of the subclasses, as `fit_novelty_threshold` returns them.
         hierarchy: what they are classes of.
@@ -143,6 +143,6 @@ def mark_novel(
         level > np.float64(threshold) for level, threshold in zip(scores, thresholds, strict=True)
     )
     return Classes(
-        np.where(novel_superclass, len(hierarchy.superclasses), decided.superclasses),
-        np.where(novel_superclass | novel_subclass, len(hierarchy.subclasses), decided.subclasses),
+        np.where(novel_superclass, len(hierarchy.superclasses), predicted.superclasses),
+        np.where(novel_superclass | novel_subclass, len(hierarchy.subclasses), predicted.subclasses),
     )

@@ -16,7 +16,7 @@ NoLabel = int | str
 """What a row that got no label is given: "none", "top1" (its most probable class), or a class's index."""
 
 
-def decide(probabilities: np.ndarray, thresholds: np.ndarray, no_label: NoLabel) -> np.ndarray:
+def predict_labels(probabilities: np.ndarray, thresholds: np.ndarray, no_label: NoLabel) -> np.ndarray:
     """Return the labels of each row: those whose probability reaches the threshold, and a rule for none.
 
     Args:
@@ -28,21 +28,21 @@ def decide(probabilities: np.ndarray, thresholds: np.ndarray, no_label: NoLabel)
         bool of shape (rows, classes).
 
     Example:
-        decide(np.array([[0.9, 0.2], [0.1, 0.3]]), np.array([0.5, 0.5]), "top1")
+        predict_labels(np.array([[0.9, 0.2], [0.1, 0.3]]), np.array([0.5, 0.5]), "top1")
         # [[True, False], [False, True]]
     """
     return _with_rule(probabilities >= thresholds, probabilities, no_label)
 
 
-def _with_rule(decided: np.ndarray, probabilities: np.ndarray, no_label: NoLabel) -> np.ndarray:
-    """Return the decided labels with the rule applied to rows without any."""
+def _with_rule(predicted: np.ndarray, probabilities: np.ndarray, no_label: NoLabel) -> np.ndarray:
+    """Return the predicted labels with the rule applied to rows without any."""
     if no_label == "none":
-        return decided
-    decided = decided.copy()
-    empty = np.flatnonzero(~decided.any(axis=1))
+        return predicted
+    predicted = predicted.copy()
+    empty = np.flatnonzero(~predicted.any(axis=1))
     classes = probabilities[empty].argmax(axis=1) if no_label == "top1" else np.full(len(empty), no_label)
-    decided[empty, classes] = True
-    return decided
+    predicted[empty, classes] = True
+    return predicted
 
 
 def fit_thresholds(
@@ -59,7 +59,7 @@ def fit_thresholds(
         probabilities: float, same shape.
         config: the method and what it needs.
         average: the F1 that `joint` makes high.
-        no_label: the rule for rows without a label, as `decide` takes it; `joint` reckons with it.
+        no_label: the rule for rows without a label, as `predict_labels` takes it; `joint` reckons with it.
 
     Returns:
         float64 of shape (classes,).
@@ -80,9 +80,9 @@ class Problem:
     average: Average
     no_label: NoLabel
 
-    def figure(self, thresholds: np.ndarray) -> float:
+    def metric(self, thresholds: np.ndarray) -> float:
         """Return the chosen F1 of the labels that thresholds decide."""
-        return f1(self.labels, decide(self.probabilities, thresholds, self.no_label), self.average)
+        return f1(self.labels, predict_labels(self.probabilities, thresholds, self.no_label), self.average)
 
 
 def fixed(problem: Problem, config: ThresholdsConfig) -> np.ndarray:
@@ -96,9 +96,9 @@ def grid(problem: Problem, config: ThresholdsConfig) -> np.ndarray:
     Of equals the one nearest 0.5, then the lower.
     """
     values = np.array(sorted(config.grid, key=lambda value: (abs(value - 0.5), value)), np.float64)
-    decided = problem.probabilities[None] >= values[:, None, None]
-    hits = (decided & problem.labels).sum(axis=1)
-    scores = f1_of_counts(hits, decided.sum(axis=1), problem.labels.sum(axis=0))
+    predicted = problem.probabilities[None] >= values[:, None, None]
+    true_positives = (predicted & problem.labels).sum(axis=1)
+    scores = f1_of_counts(true_positives, predicted.sum(axis=1), problem.labels.sum(axis=0))
     return values[scores.argmax(axis=0)]
 
 
@@ -111,8 +111,8 @@ def curve(problem: Problem, config: ThresholdsConfig) -> np.ndarray:
     thresholds = np.full(labels.shape[1], 0.5)
     for place in np.flatnonzero(labels.any(axis=0)):
         cuts = Cuts(problem.probabilities[:, place])
-        hits = cuts.cumulate(labels[:, place])
-        scores = f1_of_counts(hits, cuts.sizes, labels[:, place].sum())
+        true_positives = cuts.cumulate(labels[:, place])
+        scores = f1_of_counts(true_positives, cuts.sizes, labels[:, place].sum())
         thresholds[place] = cuts.threshold(len(scores) - 1 - int(scores[::-1].argmax()))
     return thresholds
 
@@ -125,35 +125,35 @@ def joint(problem: Problem, config: ThresholdsConfig) -> np.ndarray:
     """
     probabilities = problem.probabilities
     starts = [np.full(problem.labels.shape[1], 0.5), curve(problem, config)]
-    thresholds = max(starts, key=problem.figure)
+    thresholds = max(starts, key=problem.metric)
     all_cuts = [Cuts(column) for column in probabilities.T]
-    decided = probabilities >= thresholds
+    predicted = probabilities >= thresholds
     gained = True
     while gained:
         gained = False
         for place, cuts in enumerate(all_cuts):
-            now = cuts.index_of(int(decided[:, place].sum()))
-            decided[:, place] = False
-            values = _value_of_each_cut(problem, decided, place, cuts)
+            now = cuts.index_of(int(predicted[:, place].sum()))
+            predicted[:, place] = False
+            values = _value_of_each_cut(problem, predicted, place, cuts)
             best = int(values.argmax())
             # Less is rounding, and could go round in circles.
             if values[best] > values[now] + 1e-12:
                 now, gained = best, True
                 thresholds[place] = cuts.threshold(best)
-            decided[cuts.order[: cuts.sizes[now]], place] = True
+            predicted[cuts.order[: cuts.sizes[now]], place] = True
     return thresholds
 
 
 def _value_of_each_cut(problem: Problem, others: np.ndarray, place: int, cuts: "Cuts") -> np.ndarray:
-    """Return the chosen F1 for each cut of one class, given what is decided for all others.
+    """Return the chosen F1 for each cut of one class, given what is predicted for all others.
 
     A row's labels depend on whether the cut takes it, and on no other row: sums over the rows taken follow
     from cumulative sums in the order of the cuts.
     """
-    left_out = _with_rule(others, problem.probabilities, problem.no_label)
+    excluded = _with_rule(others, problem.probabilities, problem.no_label)
     taken = others.copy()
     taken[:, place] = True
-    return _VALUES[problem.average](problem.labels, left_out, taken, cuts)
+    return _VALUES[problem.average](problem.labels, excluded, taken, cuts)
 
 
 class Cuts:
@@ -178,9 +178,9 @@ class Cuts:
         sums = np.cumsum(values[self.order], axis=0)
         return np.concatenate([np.zeros_like(sums[:1]), sums])[self.sizes]
 
-    def total(self, left_out: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    def total(self, excluded: np.ndarray, taken: np.ndarray) -> np.ndarray:
         """Return for each cut the sum over all rows of one value if it takes the row, of another if not."""
-        return left_out.sum(axis=0) + self.cumulate(taken.astype(float) - left_out)
+        return excluded.sum(axis=0) + self.cumulate(taken.astype(float) - excluded)
 
     def index_of(self, size: int) -> int:
         """Return the number of the cut that takes `size` rows."""
@@ -197,21 +197,21 @@ class Cuts:
         return float((self._sorted[size - 1] + below) / 2)
 
 
-def _micro(labels: np.ndarray, left_out: np.ndarray, taken: np.ndarray, cuts: Cuts) -> np.ndarray:
-    hits = cuts.total((left_out & labels).sum(axis=1), (taken & labels).sum(axis=1))
-    return f1_of_counts(hits, cuts.total(left_out.sum(axis=1), taken.sum(axis=1)), labels.sum())
+def _micro(labels: np.ndarray, excluded: np.ndarray, taken: np.ndarray, cuts: Cuts) -> np.ndarray:
+    true_positives = cuts.total((excluded & labels).sum(axis=1), (taken & labels).sum(axis=1))
+    return f1_of_counts(true_positives, cuts.total(excluded.sum(axis=1), taken.sum(axis=1)), labels.sum())
 
 
-def _macro(labels: np.ndarray, left_out: np.ndarray, taken: np.ndarray, cuts: Cuts) -> np.ndarray:
-    hits = cuts.total(left_out & labels, taken & labels)
-    return f1_of_counts(hits, cuts.total(left_out, taken), labels.sum(axis=0)).mean(axis=1)
+def _macro(labels: np.ndarray, excluded: np.ndarray, taken: np.ndarray, cuts: Cuts) -> np.ndarray:
+    true_positives = cuts.total(excluded & labels, taken & labels)
+    return f1_of_counts(true_positives, cuts.total(excluded, taken), labels.sum(axis=0)).mean(axis=1)
 
 
-def _samples(labels: np.ndarray, left_out: np.ndarray, taken: np.ndarray, cuts: Cuts) -> np.ndarray:
-    def scores(decided: np.ndarray) -> np.ndarray:
-        return f1_of_counts((decided & labels).sum(axis=1), decided.sum(axis=1), labels.sum(axis=1))
+def _samples(labels: np.ndarray, excluded: np.ndarray, taken: np.ndarray, cuts: Cuts) -> np.ndarray:
+    def scores(predicted: np.ndarray) -> np.ndarray:
+        return f1_of_counts((predicted & labels).sum(axis=1), predicted.sum(axis=1), labels.sum(axis=1))
 
-    return cuts.total(scores(left_out), scores(taken)) / len(labels)
+    return cuts.total(scores(excluded), scores(taken)) / len(labels)
 
 
 _VALUES: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray, Cuts], np.ndarray]] = {

@@ -66,17 +66,17 @@ def predict_table(
     trained_on = config.tower.input == "features" and config.data == first.config.data
     labels = None if trained_on else read_test_labels(config, first.vocabulary, records)
     if labels is not None:
-        figures = first.task.figures(labels, logits, ensemble.thresholds)
+        metrics = first.task.metrics(labels, logits, ensemble.thresholds)
         shown = [
             f"{name.replace('_', ' ')} {value:.4f}"
             for name in first.task.curves
-            if (value := figures[name]) is not None
+            if (value := metrics[name]) is not None
         ]
         print(f"Against the labels of the test rows: {', '.join(shown)}")
 
 
 def predict_one(ensemble: Ensemble, image: Path | None, caption: str, views: str = "one") -> None:
-    """Print the classes of one picture, most probable first, and what is decided.
+    """Print the classes of one picture, most probable first, and what is predicted.
 
     Raises:
         UserError: if the image cannot be read, or the run takes feature vectors.

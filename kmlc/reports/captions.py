@@ -21,11 +21,11 @@ from kmlc.cli import OneLineParser, guard, without_chatter
 from kmlc.config import Config, TowerConfig
 from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData
-from kmlc.data.words import clean, strongest_words
 from kmlc.errors import UserError
 from kmlc.files import write_text, write_with
 from kmlc.reports import caption_plots
-from kmlc.reports.parts import markdown_table, save_figure
+from kmlc.reports.caption_words import clean, strongest_words
+from kmlc.reports.parts import markdown_table, save_plot
 from kmlc.settings import layered, setting_types
 
 RANKED, CLOUDED = 10, 20
@@ -101,7 +101,7 @@ def write_caption_report(data: LabelledData, config: Config, folder: Path) -> No
     heat_map = caption_plots.cooccurrence(
         shares[np.ix_(drawn, drawn)], rows[drawn].tolist(), [names[place] for place in drawn]
     )
-    save_figure(folder / "cooccurrence.png", heat_map)
+    save_plot(folder / "cooccurrence.png", heat_map)
     limit = f"; the {DRAWN} commonest are drawn" if len(names) > DRAWN else ""
     sections = [
         "# Captions",
@@ -137,7 +137,7 @@ def _save_pages(
     names = []
     for number, page in enumerate(pages, start=1):
         name = path.name if number == 1 else f"{path.stem}_{number}{path.suffix}"
-        save_figure(path.with_name(name), draw({each: classes[each] for each in page}))
+        save_plot(path.with_name(name), draw({each: classes[each] for each in page}))
         names.append(name)
     return names
 

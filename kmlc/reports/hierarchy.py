@@ -7,7 +7,7 @@ import pandas as pd
 
 from kmlc.files import read_json, write_text
 from kmlc.reports import hierarchy_plots
-from kmlc.reports.parts import markdown_table, number, save_figure
+from kmlc.reports.parts import markdown_table, number, save_plot
 from kmlc.tasks.hierarchy import LEVELS, Hierarchical
 from kmlc.training.run_directory import RunDirectory
 
@@ -22,7 +22,7 @@ def sections(run: RunDirectory, metrics: dict[str, Any], task: Hierarchical) -> 
     with np.load(run.logits, allow_pickle=False) as saved:
         labels, logits = saved["validation_labels"], saved["validation_logits"]
     confusion = details["superclass_confusion"]
-    save_figure(
+    save_plot(
         run.plots / "superclass_confusion.png",
         hierarchy_plots.confusion(np.array(confusion["counts"]), confusion["classes"]),
     )
@@ -33,11 +33,11 @@ def sections(run: RunDirectory, metrics: dict[str, Any], task: Hierarchical) -> 
         for each in details["weakest_subclasses"]
     ]
     return [
-        "*Open* figures are of all rows, decided with novelty, novel counting as one more class; the "
-        "others are of the rows of known classes, decided without novelty. The novelty thresholds were "
-        "fitted on these same rows, so that the open figures are a little better than new rows will be.",
+        "*Open* metrics are of all rows, predicted with novelty, novel counting as one more class; the "
+        "others are of the rows of known classes, predicted without novelty. The novelty thresholds were "
+        "fitted on these same rows, so that the open metrics are a little better than new rows will be.",
         "## Superclasses\n\nDecided with novelty, on all validation rows.",
-        "![Superclasses, true and decided](plots/superclass_confusion.png)",
+        "![Superclasses, true and predicted](plots/superclass_confusion.png)",
         "## The weakest subclasses\n\n"
         + markdown_table(list(details["weakest_subclasses"][0]), weakest, text_columns=2)
         + "\n\nAll of them are in `subclasses.csv`.",
@@ -77,6 +77,6 @@ def _novelty(
             for level, scores, novel in zip(LEVELS, task.scores(logits), task.novel(labels), strict=True)
             if level in shown
         }
-        save_figure(run.plots / "novelty.png", hierarchy_plots.novelty(levels))
+        save_plot(run.plots / "novelty.png", hierarchy_plots.novelty(levels))
         parts.append("![Novelty scores of known and of novel rows](plots/novelty.png)")
     return [*parts, *task.advice(details)]

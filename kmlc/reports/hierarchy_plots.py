@@ -9,10 +9,10 @@ from kmlc.reports.plots import BLUE, ORANGE, tidy
 
 
 def confusion(counts: np.ndarray, classes: Sequence[str]) -> Figure:
-    """Draw how many rows of each class were decided as each, coloured by their share of the true class.
+    """Draw how many rows of each class were predicted as each, coloured by their share of the true class.
 
     Args:
-        counts: int of shape (classes, classes), a row for each true class and a column for each decided one.
+        counts: int of shape (classes, classes), a row for each true class, a column for each predicted one.
         classes: their names. A true class without rows, as the novel one may be, is left out.
     """
     rows = np.flatnonzero(counts.sum(axis=1)).tolist()
@@ -34,7 +34,7 @@ def confusion(counts: np.ndarray, classes: Sequence[str]) -> Figure:
     axes.set_yticks(range(len(rows)), [classes[row] for row in rows], fontsize=12)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set_xlabel("decided", fontsize=12)
+    axes.set_xlabel("predicted", fontsize=12)
     axes.set_ylabel("true", fontsize=12)
     axes.set_title("Superclasses on the validation rows", fontsize=13)
     return figure

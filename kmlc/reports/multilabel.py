@@ -1,4 +1,4 @@
-"""What a report says of several labels to a row: each label's figures, precision-recall curves."""
+"""What a report says of several labels to a row: each label's metrics, precision-recall curves."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from kmlc.data.labels import Vocabulary
 from kmlc.files import read_json, write_text
 from kmlc.objectives.metrics import probabilities
 from kmlc.reports import plots
-from kmlc.reports.parts import markdown_table, number, save_figure
+from kmlc.reports.parts import markdown_table, number, save_plot
 from kmlc.tasks.multilabel import Multilabel
 from kmlc.training.run_directory import RunDirectory
 
@@ -18,25 +18,23 @@ def sections(run: RunDirectory, metrics: dict[str, Any], task: Multilabel) -> li
     """Write each label's table and pictures into the run directory; return the report's sections on them.
 
     The table, `per_class.csv`, has system 3's columns (class, best_threshold, val_f1, and test_f1 if rows
-    were held out for a test) and further figures, test_average_precision among them.
+    were held out for a test) and further metrics, test_average_precision among them.
     """
     classes = _classes(run, metrics, task.vocabulary)
     write_text(run.path / "per_class.csv", classes.to_csv(index=False, lineterminator="\n"))
     scores = [name for name in ("val_f1", "test_f1") if name in classes]
     parts: list[str] = [part for part in ("validation", "test") if part in metrics]
     macro_map = {part: metrics[part]["macro_map"] for part in parts}
-    save_figure(run.plots / "per_class_f1.png", plots.per_class_f1(classes, scores, macro_map))
+    save_plot(run.plots / "per_class_f1.png", plots.per_class_f1(classes, scores, macro_map))
     with np.load(run.logits, allow_pickle=False) as saved:
         labels, scored = saved["validation_labels"], probabilities(saved["validation_logits"])
-    save_figure(
-        run.plots / "precision_recall.png", plots.precision_recall(classes, labels, scored, macro_map)
-    )
+    save_plot(run.plots / "precision_recall.png", plots.precision_recall(classes, labels, scored, macro_map))
     rows = [[number(value) if value != row[0] else value for value in row] for row in classes.values.tolist()]
     header = [name.replace("_", " ") for name in classes.columns.tolist()]
-    judged = "All but test f1 and test average precision are" if "test_f1" in classes else "All are"
+    evaluated = "All but test f1 and test average precision are" if "test_f1" in classes else "All are"
     return [
         *_bias(task),
-        f"## Each label\n\n{markdown_table(header, rows)}\n\n{judged} on the validation rows. "
+        f"## Each label\n\n{markdown_table(header, rows)}\n\n{evaluated} on the validation rows. "
         "The table is in `per_class.csv`.",
         "![F1 of each label](plots/per_class_f1.png)",
         "![Precision and recall of each label](plots/precision_recall.png)",

@@ -12,7 +12,7 @@ from kmlc.cli import OneLineParser, guard
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_text
 from kmlc.reports import plots
-from kmlc.reports.parts import markdown_table, save_figure
+from kmlc.reports.parts import markdown_table, save_plot
 from kmlc.settings import load_config
 from kmlc.training.run_directory import existing_run
 
@@ -49,17 +49,17 @@ class Fit:
 
 
 def read_fit(path: Path) -> Fit:
-    """Read the figures of the run at `path`.
+    """Read the metrics of the run at `path`.
 
     Raises:
-        UserError: if there is no run, it has not finished, or its training rows were not judged.
+        UserError: if there is no run, it has not finished, or its training rows were not evaluated.
     """
     run = existing_run(path)
     if not run.finished:
         raise UserError(f"{path}: the run has not finished; python train.py --resume {path} goes on with it")
     metrics = read_json(run.metrics)
     if "training" not in metrics:
-        raise UserError(f"{path}: its training rows were not judged; train with --train.judge_training true")
+        raise UserError(f"{path}: not evaluated on training rows; train with --train.evaluate_training true")
     accuracies = {part: 1 - metrics[part]["hamming_loss"] for part in ("training", "validation")}
     return Fit(path.resolve().name, load_config(run.config).model, **accuracies)
 
@@ -76,12 +76,12 @@ def write_comparison(fits: Sequence[Fit], folder: Path) -> str:
     """
     folder.mkdir(parents=True, exist_ok=True)
     models = [fit.model for fit in fits]
-    figure = plots.training_gap(
+    metric = plots.training_gap(
         models if len(set(models)) == len(fits) else [fit.run for fit in fits],
         [fit.training for fit in fits],
         [fit.validation for fit in fits],
     )
-    save_figure(folder / "overfitting.png", figure)
+    save_plot(folder / "overfitting.png", metric)
     compared = _table(fits)
     write_text(
         folder / "overfitting.md",

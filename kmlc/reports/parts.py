@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from kmlc.files import write_with
 
 
-def save_figure(path: Path, figure: Figure) -> None:
+def save_plot(path: Path, figure: Figure) -> None:
     """Write a figure as PNG, whole or not at all."""
     write_with(path, lambda temporary: figure.savefig(temporary, dpi=150))
 

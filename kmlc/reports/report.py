@@ -9,7 +9,7 @@ from kmlc.config import Config
 from kmlc.files import read_json, write_text
 from kmlc.reports import hierarchy, multilabel, plots
 from kmlc.reports.augmentation import contact_sheet
-from kmlc.reports.parts import markdown_table, number, save_figure
+from kmlc.reports.parts import markdown_table, number, save_plot
 from kmlc.settings import load_config, setting, setting_types
 from kmlc.tasks.hierarchy import LEVELS, Hierarchical
 from kmlc.tasks.multilabel import Multilabel
@@ -35,16 +35,14 @@ def write_report(run: RunDirectory) -> None:
     data, history = read_json(run.data_report)["training"], pd.read_csv(run.history)
     task = task_of(config, load_vocabulary(run))
     run.plots.mkdir(exist_ok=True)
-    save_figure(
-        run.plots / "training_metrics.png", plots.history(history, task.curves, metrics["best_epoch"])
-    )
+    save_plot(run.plots / "training_metrics.png", plots.history(history, task.curves, metrics["best_epoch"]))
     counts = data["label_counts"]
     levels = _by_level(counts) if isinstance(task, Hierarchical) else {"label": counts}
-    save_figure(run.plots / "label_distribution.png", plots.label_distribution(levels))
+    save_plot(run.plots / "label_distribution.png", plots.label_distribution(levels))
     sections = [
         _head(run, config, metrics, task),
-        _figures(metrics),
-        "![Loss and figures of every epoch](plots/training_metrics.png)",
+        _metrics(metrics),
+        "![Loss and metrics of every epoch](plots/training_metrics.png)",
         *SECTIONS[type(task)](run, metrics, task),
         _data(data, read_json(run.split)),
         "![Rows with each label](plots/label_distribution.png)",
@@ -79,7 +77,7 @@ def _head(run: RunDirectory, config: Config, metrics: dict[str, Any], task: Task
     )
 
 
-def _figures(metrics: dict[str, Any]) -> str:
+def _metrics(metrics: dict[str, Any]) -> str:
     parts = ("validation", "test", "training")
     columns: dict[str, dict[str, Any]] = {name: metrics[name] for name in parts if name in metrics}
     at_half = metrics["details"]["validation"].get("at_0.5")
@@ -89,7 +87,7 @@ def _figures(metrics: dict[str, Any]) -> str:
         [name.replace("_", " "), *(number(column[name]) for column in columns.values())]
         for name in metrics["validation"]
     ]
-    return f"## Figures\n\n{markdown_table(['figure', *columns], rows)}"
+    return f"## Metrics\n\n{markdown_table(['metric', *columns], rows)}"
 
 
 def _data(data: dict[str, Any], split: dict[str, list[str]]) -> str:
@@ -106,10 +104,10 @@ def _data(data: dict[str, Any], split: dict[str, list[str]]) -> str:
 
 def _augmentation(run: RunDirectory) -> list[str]:
     """Write `plots/augmentation.png` and return its section, none for a run without images."""
-    figure = contact_sheet(run)
-    if figure is None:
+    metric = contact_sheet(run)
+    if metric is None:
         return []
-    save_figure(run.plots / "augmentation.png", figure)
+    save_plot(run.plots / "augmentation.png", metric)
     return [
         "## Augmentation\n\nThe first training images as they are and as the first epochs vary them.",
         "![Training images and their variations](plots/augmentation.png)",

@@ -1,1 +1,1 @@
-"""Tasks: what a model's logits mean; how they are trained, judged, decided and written."""
+"""Tasks: what a model's logits mean; how they are trained, evaluated, predicted and written."""

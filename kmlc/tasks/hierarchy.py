@@ -21,10 +21,10 @@ from kmlc.objectives.hierarchy import (
 )
 from kmlc.objectives.hierarchy_loss import build_hierarchy_loss
 from kmlc.objectives.novelty import fit_novelty_threshold, mark_novel, novelty_auroc, novelty_scores
-from kmlc.tasks.task import Figures, Thresholds
+from kmlc.tasks.task import Metrics, Thresholds
 
 LEVELS = ("superclass", "subclass")
-"""Names of the levels: of the heads, the thresholds and the figures."""
+"""Names of the levels: of the heads, the thresholds and the metrics."""
 
 _WEAKEST = 10
 _SHOWN = 5
@@ -34,9 +34,9 @@ _SHOWN = 5
 class Hierarchical:
     """Classification at both levels of a hierarchy, the task of system 4.
 
-    Rows without a label at a level are novel there; the other rows are known. Figures without `open` before
-    them are of the rows that are known at both levels, decided without novelty (the closed set); `open_` ones
-    are of all rows, decided with novelty, the novel class counting as one more class.
+    Rows without a label at a level are novel there; the other rows are known. Metrics without `open` before
+    them are of the rows that are known at both levels, predicted without novelty (closed set); `open_` ones
+    are of all rows, predicted with novelty, the novel class counting as one more class.
 
     Attributes:
         config: the settings.
@@ -94,41 +94,41 @@ class Hierarchical:
         """Return which rows are novel at each level, bool of shape (rows,) each."""
         return [np.logical_not(level.any(axis=1)) for level in self.hierarchy.levels(labels)]
 
-    def decide_known(self, logits: np.ndarray) -> Classes:
-        """Return the classes of each row, decided without novelty."""
+    def predict_known(self, logits: np.ndarray) -> Classes:
+        """Return the classes of each row, predicted without novelty."""
         return decode(logits, self.hierarchy, self.config.hierarchy.decoding)
 
-    def decide(self, logits: np.ndarray, thresholds: Thresholds) -> Classes:
-        """Return the classes of each row, decided with novelty."""
+    def predict(self, logits: np.ndarray, thresholds: Thresholds) -> Classes:
+        """Return the classes of each row, predicted with novelty."""
         limits = (thresholds["superclass"], thresholds["subclass"])
-        return mark_novel(self.decide_known(logits), self.scores(logits), limits, self.hierarchy)
+        return mark_novel(self.predict_known(logits), self.scores(logits), limits, self.hierarchy)
 
-    def figures(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> Figures:
+    def metrics(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> Metrics:
         """Return accuracies, hierarchical precision, recall and F1, consistency, and AUROC of novelty.
 
-        A figure is None where there are no rows for it: those of the closed set without a known row, an AUROC
+        A metric is None where there are no rows for it: those of the closed set without a known row, an AUROC
         without rows of both kinds.
         """
-        true, decided = self.hierarchy.classes(labels), self.decide(logits, thresholds)
-        with_novelty = evaluate_classes(true, decided, self.hierarchy)
+        true, predicted = self.hierarchy.classes(labels), self.predict(logits, thresholds)
+        with_novelty = evaluate_classes(true, predicted, self.hierarchy)
         known = ~self.vocabulary.novel_rows(labels)
-        figures: Figures = dict.fromkeys(with_novelty)
+        metrics: Metrics = dict.fromkeys(with_novelty)
         if known.any():
             true = self.hierarchy.classes(labels[known])
-            figures |= evaluate_classes(true, self.decide_known(logits[known]), self.hierarchy)
+            metrics |= evaluate_classes(true, self.predict_known(logits[known]), self.hierarchy)
         for level, scores, novel in zip(LEVELS, self.scores(logits), self.novel(labels), strict=True):
-            figures[f"{level}_auroc"] = novelty_auroc(scores, novel)
-        return figures | {f"open_{name}": value for name, value in with_novelty.items()}
+            metrics[f"{level}_auroc"] = novelty_auroc(scores, novel)
+        return metrics | {f"open_{name}": value for name, value in with_novelty.items()}
 
     def details(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> dict[str, Any]:
         """Return more on a set of rows.
 
-        `superclass_confusion`: classes, and counts by true and decided class with novelty; `novel_rows`: how
+        `superclass_confusion`: counts by true and predicted class, with novelty; `novel_rows`: how
         many there are at each level; `known_share`: the part of the rows known at both levels that passes
         each threshold; `known_subclass_accuracy`: of those rows, without and with novelty;
         `weakest_subclasses` of the closed set.
         """
-        true, decided = self.hierarchy.classes(labels), self.decide(logits, thresholds)
+        true, predicted = self.hierarchy.classes(labels), self.predict(logits, thresholds)
         known = ~self.vocabulary.novel_rows(labels)
         passing = {
             level: scores[known] <= thresholds[level]
@@ -137,7 +137,7 @@ class Hierarchical:
         return {
             "superclass_confusion": {
                 "classes": [*self.hierarchy.superclasses, self.config.hierarchy.novel],
-                "counts": superclass_confusion(true, decided, self.hierarchy).tolist(),
+                "counts": superclass_confusion(true, predicted, self.hierarchy).tolist(),
             },
             "novel_rows": {
                 level: int(novel.sum()) for level, novel in zip(LEVELS, self.novel(labels), strict=True)
@@ -146,20 +146,20 @@ class Hierarchical:
                 level: float(each.mean()) if each.size else None for level, each in passing.items()
             },
             "known_subclass_accuracy": {
-                name: float(np.mean(hits[known])) if known.any() else None
-                for name, hits in (
-                    ("without", self.decide_known(logits).subclasses == true.subclasses),
-                    ("with", decided.subclasses == true.subclasses),
+                name: float(np.mean(true_positives[known])) if known.any() else None
+                for name, true_positives in (
+                    ("without", self.predict_known(logits).subclasses == true.subclasses),
+                    ("with", predicted.subclasses == true.subclasses),
                 )
             },
             "weakest_subclasses": self.subclasses(labels, logits)[:_WEAKEST],
         }
 
     def subclasses(self, labels: np.ndarray, logits: np.ndarray) -> list[dict[str, str | int | float]]:
-        """Return the figures of each subclass on the closed set, lowest F1 first."""
+        """Return the metrics of each subclass on the closed set, lowest F1 first."""
         known = ~self.vocabulary.novel_rows(labels)
-        true, decided = self.hierarchy.classes(labels[known]), self.decide_known(logits[known])
-        return weakest_subclasses(true, decided, self.hierarchy, len(self.hierarchy.subclasses))
+        true, predicted = self.hierarchy.classes(labels[known]), self.predict_known(logits[known])
+        return weakest_subclasses(true, predicted, self.hierarchy, len(self.hierarchy.subclasses))
 
     def advice(self, details: Mapping[str, Any]) -> list[str]:
         """Return how a final run on all classes comes to thresholds fitted to novel rows; and their price."""
@@ -181,8 +181,8 @@ class Hierarchical:
     def submission(self, ids: Sequence[str], logits: np.ndarray, thresholds: Thresholds) -> pd.DataFrame:
         """Return system 4's columns: images, the label of the superclass, the label of the subclass."""
         table = self.config.table
-        decided = self.hierarchy.one_hot(self.decide(logits, thresholds))
-        return pd.DataFrame({table.image_column: list(ids)} | self.vocabulary.columns(decided, table))
+        predicted = self.hierarchy.one_hot(self.predict(logits, thresholds))
+        return pd.DataFrame({table.image_column: list(ids)} | self.vocabulary.columns(predicted, table))
 
     def probabilities(self, logits: np.ndarray) -> pd.DataFrame:
         """Return the probability of each class at its level; the columns are `superclass LABEL` and so on."""
@@ -191,7 +191,7 @@ class Hierarchical:
         )
 
     def explain(self, logits: np.ndarray, thresholds: Thresholds) -> list[str]:
-        """Return of one row the most probable classes of each level, its novelty, and what is decided."""
+        """Return of one row the most probable classes of each level, its novelty, and what is predicted."""
         lines, answers = [], []
         for level, classes, novel, (scores,), (novelty,), (index,) in zip(
             LEVELS,
@@ -199,7 +199,7 @@ class Hierarchical:
             self.vocabulary.novel,
             self.hierarchy.levels(level_probabilities(logits, self.hierarchy)),
             self.scores(logits),
-            self.decide(logits, thresholds),
+            self.predict(logits, thresholds),
             strict=True,
         ):
             best = np.argsort(-scores, kind="stable")[:_SHOWN]

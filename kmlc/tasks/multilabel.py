@@ -12,8 +12,8 @@ from kmlc.config import Config
 from kmlc.data.labels import Vocabulary
 from kmlc.objectives.losses import build_loss
 from kmlc.objectives.metrics import AVERAGES, batch_macro_f1, evaluate, per_class, probabilities
-from kmlc.objectives.thresholds import decide, fit_thresholds
-from kmlc.tasks.task import Figures, Thresholds
+from kmlc.objectives.thresholds import fit_thresholds, predict_labels
+from kmlc.tasks.task import Metrics, Thresholds
 
 
 @dataclass(frozen=True)
@@ -60,49 +60,49 @@ class Multilabel:
         )
         return dict(zip(self.vocabulary.labels, thresholds.tolist(), strict=True))
 
-    def decide(self, logits: np.ndarray, thresholds: Thresholds) -> np.ndarray:
-        """Return the decided labels, bool (rows, classes), with the rule for rows without any."""
+    def predict(self, logits: np.ndarray, thresholds: Thresholds) -> np.ndarray:
+        """Return the predicted labels, bool (rows, classes), with the rule for rows without any."""
         values = np.array([thresholds[label] for label in self.vocabulary.labels])
-        return decide(probabilities(logits), values, self._no_label)
+        return predict_labels(probabilities(logits), values, self._no_label)
 
-    def figures(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> Figures:
-        """Return the figures of `kmlc.objectives.metrics.evaluate`, and system 1's F1 at 0.5, by batches."""
+    def metrics(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> Metrics:
+        """Return the metrics of `kmlc.objectives.metrics.evaluate`, and system 1's F1 at 0.5, by batches."""
         scores = probabilities(logits)
         by_batches = batch_macro_f1(labels, scores >= 0.5, self.config.train.batch_size)
-        return evaluate(labels, scores, self.decide(logits, thresholds)) | {"batch_macro_f1": by_batches}
+        return evaluate(labels, scores, self.predict(logits, thresholds)) | {"batch_macro_f1": by_batches}
 
     def details(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> dict[str, Any]:
-        """Return the figures at 0.5, and those of each label."""
+        """Return the metrics at 0.5, and those of each label."""
         at_half = dict.fromkeys(self.vocabulary.labels, 0.5)
-        each = per_class(labels, probabilities(logits), self.decide(logits, thresholds))
+        each = per_class(labels, probabilities(logits), self.predict(logits, thresholds))
         return {
-            "at_0.5": self.figures(labels, logits, at_half),
+            "at_0.5": self.metrics(labels, logits, at_half),
             "per_class": dict(zip(self.vocabulary.labels, each, strict=True)),
         }
 
     def advice(self, details: Mapping[str, Any]) -> list[str]:
-        """Return nothing: the figures say it."""
+        """Return nothing: the metrics say it."""
         return []
 
     def submission(self, ids: Sequence[str], logits: np.ndarray, thresholds: Thresholds) -> pd.DataFrame:
         """Return the competition's columns: images, and labels in the vocabulary's order."""
         table = self.config.table
-        decided = self.decide(logits, thresholds)
-        return pd.DataFrame({table.image_column: list(ids)} | self.vocabulary.columns(decided, table))
+        predicted = self.predict(logits, thresholds)
+        return pd.DataFrame({table.image_column: list(ids)} | self.vocabulary.columns(predicted, table))
 
     def probabilities(self, logits: np.ndarray) -> pd.DataFrame:
         """Return the probability of each label."""
         return pd.DataFrame(probabilities(logits).astype(float), columns=list(self.vocabulary.labels))
 
     def explain(self, logits: np.ndarray, thresholds: Thresholds) -> list[str]:
-        """Return the probability of each label of one row, highest first, and the decided labels."""
+        """Return the probability of each label of one row, highest first, and the predicted labels."""
         (scores,), names = probabilities(logits), self.vocabulary.display()
         width = max(map(len, names))
         order = np.argsort(-scores, kind="stable")
-        decided = self.vocabulary.decode(self.decide(logits, thresholds)[0])
+        predicted = self.vocabulary.decode(self.predict(logits, thresholds)[0])
         return [
             *(f"{names[place]:<{width}}  {scores[place]:.3f}" for place in order),
-            f"{self.config.table.label_column}: {decided or 'none'}",
+            f"{self.config.table.label_column}: {predicted or 'none'}",
         ]
 
     @property

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pandas as pd
 
-Figures = dict[str, float | None]
-"""Figures by name; None where one is not defined."""
+Metrics = dict[str, float | None]
+"""Metrics by name; None where one is not defined."""
 Thresholds = Mapping[str, float]
 """What is fitted on the validation rows, by name."""
 
@@ -25,11 +25,11 @@ class Task(Protocol):
 
     @property
     def objective(self) -> str:
-        """The figure that picks the best epoch; higher is better."""
+        """The metric that picks the best epoch; higher is better."""
 
     @property
     def curves(self) -> Sequence[str]:
-        """The figures that the report draws over the epochs."""
+        """The metrics that the report draws over the epochs."""
 
     def loss(self, labels: np.ndarray) -> keras.losses.Loss:
         """Return the loss, with what it takes from the training labels."""
@@ -37,8 +37,8 @@ class Task(Protocol):
     def fit(self, labels: np.ndarray, logits: np.ndarray) -> Thresholds:
         """Fit the thresholds to validation rows."""
 
-    def figures(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> Figures:
-        """Return the figures of a whole set of rows."""
+    def metrics(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> Metrics:
+        """Return the metrics of a whole set of rows."""
 
     def details(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> dict[str, Any]:
         """Return what more metrics.json says of a set of rows, by name, as plain values."""
@@ -47,7 +47,7 @@ class Task(Protocol):
         """Return what to do next, given the details of the validation rows; a sentence or two each."""
 
     def submission(self, ids: Sequence[str], logits: np.ndarray, thresholds: Thresholds) -> pd.DataFrame:
-        """Return the decided labels, a row for each id."""
+        """Return the predicted labels, a row for each id."""
 
     def probabilities(self, logits: np.ndarray) -> pd.DataFrame:
         """Return the probability of each class, a column for each."""

@@ -93,7 +93,7 @@ def _mismatch(key: str, config: Config, vocabulary: Vocabulary, run: RunDirector
 
 
 def _seen(run: RunDirectory, prepared: Prepared) -> str | None:
-    """Say that a run has learnt rows that it shall be judged on now, or None if it has not."""
+    """Say that a run has learnt rows that it shall be evaluated on now, or None if it has not."""
     known = set(read_json(run.split)["training"])
     held_out = [*prepared.validation.ids, *prepared.test.ids]
     shared = sum(name in known for name in held_out)

@@ -9,11 +9,11 @@ from kmlc.config import Config
 from kmlc.files import write_text
 from kmlc.progress import ProgressLine, duration
 from kmlc.tasks.task import Task
-from kmlc.training.averaging import averaged_weights
 from kmlc.training.checkpoint import save_state, save_weights
+from kmlc.training.ema import ema_weights
+from kmlc.training.evaluation import Validation
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.schedule import History, best_epoch, learning_rate, monitored, should_stop
-from kmlc.training.validation import Validation
 
 Logs = dict[str, float]
 
@@ -21,7 +21,7 @@ Logs = dict[str, float]
 class EpochRecorder(keras.callbacks.Callback):
     """Ends an epoch: validates, keeps the best weights, sets the learning rate, saves the state.
 
-    The figures are added to the epoch's logs, so that callbacks after this one see them. The state is saved
+    The metrics are added to the epoch's logs, so that callbacks after this one see them. The state is saved
     last but for the table: a run that is killed anywhere in here repeats the epoch and comes to the same.
     With `train.ema` it is the average of the weights that is validated and kept; the state has both.
 
@@ -29,7 +29,7 @@ class EpochRecorder(keras.callbacks.Callback):
         run: where the files go.
         config: the settings.
         history: the epochs that are finished already; the new ones are added to it.
-        validation: the validation rows, judged whole at the end of each epoch.
+        validation: the validation rows, evaluated whole at the end of each epoch.
     """
 
     def __init__(self, run: RunDirectory, config: Config, history: History, validation: Validation) -> None:
@@ -40,15 +40,15 @@ class EpochRecorder(keras.callbacks.Callback):
         """Record the epoch."""
         logs = {} if logs is None else logs
         optimizer = self.model.optimizer
-        figure = monitored(self.config, self.validation.task)
-        with averaged_weights(self.model):
-            logs |= {f"val_{name}": value for name, value in self.validation.figures(self.model).items()}
+        metric = monitored(self.config, self.validation.task)
+        with ema_weights(self.model):
+            logs |= {f"val_{name}": value for name, value in self.validation.metrics(self.model).items()}
             logs["learning_rate"] = float(optimizer.learning_rate)
             history = [*self.history, {name: float(value) for name, value in logs.items()}]
-            if best_epoch(history, figure) == epoch:
+            if best_epoch(history, metric) == epoch:
                 save_weights(self.run.best_weights, self.model)
         optimizer.learning_rate = learning_rate(history, self.config.train)
-        self.model.stop_training = should_stop(history, figure, self.config.train.early_stopping)
+        self.model.stop_training = should_stop(history, metric, self.config.train.early_stopping)
         save_state(self.run.checkpoint, self.model, history)
         # Only now: what the history has is what a resumed run finds on the disk.
         self.history.append(history[-1])
@@ -100,15 +100,15 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Leave the epoch's line."""
-        now, figures = time.monotonic(), self.history[-1]
+        now, metrics = time.monotonic(), self.history[-1]
         best = best_epoch(self.history, monitored(self.config, self.task)) == epoch
         objective = self.task.objective
         done = len(self.history) - self.done_before
         left = (now - self.run_began) / done * (self.config.train.epochs - len(self.history))
         self.line.leave(
             f"epoch {epoch + 1:{len(str(self.config.train.epochs))}}/{self.config.train.epochs}"
-            f"  loss {figures['loss']:.4f}  val_loss {figures['val_loss']:.4f}"
-            f"  {objective.replace('_', ' ')} {figures[f'val_{objective}']:.4f}{' *' if best else '  '}"
+            f"  loss {metrics['loss']:.4f}  val_loss {metrics['val_loss']:.4f}"
+            f"  {objective.replace('_', ' ')} {metrics[f'val_{objective}']:.4f}{' *' if best else '  '}"
             f"  {now - self.epoch_began:.0f} s"
             + ("" if self.model.stop_training or not left else f"  at most {duration(left)} left")
         )

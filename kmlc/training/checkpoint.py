@@ -53,7 +53,7 @@ def save_state(path: Path, model: keras.Model, history: History) -> None:
     Args:
         path: the `.npz` file.
         model: a compiled model.
-        history: the figures of the finished epochs. Patience, best-so-far and learning rate follow from
+        history: the metrics of the finished epochs. Patience, best-so-far and learning rate follow from
             them, so they need no state of their own.
     """
     arrays = {f"variable_{number:05d}": np.asarray(value) for number, value in enumerate(_values(model))}

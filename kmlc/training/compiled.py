@@ -8,8 +8,8 @@ from kmlc.config import Config
 from kmlc.models.build import build_model, load_pretrained
 from kmlc.tasks.task import Task
 from kmlc.training import environment
-from kmlc.training.averaging import AveragingAdamW
 from kmlc.training.branches import load_branches
+from kmlc.training.ema import EMAAdamW
 from kmlc.training.prepare import Prepared
 
 
@@ -32,7 +32,7 @@ def compiled_model(
     if fresh:
         load_pretrained(model, config)
         load_branches(model, config, prepared)
-    adamw = partial(AveragingAdamW, config.train.ema) if config.train.ema else keras.optimizers.AdamW
+    adamw = partial(EMAAdamW, config.train.ema) if config.train.ema else keras.optimizers.AdamW
     optimizer = adamw(
         learning_rate=config.train.learning_rate,
         weight_decay=config.train.weight_decay,

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kmlc.config import Config
-from kmlc.data.captions import learn_captions
+from kmlc.data.captions import fit_captions
 from kmlc.data.folder import read_test
 from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData, Records
@@ -68,7 +68,7 @@ def prepare(config: Config, data: LabelledData) -> Prepared:
     if config.fusion.caption_run:
         learnt = load_learnt(existing_run(Path(config.fusion.caption_run)))
     else:
-        learnt = learn_captions(config.captions, training.captions) | pretrained_sizes(config)
+        learnt = fit_captions(config.captions, training.captions) | pretrained_sizes(config)
     if training.features is not None:
         learnt["features"] = training.features.shape[1]
     return Prepared(training, validation, test, learnt)

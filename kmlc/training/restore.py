@@ -57,7 +57,7 @@ def restore(run: RunDirectory) -> TrainedRun:
     config = load_config(run.config)
     if not run.best_weights.is_file():
         raise UserError(
-            f"{run.best_weights}: missing; of a study's cases only the best keep their weights "
+            f"{run.best_weights}: missing; of a study's trials only the best keep their weights "
             "(tune.py --keep K)"
         )
     if sha256(run.best_weights) != read_json(run.metrics)["weights_sha256"]:

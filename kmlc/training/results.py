@@ -1,4 +1,4 @@
-"""The end of a run: thresholds fitted on the validation rows, and the figures."""
+"""The end of a run: thresholds fitted on the validation rows, and the metrics."""
 
 from collections.abc import Mapping
 
@@ -6,33 +6,33 @@ import keras
 import numpy as np
 
 from kmlc.files import sha256, write_json, write_with
-from kmlc.tasks.task import Figures, Task
+from kmlc.tasks.task import Metrics, Task
+from kmlc.training.evaluation import EvaluationSet
 from kmlc.training.run_directory import RunDirectory
-from kmlc.training.validation import Judged
 
 
 def write_results(
     run: RunDirectory,
     task: Task,
     model: keras.Model,
-    parts: Mapping[str, Judged],
+    parts: Mapping[str, EvaluationSet],
     best_epoch: int,
     epochs: int,
 ) -> str:
-    """Fit the thresholds, write thresholds, logits and figures, and return the figures in a few lines.
+    """Fit the thresholds, write thresholds, logits and metrics, and return the metrics in a few lines.
 
     Args:
         run: a run whose epochs are done.
         task: what the logits mean.
         model: with the best epoch's weights.
-        parts: the rows to judge by the name of their part; the thresholds are fitted on `validation`.
+        parts: the rows to evaluate by the name of their part; the thresholds are fitted on `validation`.
         best_epoch: its number, from 1.
         epochs: how many there were.
     """
     logits = {name: rows.logits(model) for name, rows in parts.items()}
     labels = {name: rows.labels for name, rows in parts.items()}
     thresholds = task.fit(labels["validation"], logits["validation"])
-    figures = {name: task.figures(labels[name], logits[name], thresholds) for name in parts}
+    metrics = {name: task.metrics(labels[name], logits[name], thresholds) for name in parts}
     details = {name: task.details(labels[name], logits[name], thresholds) for name in parts}
     arrays = {f"{name}_logits": value for name, value in logits.items()}
     arrays |= {f"{name}_labels": value for name, value in labels.items()}
@@ -45,27 +45,27 @@ def write_results(
             "epochs": epochs,
             "parameters": model.count_params(),
             "weights_sha256": sha256(run.best_weights),
-            **figures,
+            **metrics,
             "details": details,
         },
     )
     return "\n".join(
         [
             f"Best epoch: {best_epoch} of {epochs}",
-            _side_by_side(figures, details),
+            _side_by_side(metrics, details),
             *task.advice(details["validation"]),
         ]
     )
 
 
-def _side_by_side(figures: Mapping[str, Figures], details: Mapping[str, dict[str, Figures]]) -> str:
-    """Return the figures of each part as a column, those of the validation rows at 0.5 before them."""
-    columns = {name.capitalize(): each for name, each in figures.items()}
+def _side_by_side(metrics: Mapping[str, Metrics], details: Mapping[str, dict[str, Metrics]]) -> str:
+    """Return the metrics of each part as a column, those of the validation rows at 0.5 before them."""
+    columns = {name.capitalize(): each for name, each in metrics.items()}
     if "at_0.5" in details["validation"]:
         columns = {"at 0.5": details["validation"]["at_0.5"]} | columns
-    width = max(22, *map(len, figures["validation"]))
+    width = max(22, *map(len, metrics["validation"]))
     lines = [" " * (width + 2) + "".join(f"{name:>12}" for name in columns)]
-    for name in figures["validation"]:
+    for name in metrics["validation"]:
         values = [column[name] for column in columns.values()]
         cells = "".join(f"{'-' if value is None else format(value, '.4f'):>12}" for value in values)
         lines.append(f"  {name.replace('_', ' '):<{width}}{cells}")

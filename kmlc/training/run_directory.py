@@ -18,7 +18,7 @@ class RunDirectory:
 
     Example:
         run = RunDirectory(Path("runs/2026-01-31-hybrid"))
-        figures = read_json(run.metrics)
+        metrics = read_json(run.metrics)
     """
 
     path: Path
@@ -55,7 +55,7 @@ class RunDirectory:
 
     @property
     def history(self) -> Path:
-        """The figures of every epoch."""
+        """The metrics of every epoch."""
         return self.path / "history.csv"
 
     @property
@@ -80,12 +80,12 @@ class RunDirectory:
 
     @property
     def logits(self) -> Path:
-        """The logits and labels of the validation rows, and of other parts that were judged."""
+        """The logits and labels of the validation rows, and of other parts that were evaluated."""
         return self.path / "logits.npz"
 
     @property
     def metrics(self) -> Path:
-        """The figures of the finished run; written last, so that it marks a run as finished."""
+        """The metrics of the finished run; written last, so that it marks a run as finished."""
         return self.path / "metrics.json"
 
     @property

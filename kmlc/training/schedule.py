@@ -7,37 +7,37 @@ from kmlc.config import Config, TrainConfig
 from kmlc.tasks.task import Task
 
 History = list[dict[str, float]]
-"""The figures of each finished epoch, by name."""
+"""The metrics of each finished epoch, by name."""
 
 
 NOTHING = "nothing"
-"""In place of a figure's name: every epoch counts as better than those before."""
+"""In place of a metric's name: every epoch counts as better than those before."""
 
 
 def monitored(config: Config, task: Task) -> str:
-    """Return the name, in a history, of the figure that picks the best epoch."""
+    """Return the name, in a history, of the metric that picks the best epoch."""
     return {"objective": f"val_{task.objective}", "loss": "val_loss", "nothing": NOTHING}[
         config.train.monitor
     ]
 
 
-def best_epoch(history: History, figure: str) -> int:
-    """Return the number, from 0, of the first epoch with the best figure: the lowest loss, or the highest.
+def best_epoch(history: History, metric: str) -> int:
+    """Return the number, from 0, of the first epoch with the best metric: the lowest loss, or the highest.
 
     If nothing is monitored it is the last.
 
     Example:
         best_epoch([{"val_micro_f1": 0.5}, {"val_micro_f1": 0.7}], "val_micro_f1")  # 1
     """
-    if figure == NOTHING:
+    if metric == NOTHING:
         return len(history) - 1
-    values = [epoch[figure] for epoch in history]
-    return values.index(min(values) if figure == "val_loss" else max(values))
+    values = [epoch[metric] for epoch in history]
+    return values.index(min(values) if metric == "val_loss" else max(values))
 
 
-def should_stop(history: History, figure: str, patience: int) -> bool:
-    """Return whether the last `patience` epochs brought no better figure; a patience of 0 never stops."""
-    return bool(patience and history) and len(history) - 1 - best_epoch(history, figure) >= patience
+def should_stop(history: History, metric: str, patience: int) -> bool:
+    """Return whether the last `patience` epochs brought no better metric; a patience of 0 never stops."""
+    return bool(patience and history) and len(history) - 1 - best_epoch(history, metric) >= patience
 
 
 def learning_rate(history: History, config: TrainConfig) -> float:

@@ -19,12 +19,12 @@ from kmlc.training.branches import check_branches
 from kmlc.training.callbacks import EpochRecorder, Progress, write_history
 from kmlc.training.checkpoint import load_state, load_weights
 from kmlc.training.compiled import compiled_model
+from kmlc.training.evaluation import EvaluationSet, Validation
 from kmlc.training.prepare import begin_run, load_prepared, prepare
 from kmlc.training.results import write_results
 from kmlc.training.resume import resolve, unfinished_run
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.schedule import History, best_epoch, monitored, should_stop
-from kmlc.training.validation import Judged, Validation
 
 
 def train(
@@ -82,16 +82,17 @@ def train(
     parts = {"validation": validating}
     if len(prepared.test):
         parts["test"] = prepared.test
-    if config.train.judge_training:
+    if config.train.evaluate_training:
         parts["training"] = training
-    judged = {
-        name: Judged(evaluation_batches(rows, config, encode), rows.labels) for name, rows in parts.items()
+    evaluated = {
+        name: EvaluationSet(evaluation_batches(rows, config, encode), rows.labels)
+        for name, rows in parts.items()
     }
-    validation = Validation(judged["validation"], task, loss)
+    validation = Validation(evaluated["validation"], task, loss)
     _fit(model, run, config, training, encode, validation, history, callbacks)
     load_weights(run.best_weights, model)
     best = best_epoch(history, monitored(config, task)) + 1
-    print(write_results(run, task, model, judged, best, len(history)))
+    print(write_results(run, task, model, evaluated, best, len(history)))
     return run
 
 

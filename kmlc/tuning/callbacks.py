@@ -1,4 +1,4 @@
-"""The two callbacks of a case: one keeps its time, one shows how far it is."""
+"""The two callbacks of a trial: one keeps its time, one shows how far it is."""
 
 import time
 
@@ -32,17 +32,17 @@ class EpochSeconds(keras.callbacks.Callback):
         write_seconds(self.run, seconds)
 
 
-class CaseProgress(keras.callbacks.Callback):
-    """Shows the case, epoch and step on a terminal, in a line that moves.
+class TrialProgress(keras.callbacks.Callback):
+    """Shows the trial, epoch and step on a terminal, in a line that moves.
 
     Args:
-        case: what to call the case, such as "case 3 of 16".
-        epochs: most epochs of the case.
+        trial: what to call the trial, such as "trial 3 of 16".
+        epochs: most epochs of the trial.
     """
 
-    def __init__(self, case: str, epochs: int) -> None:
+    def __init__(self, trial: str, epochs: int) -> None:
         super().__init__()
-        self.case, self.epochs = case, epochs
+        self.trial, self.epochs = trial, epochs
         self.line = ProgressLine()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
@@ -55,7 +55,7 @@ class CaseProgress(keras.callbacks.Callback):
             done, steps = batch + 1, self.params["steps"]
             left = (time.monotonic() - self.began) / done * (steps - done)
             self.line.show(
-                f"{self.case}  epoch {self.epoch + 1}/{self.epochs}  step {done}/{steps}"
+                f"{self.trial}  epoch {self.epoch + 1}/{self.epochs}  step {done}/{steps}"
                 f"  loss {(logs or {}).get('loss', float('nan')):.4f}  {duration(left)} left of the epoch"
             )
 

@@ -1,9 +1,9 @@
-"""A search on several workers: a chief hands out the cases, on KerasTuner's own protocol.
+"""A search on several workers: a chief hands out the trials, on KerasTuner's own protocol.
 
-KerasTuner 1.4.8 never notices that a worker died: its case is lost, and the chief waits for ever. A worker
+KerasTuner 1.4.8 never notices that a worker died: its trial is lost, and the chief waits for ever. A worker
 waits an hour for a chief that died, and asks without a pause while there is nothing to do. Here a worker
 makes itself heard while it trains, with the protocol's GetTrial and its own name; one that is not heard of
-loses its case to the next that asks, and what it reports later does not count.
+loses its trial to the next that asks, and what it reports later does not count.
 """
 
 import signal
@@ -26,13 +26,13 @@ from keras_tuner.src.distribute.oracle_client import OracleClient
 
 from kmlc.errors import UserError
 from kmlc.tuning.oracles import ResumableOracle
-from kmlc.tuning.search import CaseTuner, RunCase
+from kmlc.tuning.search import RunTrial, TrialTuner
 
 TICK = 0.2
 """Seconds between two looks of the chief at its workers."""
 
 PAUSE = 0.3
-"""Seconds before a worker without a case asks again."""
+"""Seconds before a worker without a trial asks again."""
 
 HEARTBEAT = 2.0
 """Seconds between two signs of life of a worker that trains."""
@@ -66,7 +66,7 @@ def serve(
     lost: Callable[[], Iterable[str]] | None,
     patience: float,
 ) -> None:
-    """Hand out the cases of a search, or those that are left of it, until all are finished.
+    """Hand out the trials of a search, or those that are left of it, until all are finished.
 
     It waits for the first worker as long as it takes, and ends when the last was told that nothing is left.
 
@@ -104,28 +104,28 @@ def serve(
                     )
 
 
-def work(oracle: ResumableOracle, folder: Path, address: str, worker_id: str, run_case: RunCase) -> None:
-    """Run the cases that a chief hands out, until none is left. To be called from the main thread.
+def work(oracle: ResumableOracle, folder: Path, address: str, worker_id: str, run_trial: RunTrial) -> None:
+    """Run the trials that a chief hands out, until none is left. To be called from the main thread.
 
-    If the chief dies, or gives this worker's case to another because it was not heard of, the case is
+    If the chief dies, or gives this worker's trial to another because it was not heard of, the trial is
     interrupted as by Ctrl-C.
 
     Args:
         oracle: from `build_oracle`, with what the chief's was built with.
-        folder: the directory of the study; nothing is written there but by `run_case`.
+        folder: the directory of the study; nothing is written there but by `run_trial`.
         address: the chief's "HOST:PORT".
         worker_id: a name that no other worker of this chief has.
-        run_case: see `CaseTuner`.
+        run_trial: see `TrialTuner`.
 
     Raises:
-        UserError: if the chief does not answer; or out of `run_case`, as an OSError too.
+        UserError: if the chief does not answer; or out of `run_trial`, as an OSError too.
 
     Example:
-        work(build_oracle(...), Path("runs/mine"), "127.0.0.1:8500", "worker-1", run_case)
+        work(build_oracle(...), Path("runs/mine"), "127.0.0.1:8500", "worker-1", run_trial)
     """
     with grpc.insecure_channel(address, options=_CHANNEL) as channel:
         client = _Client(oracle, grpc.intercept_channel(channel, _Asking(address, worker_id)))
-        _Worker(oracle, folder, run_case, client, worker_id).run()
+        _Worker(oracle, folder, run_trial, client, worker_id).run()
 
 
 class _Chief(OracleServicer):
@@ -147,7 +147,7 @@ class _Chief(OracleServicer):
         return {name: now - heard for name, heard in self._heard.copy().items()}
 
     def CreateTrial(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Hand out a case."""
+        """Hand out a trial."""
         name = self._hear(context)
         with self._keeping_errors():
             response = super().CreateTrial(request, context)
@@ -161,12 +161,12 @@ class _Chief(OracleServicer):
             return super().GetTrial(request, context)
 
     def UpdateTrial(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Take the figures of a case."""
+        """Take the metrics of a trial."""
         with self._owned(request.trial_id, context), self._keeping_errors():
             return super().UpdateTrial(request, context)
 
     def EndTrial(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Take the end of a case."""
+        """Take the end of a trial."""
         with self._owned(request.trial.trial_id, context), self._keeping_errors():
             return super().EndTrial(request, context)
 
@@ -177,12 +177,12 @@ class _Chief(OracleServicer):
 
     @contextmanager
     def _owned(self, trial_id: str, context: grpc.ServicerContext) -> Iterator[None]:
-        """Refuse what a worker says of a case that it no longer has."""
+        """Refuse what a worker says of a trial that it no longer has."""
         name = self._hear(context)
         with self.oracle.changing:
             trial = self.oracle.ongoing_trials.get(name)
             if trial is None or trial.trial_id != trial_id:
-                context.abort(grpc.StatusCode.ABORTED, "another worker has this case")
+                context.abort(grpc.StatusCode.ABORTED, "another worker has this trial")
             yield
 
     @contextmanager
@@ -237,7 +237,7 @@ class _Asking(grpc.UnaryUnaryClientInterceptor):
         """Ask.
 
         Raises:
-            FailedTrialError: if the case was given to another worker.
+            FailedTrialError: if the trial was given to another worker.
             FatalError: if the chief is gone, from a UserError.
         """
         call = _Call(
@@ -276,35 +276,35 @@ class _Client(OracleClient):
         self.should_report = True
 
     def create_trial(self, tuner_id: str) -> Trial:
-        """Wait for a case, or for the end of the search."""
+        """Wait for a trial, or for the end of the search."""
         while (trial := super().create_trial(tuner_id)).status == TrialStatus.IDLE:
             time.sleep(PAUSE)
         return trial
 
     def end_trial(self, trial: Trial) -> None:
-        """Say that a case ended; if it is another worker's by now, that one will."""
+        """Say that a trial ended; if it is another worker's by now, that one will."""
         with suppress(FailedTrialError):
             super().end_trial(trial)
 
 
-class _Worker(CaseTuner):
-    """Runs the cases of a chief, and makes itself heard meanwhile."""
+class _Worker(TrialTuner):
+    """Runs the trials of a chief, and makes itself heard meanwhile."""
 
     def __init__(
-        self, oracle: ResumableOracle, folder: Path, run_case: RunCase, client: _Client, worker_id: str
+        self, oracle: ResumableOracle, folder: Path, run_trial: RunTrial, client: _Client, worker_id: str
     ) -> None:
-        super().__init__(oracle, folder, run_case)
+        super().__init__(oracle, folder, run_trial)
         self.oracle = client
         self.tuner_id = worker_id
 
     def run_trial(self, trial: Trial, *arguments: Any, **options: Any) -> dict[str, float]:
-        """Run a case and return its objective."""
+        """Run a trial and return its objective."""
         with _Heartbeat(self.oracle, trial.trial_id):
             return super().run_trial(trial)
 
 
 class _Heartbeat:
-    """Says every few seconds that the case is being run; interrupts it if the chief wants it no more."""
+    """Says every few seconds that the trial is being run; interrupts it if the chief wants it no more."""
 
     def __init__(self, client: _Client, trial_id: str) -> None:
         self._client = client

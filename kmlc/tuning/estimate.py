@@ -1,4 +1,4 @@
-"""How long a study will take: a few steps of each kind of case are trained, and the rest is arithmetic."""
+"""How long a study will take: a few steps of each kind of trial are trained, and the rest is arithmetic."""
 
 import heapq
 import tempfile
@@ -22,9 +22,9 @@ from kmlc.training import environment
 from kmlc.training.branches import check_branches
 from kmlc.training.checkpoint import save_state, save_weights
 from kmlc.training.compiled import compiled_model
+from kmlc.training.evaluation import EvaluationSet
 from kmlc.training.prepare import prepare
 from kmlc.training.resume import resolve
-from kmlc.training.validation import Judged
 
 SPEED_NEUTRAL = (
     "model",
@@ -60,7 +60,7 @@ Key = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Cost:
-    """What a case costs, in seconds.
+    """What a trial costs, in seconds.
 
     Attributes:
         start: once: preparing the rows, building the model, what its first step takes longer, and judging it
@@ -73,7 +73,7 @@ class Cost:
 
 
 def cost_key(config: Config) -> Key:
-    """Return what the cost of a case depends on; those with the same need measuring once.
+    """Return what the cost of a trial depends on; those with the same need measuring once.
 
     Example:
         kinds = {cost_key(config): config for config in configs}
@@ -107,7 +107,7 @@ def measure_cost(config: Config, data: LabelledData) -> Cost:
 
     first, step = _step_seconds(model, prepared.training, config, encode)
     first_share, row = _row_seconds(model, prepared.validation, config, encode)
-    figures = _figures_seconds(task, prepared.validation.labels)
+    metrics = _metrics_seconds(task, prepared.validation.labels)
     with tempfile.TemporaryDirectory() as folder:
         saving = _seconds(
             lambda: save_weights(Path(folder) / "best.weights.h5", model),
@@ -116,44 +116,44 @@ def measure_cost(config: Config, data: LabelledData) -> Cost:
 
     training, validation, test = len(prepared.training), len(prepared.validation), len(prepared.test)
     steps = training / config.train.batch_size
-    judged = validation + test + (training if config.train.judge_training else 0)
+    evaluated = validation + test + (training if config.train.evaluate_training else 0)
     return Cost(
-        start=built + first + first_share + judged * row + figures,
-        epoch=steps * step + validation * row + figures + saving,
+        start=built + first + first_share + evaluated * row + metrics,
+        epoch=steps * step + validation * row + metrics + saving,
     )
 
 
 def study_seconds(configs: Sequence[Config], costs: Mapping[Key, Cost], shared: bool, workers: int) -> float:
     """Return how long a study takes, at most: early stopping is not foreseen.
 
-    A free worker takes the next case, in the order of `kmlc.tuning.oracles.GridOracle`.
+    A free worker takes the next trial, in the order of `kmlc.tuning.oracles.GridOracle`.
 
     Args:
-        configs: the settings of each case, in the order of the study.
-        costs: for each `cost_key` among them, what such a case costs a worker.
-        shared: a case goes on from the longest finished one that differs from it in fewer epochs alone, and
+        configs: the settings of each trial, in the order of the study.
+        costs: for each `cost_key` among them, what such a trial costs a worker.
+        shared: a trial goes on from the longest finished one that differs from it in fewer epochs alone, and
             costs its further epochs.
-        workers: how many cases are trained at a time.
+        workers: how many trials are trained at a time.
     """
-    cases = [_Case(_key(config, ("run", "train.epochs")), config) for config in configs]
-    left, finished, now = list(cases), list[_Case](), 0.0
-    running: list[tuple[float, int, _Case]] = []
+    trials = [_Trial(_key(config, ("run", "train.epochs")), config) for config in configs]
+    left, finished, now = list(trials), list[_Trial](), 0.0
+    running: list[tuple[float, int, _Trial]] = []
     while left or running:
         while left and len(running) < workers:
-            case = min(left, key=lambda each: any(other.begins(each) for _, _, other in running))
-            left.remove(case)
-            done = max((other.epochs for other in finished if shared and other.begins(case)), default=0)
-            cost = costs[cost_key(case.config)]
-            seconds = cost.start + (case.epochs - done) * cost.epoch
-            heapq.heappush(running, (now + seconds, len(left), case))
-        now, _, case = heapq.heappop(running)
-        finished.append(case)
+            trial = min(left, key=lambda each: any(other.begins(each) for _, _, other in running))
+            left.remove(trial)
+            done = max((other.epochs for other in finished if shared and other.begins(trial)), default=0)
+            cost = costs[cost_key(trial.config)]
+            seconds = cost.start + (trial.epochs - done) * cost.epoch
+            heapq.heappush(running, (now + seconds, len(left), trial))
+        now, _, trial = heapq.heappop(running)
+        finished.append(trial)
     return now
 
 
 @dataclass(frozen=True, eq=False)
-class _Case:
-    """A case, and all of its settings but the epochs."""
+class _Trial:
+    """A trial, and all of its settings but the epochs."""
 
     kind: Key
     config: Config
@@ -162,17 +162,17 @@ class _Case:
     def epochs(self) -> int:
         return self.config.train.epochs
 
-    def begins(self, other: "_Case") -> bool:
+    def begins(self, other: "_Trial") -> bool:
         """Return whether this is the first epochs of the other."""
         return self.kind == other.kind and self.epochs < other.epochs
 
 
-def _key(config: Config, left_out: Sequence[str]) -> Key:
+def _key(config: Config, excluded: Sequence[str]) -> Key:
     """Return the settings, but for those, or groups of them, that are left out."""
     config = resolve(config)
     parts = {key: (key, key.partition(".")[0]) for key in setting_types()}
     return tuple(
-        (key, repr(setting(config, key))) for key, names in parts.items() if not {*names} & {*left_out}
+        (key, repr(setting(config, key))) for key, names in parts.items() if not {*names} & {*excluded}
     )
 
 
@@ -195,15 +195,15 @@ def _row_seconds(
     """Return what the first validation takes longer, and what each takes for a row."""
     rows = min(len(validation), FEWEST_STEPS * config.train.batch_size)
     share = validation.take(np.arange(rows))
-    judged = Judged(evaluation_batches(share, config, encode), share.labels)
-    first, again = (_seconds(lambda: judged.logits(model)) for _ in range(2))
+    evaluated = EvaluationSet(evaluation_batches(share, config, encode), share.labels)
+    first, again = (_seconds(lambda: evaluated.logits(model)) for _ in range(2))
     return max(0.0, first - again), again / rows
 
 
-def _figures_seconds(task: Task, labels: np.ndarray) -> float:
-    """Return what fitting the thresholds and taking the figures of these rows takes."""
+def _metrics_seconds(task: Task, labels: np.ndarray) -> float:
+    """Return what fitting the thresholds and taking the metrics of these rows takes."""
     logits = np.random.default_rng(0).normal(size=labels.shape).astype(np.float32)
-    return _seconds(lambda: task.figures(labels, logits, task.fit(labels, logits)))
+    return _seconds(lambda: task.metrics(labels, logits, task.fit(labels, logits)))
 
 
 def _seconds(*work: Callable[[], object]) -> float:

@@ -18,7 +18,7 @@ from kmlc.settings import CONFIGS, layered, model_names, nearest, read_settings,
 GRIDS = CONFIGS / "grids"
 
 Values = Mapping[str, Any]
-"""The values of a case by the dotted keys of the settings that vary, such as {"train.epochs": 3}."""
+"""The values of a trial by the dotted keys of the settings that vary, such as {"train.epochs": 3}."""
 
 EPOCHS = "train.epochs"
 
@@ -28,27 +28,27 @@ OBJECTIVES: dict[str, Literal["min", "max"]] = {
     **dict.fromkeys(("superclass_accuracy", "subclass_accuracy", "hierarchical_f1"), "max"),
     **dict.fromkeys(("hamming_loss", "val_loss"), "min"),
 }
-"""What the best case may be the best by, and whether more or less of it is better."""
+"""What the best trial may be the best by, and whether more or less of it is better."""
 
-HIERARCHY_FIGURES = [
+HIERARCHY_METRICS = [
     *("superclass_accuracy", "subclass_accuracy", "consistency"),
     *("hierarchical_precision", "hierarchical_recall", "hierarchical_f1"),
 ]
-"""The figures of a hierarchy's closed set; the other objectives are of several labels, the loss of both."""
+"""The metrics of a hierarchy's closed set; the other objectives are of several labels, the loss of both."""
 
 _JUDGED = {
     *OBJECTIVES.keys() - {"val_loss"},
-    *HIERARCHY_FIGURES,
-    *(f"open_{name}" for name in HIERARCHY_FIGURES),
+    *HIERARCHY_METRICS,
+    *(f"open_{name}" for name in HIERARCHY_METRICS),
     *("superclass_auroc", "subclass_auroc"),
 }
 
-FIGURES = frozenset({"minutes", "train_loss", "val_loss", *_JUDGED, *(f"test_{name}" for name in _JUDGED)})
-"""What a table may show of a case: the columns of results.csv that hold figures."""
+METRICS = frozenset({"minutes", "train_loss", "val_loss", *_JUDGED, *(f"test_{name}" for name in _JUDGED)})
+"""What a table may show of a trial: the columns of results.csv that hold metrics."""
 
 
 def shares(shorter: Values, longer: Values) -> bool:
-    """Return whether one case is the first epochs of another."""
+    """Return whether one trial is the first epochs of another."""
     if EPOCHS not in longer:
         return False
     same = {**shorter, EPOCHS: 0} == {**longer, EPOCHS: 0}
@@ -79,12 +79,12 @@ class Grid:
     Attributes:
         name: the file's name without its suffix.
         title: one line for people.
-        model: the model that every case starts from, unless `model` itself varies.
+        model: the model that every trial starts from, unless `model` itself varies.
         vary: the values, or the range, of each setting that varies, by dotted key.
-        settings: settings of every case, over those of the model, by dotted key.
-        objective: what the best case is the best by: a validation figure in metrics.json, or val_loss.
-        figures: the columns of the published table and of ours, by the names of ours.
-        published: its rows: the varied settings by dotted key, and the figures.
+        settings: settings of every trial, over those of the model, by dotted key.
+        objective: what the best trial is the best by: a validation metric in metrics.json, or val_loss.
+        metrics: the columns of the published table and of ours, by the names of ours.
+        published: its rows: the varied settings by dotted key, and the metrics.
         source: where the published table is from.
     """
 
@@ -94,7 +94,7 @@ class Grid:
     vary: dict[str, list[Any] | Range]
     settings: dict[str, Any] = field(default_factory=dict)
     objective: str = "micro_f1"
-    figures: list[str] = field(default_factory=list)
+    metrics: list[str] = field(default_factory=list)
     published: list[dict[str, Any]] = field(default_factory=list)
     source: str = ""
 
@@ -104,7 +104,7 @@ class Grid:
         return OBJECTIVES[self.objective]
 
     def config(self, values: Values, flags: Sequence[str] = ()) -> Config:
-        """Return the settings of a case.
+        """Return the settings of a trial.
 
         Args:
             values: the values of the settings that vary.
@@ -121,10 +121,10 @@ class Grid:
         model = values.get("model", self.model)
         return layered([CONFIGS / f"{model}.yaml"], [*fixed, *flags, *varied])
 
-    def cases(self) -> list[dict[str, Any]]:
+    def trials(self) -> list[dict[str, Any]]:
         """Return every combination of the values; the setting named last varies fastest, but for the epochs.
 
-        Cases that differ in their epochs alone stand side by side, shortest first: each goes on from the one
+        Trials that differ in their epochs alone stand side by side, shortest first: each goes on from the one
         before it.
 
         Raises:
@@ -134,7 +134,7 @@ class Grid:
             if isinstance(values, Range):
                 raise UserError(f"{self.name}: vary: {key}: a range cannot be gone through; list its values")
         lists = [values for values in self.axes().values() if not isinstance(values, Range)]
-        return [dict(zip(self.axes(), case, strict=True)) for case in itertools.product(*lists)]
+        return [dict(zip(self.axes(), trial, strict=True)) for trial in itertools.product(*lists)]
 
     def first_values(self) -> dict[str, Any]:
         """Return the first value of each list and the smallest of each range."""
@@ -164,7 +164,7 @@ def read_grid(name: str) -> Grid:
         UserError: if there is none, or it says what it cannot mean: the file, the key, what was expected.
 
     Example:
-        read_grid("report2").cases()  # sixteen
+        read_grid("report2").trials()  # sixteen
     """
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
@@ -199,7 +199,7 @@ def read_grid(name: str) -> Grid:
     content["vary"] = {key: _axis(path, key, value) for key, value in content["vary"].items()}
     grid = Grid(**{"title": path.stem, **content, "name": path.stem})
     _check_values(path, grid)
-    _check_figures(path, grid)
+    _check_metrics(path, grid)
     return grid
 
 
@@ -209,7 +209,7 @@ _KINDS: dict[str, type] = {
     "vary": dict,
     "settings": dict,
     "objective": str,
-    "figures": list,
+    "metrics": list,
     "published": list,
     "source": str,
 }
@@ -285,20 +285,20 @@ def _samples(axis: Range) -> list[float]:
     return bounds if axis.whole else [*bounds, axis.min + (axis.max - axis.min) / math.pi]
 
 
-def _check_figures(path: Path, grid: Grid) -> None:
-    """Hold the published rows to what varies and to the figures, so that none misses its column."""
-    for name in grid.figures:
-        if not isinstance(name, str) or name not in FIGURES:
+def _check_metrics(path: Path, grid: Grid) -> None:
+    """Hold the published rows to what varies and to the metrics, so that none misses its column."""
+    for name in grid.metrics:
+        if not isinstance(name, str) or name not in METRICS:
             raise UserError(
-                f"{path}: figures: no such figure: {name!r}{nearest(str(name), sorted(FIGURES))}; "
+                f"{path}: metrics: no such metric: {name!r}{nearest(str(name), sorted(METRICS))}; "
                 "expected a column of results.csv, such as minutes, val_loss, micro_f1 or test_micro_f1"
             )
-    if grid.figures and grid.objective not in grid.figures:
+    if grid.metrics and grid.objective not in grid.metrics:
         raise UserError(
-            f"{path}: objective: expected one of the figures, {', '.join(grid.figures)}; "
-            f"got {grid.objective!r}{nearest(grid.objective, grid.figures)}"
+            f"{path}: objective: expected one of the metrics, {', '.join(grid.metrics)}; "
+            f"got {grid.objective!r}{nearest(grid.objective, grid.metrics)}"
         )
-    valid = [*grid.vary, *grid.figures]
+    valid = [*grid.vary, *grid.metrics]
     for number, row in enumerate(grid.published, start=1):
         if not isinstance(row, dict):
             raise UserError(f"{path}: published: row {number}: expected `key: value`; got {row!r}")
@@ -311,14 +311,14 @@ def _check_figures(path: Path, grid: Grid) -> None:
         for key in grid.vary:
             if key not in row:
                 raise UserError(f"{path}: published: row {number}: {key} is missing")
-        for key in grid.figures:
-            if not _is_figure(row.get(key)):
+        for key in grid.metrics:
+            if not _is_metric(row.get(key)):
                 raise UserError(
                     f"{path}: published: row {number}: {key}: expected a number; got {row[key]!r}"
                 )
 
 
-def _is_figure(value: Any) -> bool:
+def _is_metric(value: Any) -> bool:
     """Return whether `value` is a number that a float can hold, or None where nothing was published."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return value is None or (number and abs(value) <= sys.float_info.max)

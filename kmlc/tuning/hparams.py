@@ -1,4 +1,4 @@
-"""TensorBoard's HParams: each case of a study as a line of its table."""
+"""TensorBoard's HParams: each trial of a study as a line of its table."""
 
 import json
 import shutil
@@ -13,16 +13,16 @@ from kmlc.errors import UserError
 from kmlc.tuning.grid import Values
 
 
-def write_hparams(folder: Path, name: str, values: Values, figures: Mapping[str, float]) -> None:
-    """Write a case's settings and figures to `tensorboard/<name>`, in place of what is there.
+def write_hparams(folder: Path, name: str, values: Values, metrics: Mapping[str, float]) -> None:
+    """Write a trial's settings and metrics to `tensorboard/<name>`, in place of what is there.
 
-    `tensorboard --logdir` of the study's directory shows the cases under HParams.
+    `tensorboard --logdir` of the study's directory shows the trials under HParams.
 
     Args:
         folder: the study's directory.
-        name: the case's, such as "3-seed42".
+        name: the trial's, such as "3-seed42".
         values: the settings that vary; a list or null is written as a text.
-        figures: what came of them.
+        metrics: what came of them.
 
     Raises:
         UserError: if the disk refuses.
@@ -37,8 +37,8 @@ def write_hparams(folder: Path, name: str, values: Values, figures: Mapping[str,
         writer = tf.summary.create_file_writer(str(path))
         with writer.as_default(step=0):
             api.hparams({key: _value(value) for key, value in values.items()}, trial_id=name)
-            for figure, score in figures.items():
-                tf.summary.scalar(figure, score)
+            for metric, score in metrics.items():
+                tf.summary.scalar(metric, score)
         writer.close()
     except (OSError, tf.errors.OpError) as error:
         raise UserError(f"{path}: could not be written: {' '.join(str(error).split())}") from error

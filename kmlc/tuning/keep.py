@@ -1,43 +1,43 @@
-"""Bounded disk: which finished cases keep their weights, and which their last state."""
+"""Bounded disk: which finished trials keep their weights, and which their last state."""
 
 import shutil
 
 from kmlc.training.run_directory import RunDirectory
 from kmlc.tuning.grid import shares
-from kmlc.tuning.records import CaseRun, begun_runs, ranking, results
+from kmlc.tuning.records import TrialRun, begun_runs, ranking, results
 from kmlc.tuning.study import Study, StudyConfig
 
 
 def drop_weights(study: Study, config: StudyConfig, keep: int, share: bool) -> None:
-    """Delete the weights of cases that failed or are not among the best, and the states of all finished ones.
+    """Delete the weights of trials that failed or are not among the best, and finished checkpoints.
 
-    A case that another one will go on from keeps both until that one has begun; one that is not trained with
-    every seed yet keeps its weights. The figures of all stay. Any process may call it at any time.
+    A trial that another one will go on from keeps both until that one has begun; one that is not trained with
+    every seed yet keeps its weights. The metrics of all stay. Any process may call it at any time.
 
     Args:
         study: where.
         config: what is searched.
-        keep: how many of the best cases keep their weights.
-        share: whether cases go on from others.
+        keep: how many of the best trials keep their weights.
+        share: whether trials go on from others.
     """
     table = results(study, config)
-    dropped = {*ranking(table, config).index[keep:], *table.loc[table["error"] != "", "case"]}
-    for case in begun_runs(study):
-        if not (case.run.finished or case.error) or (share and _needed(case, study, config)):
+    dropped = {*ranking(table, config).index[keep:], *table.loc[table["error"] != "", "trial"]}
+    for trial in begun_runs(study):
+        if not (trial.run.finished or trial.error) or (share and _needed(trial, study, config)):
             continue
-        shutil.rmtree(case.run.checkpoint.parent, ignore_errors=True)
-        for begun in case.run.path.glob(f".*-{case.run.best_weights.name}"):
+        shutil.rmtree(trial.run.checkpoint.parent, ignore_errors=True)
+        for begun in trial.run.path.glob(f".*-{trial.run.best_weights.name}"):
             begun.unlink(missing_ok=True)  # by a process that was killed
-        if case.number in dropped:
-            case.run.best_weights.unlink(missing_ok=True)
+        if trial.number in dropped:
+            trial.run.best_weights.unlink(missing_ok=True)
 
 
-def _needed(case: CaseRun, study: Study, config: StudyConfig) -> bool:
-    """Return whether a case that is not begun yet can go on from this one."""
+def _needed(trial: TrialRun, study: Study, config: StudyConfig) -> bool:
+    """Return whether a trial that is not begun yet can go on from this one."""
     if config.search == "hyperband":
         return not study.finished
-    for number, values in enumerate(config.cases(), start=1):
-        begun = RunDirectory(study.case(number, case.seed)).config.is_file()
-        if shares(case.values, values) and not begun:
+    for number, values in enumerate(config.trials(), start=1):
+        begun = RunDirectory(study.trial(number, trial.seed)).config.is_file()
+        if shares(trial.values, values) and not begun:
             return True
     return False

@@ -1,4 +1,4 @@
-"""What the report of a study says of how its figures came about."""
+"""What the report of a study says of how its metrics came about."""
 
 import shlex
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ def notes(study: Study, words: Sequence[str]) -> list[str]:
     """
     seconds = duration(read_json(study.seconds))
     lines = [f"Command: `python tune.py {shlex.join(words)}`, which took {seconds} in all"]
-    finished = [case.run for case in begun_runs(study) if case.run.finished]
+    finished = [trial.run for trial in begun_runs(study) if trial.run.finished]
     if finished:
         run = finished[0]
         rows = {part: len(names) for part, names in read_json(run.split).items() if names}

@@ -1,4 +1,4 @@
-"""How a study is trained: all that its figures do not depend on."""
+"""How a study is trained: all that its metrics do not depend on."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,9 +13,9 @@ class Options:
     Attributes:
         workers: processes on this machine, each with its share of the cores.
         chief: HOST:PORT to wait at for workers on other machines, None for none.
-        keep: how many of the best cases keep their weights.
-        share: whether a case goes on from one that differs from it in fewer epochs alone.
-        cache: where decoded pixels are kept for the cases that read the same: on disk, in the study; in
+        keep: how many of the best trials keep their weights.
+        share: whether a trial goes on from one that differs from it in fewer epochs alone.
+        cache: where decoded pixels are kept for the trials that read the same: on disk, in the study; in
             memory, on a file system of Linux's; or nowhere.
         cache_gb: most gigabytes of them.
     """

@@ -1,12 +1,12 @@
 """KerasTuner's four searches, made to go on after a kill.
 
 Wrong in KerasTuner 1.4.8: the grid keeps its order and its queue in memory only, so that a reloaded search
-ends early or with a KeyError; a case enters that queue when it ends, not when it starts, so that several
+ends early or with a KeyError; a trial enters that queue when it ends, not when it starts, so that several
 workers stand idle; and the state lies in many files, each written in place and before the change is complete,
-so that a kill can lose a case, repeat a finished one, or leave a file that cannot be read. Changed here: the
-grid lists its cases at the beginning and hands out those that are left, and everything lies in one file,
-written whole after each change. Besides, no search is over while a case runs, which another worker may have
-to take up, and none ends because three cases in a row failed.
+so that a kill can lose a trial, repeat a finished one, or leave a file that cannot be read. Changed here: the
+grid lists its trials at the beginning and hands out those that are left, and everything lies in one file,
+written whole after each change. Besides, no search is over while a trial runs, which another worker may have
+to take up, and none ends because three trials in a row failed.
 """
 
 import itertools
@@ -32,12 +32,12 @@ HYPERBAND_EPOCHS = "tuner/epochs"
 
 
 class ResumableOracle(keras_tuner.Oracle):
-    """An oracle whose whole state, cases included, is one file `oracle.json`.
+    """An oracle whose whole state, trials included, is one file `oracle.json`.
 
     Attributes:
         changing: held while the state changes and is written.
-        trials: every case that was started, by its id.
-        ongoing_trials: the running case of each worker.
+        trials: every trial that was started, by its id.
+        ongoing_trials: the running trial of each worker.
     """
 
     trials: dict[str, Trial]
@@ -62,7 +62,7 @@ class ResumableOracle(keras_tuner.Oracle):
             self.reload()
 
     def create_trial(self, tuner_id: str) -> Trial:
-        """Return the next case for a worker, or an empty one that says to wait or to stop.
+        """Return the next trial for a worker, or an empty one that says to wait or to stop.
 
         Raises:
             UserError: if the disk refuses the state.
@@ -72,11 +72,11 @@ class ResumableOracle(keras_tuner.Oracle):
             if trial.status == TrialStatus.RUNNING:
                 self._write()
             elif trial.status == TrialStatus.STOPPED and self.ongoing_trials:
-                trial.status = TrialStatus.IDLE  # A running case may yet be lost, and need a worker.
+                trial.status = TrialStatus.IDLE  # A running trial may yet be lost, and need a worker.
             return trial
 
     def end_trial(self, trial: Trial) -> None:
-        """Score a case that ended.
+        """Score a trial that ended.
 
         Raises:
             UserError: if the disk refuses the state.
@@ -88,7 +88,7 @@ class ResumableOracle(keras_tuner.Oracle):
             self._write()
 
     def give_up(self, tuner_id: str) -> None:
-        """Take a lost worker's running case, if it has one, from it; the next worker that asks gets it."""
+        """Take a lost worker's running trial, if it has one, from it; the next worker that asks gets it."""
         with self.changing:
             trial = self.ongoing_trials.pop(tuner_id, None)
             self.tuner_ids.discard(tuner_id)
@@ -107,7 +107,7 @@ class ResumableOracle(keras_tuner.Oracle):
             reason = str(error).partition("\n")[0]
             raise UserError(
                 f"{self._file}: is not the whole state of this search ({type(error).__name__}: {reason}); "
-                "delete the file and give the same command again: finished cases are kept in cases/ and are "
+                "delete the file and give the same command again: finished trials are in trials/ and are "
                 "not trained again"
             ) from None
         # The last in the queue is the first to be run again.
@@ -119,7 +119,7 @@ class ResumableOracle(keras_tuner.Oracle):
         """Do nothing: KerasTuner calls this in the middle of a change."""
 
     def _save_trial(self, trial: Trial) -> None:
-        """Do nothing: cases are part of the one file."""
+        """Do nothing: trials are part of the one file."""
 
     @property
     def _file(self) -> Path:
@@ -135,14 +135,14 @@ class ResumableOracle(keras_tuner.Oracle):
 
 
 class GridOracle(ResumableOracle):
-    """Every combination of the values; a case's id is its place in `Grid.cases`, from 0.
+    """Every combination of the values; a trial's id is its place in `Grid.trials`, from 0.
 
-    The first that is left comes next. One that would go on from a case that is running waits while there is
+    The first that is left comes next. One that would go on from a trial that is running waits while there is
     another, for its first epochs would be trained twice.
     """
 
     def open(self, folder: Path) -> None:
-        """Keep the state in `folder` from now on; what it does not hold yet are cases to come.
+        """Keep the state in `folder` from now on; what it does not hold yet are trials to come.
 
         Raises:
             UserError: if it cannot be read.
@@ -158,7 +158,7 @@ class GridOracle(ResumableOracle):
         self.start_order = sorted(self.trials, key=int)
 
     def create_trial(self, tuner_id: str) -> Trial:
-        """Return the next case for a worker, or an empty one that says to wait or to stop.
+        """Return the next trial for a worker, or an empty one that says to wait or to stop.
 
         Raises:
             UserError: if the disk refuses the state.
@@ -168,17 +168,17 @@ class GridOracle(ResumableOracle):
             return super().create_trial(tuner_id)
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Say that no case is left: those that are come out of the queue."""
+        """Say that no trial is left: those that are come out of the queue."""
         return {"status": TrialStatus.STOPPED, "values": None}
 
     def _left(self) -> list[str]:
-        """Return the cases that were not handed out, the next one last, as KerasTuner's queue has it."""
-        running = {trial.trial_id: case_of(trial) for trial in self.ongoing_trials.values()}
+        """Return the trials that were not handed out, the next one last, as KerasTuner's queue has it."""
+        running = {trial.trial_id: trial_of(trial) for trial in self.ongoing_trials.values()}
         left = [each for each in self.start_order if each not in running and each not in self.end_order]
 
         def is_better_later(trial_id: str) -> bool:
-            case = case_of(self.trials[trial_id])
-            return any(shares(shorter, case) for shorter in running.values())
+            trial = trial_of(self.trials[trial_id])
+            return any(shares(shorter, trial) for shorter in running.values())
 
         return sorted(left, key=is_better_later)[::-1]
 
@@ -188,10 +188,10 @@ class RandomOracle(ResumableOracle, keras_tuner.oracles.RandomSearchOracle):
 
 
 class BayesianOracle(ResumableOracle, keras_tuner.oracles.BayesianOptimizationOracle):
-    """Values that a Gaussian process fitted to the finished cases finds promising, none twice."""
+    """Values that a Gaussian process fitted to the finished trials finds promising, none twice."""
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Return the values of the next case."""
+        """Return the values of the next trial."""
         # KerasTuner does not keep the state of this generator: after a reload others would be drawn.
         self._random_state.seed(self.seed + len(self.trials))
         response = super().populate_space(trial_id)
@@ -201,7 +201,7 @@ class BayesianOracle(ResumableOracle, keras_tuner.oracles.BayesianOptimizationOr
 
 
 class HyperbandOracle(ResumableOracle, keras_tuner.oracles.HyperbandOracle):
-    """Many cases of few epochs, of which the best go on; Li et al., JMLR 18 (2018)."""
+    """Many trials of few epochs, of which the best go on; Li et al., JMLR 18 (2018)."""
 
 
 def build_oracle(
@@ -216,12 +216,12 @@ def build_oracle(
     """Return the oracle of a search.
 
     Args:
-        search: how the next case is found.
+        search: how the next trial is found.
         axes: the values, or the range, of each setting that varies, as `Grid.axes` gives them.
-        objective: the figure that the best case is the best by.
+        objective: the metric that the best trial is the best by.
         direction: whether a lower or a higher one is better.
-        trials: how many cases at most; None for all that there are, in a grid or in Hyperband.
-        max_epochs: the most epochs of a case, for Hyperband alone, which sets the epochs itself.
+        trials: how many trials at most; None for all that there are, in a grid or in Hyperband.
+        max_epochs: the most epochs of a trial, for Hyperband alone, which sets the epochs itself.
         seed: what chance depends on, 0 or above.
 
     Raises:
@@ -248,14 +248,14 @@ def build_oracle(
     return oracle(max_trials=trials, **options)
 
 
-def case_of(trial: Trial) -> Values:
-    """Return the values of a case by dotted key; Hyperband's epochs as `train.epochs`."""
+def trial_of(trial: Trial) -> Values:
+    """Return the values of a trial by dotted key; Hyperband's epochs as `train.epochs`."""
     values = trial.hyperparameters.values
-    case = {
+    trial = {
         each.name: json.loads(values[each.name]) if isinstance(each, Choice) else values[each.name]
         for each in trial.hyperparameters.space
     }
-    return case | ({EPOCHS: values[HYPERBAND_EPOCHS]} if HYPERBAND_EPOCHS in values else {})
+    return trial | ({EPOCHS: values[HYPERBAND_EPOCHS]} if HYPERBAND_EPOCHS in values else {})
 
 
 def _space(axes: Mapping[str, list[Any] | Range]) -> keras_tuner.HyperParameters:
@@ -283,12 +283,12 @@ def _hyperband(
         raise UserError(f"search hyperband: {EPOCHS} must not vary: the search sets it")
     oracle = HyperbandOracle(max_epochs=max_epochs, **options)
     oracle.max_trials = trials
-    # With fewer cases than its first round KerasTuner ends there, and none ever goes on.
+    # With fewer trials than its first round KerasTuner ends there, and none ever goes on.
     needed = oracle._get_size(oracle._current_bracket, 0)
     lists = [axis for axis in axes.values() if not isinstance(axis, Range)]
-    cases = math.prod(map(len, lists))
-    if len(lists) == len(axes) and cases < needed:
+    trials = math.prod(map(len, lists))
+    if len(lists) == len(axes) and trials < needed:
         raise UserError(
-            f"search hyperband: {max_epochs} epochs need {needed} cases at least; the values make {cases}"
+            f"search hyperband: {max_epochs} epochs need {needed} trials at least; the values make {trials}"
         )
     return oracle

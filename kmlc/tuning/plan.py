@@ -1,4 +1,4 @@
-"""`tune.py --dry-run`: the cases of a grid, and how long they will take on this machine."""
+"""`tune.py --dry-run`: the trials of a grid, and how long they will take on this machine."""
 
 import os
 
@@ -13,39 +13,39 @@ from kmlc.tuning.workers import core_shares
 
 
 def print_plan(config: StudyConfig, options: Options) -> None:
-    """Print each case with its time, and the time of all; nothing is written.
+    """Print each trial with its time, and the time of all; nothing is written.
 
-    A few steps of each kind of case are trained to measure them, with the cores that a worker would have.
+    A few steps of each kind of trial are trained to measure them, with the cores that a worker would have.
 
     Args:
         config: what is searched.
         options: how.
 
     Raises:
-        UserError: for a search whose cases are not known beforehand, or data that cannot be trained on.
+        UserError: for a search whose trials are not known beforehand, or data that cannot be trained on.
 
     Example:
         print_plan(StudyConfig(read_grid("report2")), Options(workers=2))
     """
     if config.search != "grid":
-        raise UserError(f"--dry-run: expected --search grid, whose cases are known; got {config.search}")
-    cases = [(values, seed) for values in config.cases() for seed in config.seeds_of(values)]
-    configs = [config.config(values, seed) for values, seed in cases]
+        raise UserError(f"--dry-run: expected --search grid, whose trials are known; got {config.search}")
+    trials = [(values, seed) for values in config.trials() for seed in config.seeds_of(values)]
+    configs = [config.config(values, seed) for values, seed in trials]
     share = core_shares(options.workers)[0]
     if share:
         os.sched_setaffinity(0, share)
-    costs = _measure(config, [config.config(values) for values in config.cases()])
-    width = len(str(len(cases)))
-    for number, (case, (values, seed)) in enumerate(zip(configs, cases, strict=True), start=1):
+    costs = _measure(config, [config.config(values) for values in config.trials()])
+    width = len(str(len(trials)))
+    for number, (trial, (values, seed)) in enumerate(zip(configs, trials, strict=True), start=1):
         settings = "  ".join(f"{key.rpartition('.')[2]} {value}" for key, value in values.items())
-        seconds = study_seconds([case], costs, shared=False, workers=1)
-        print(f"{number:>{width}}/{len(cases)}  {settings}  seed {seed}  {duration(seconds)}")
-    # A worker trains a case with all of its seeds, one after the other.
+        seconds = study_seconds([trial], costs, shared=False, workers=1)
+        print(f"{number:>{width}}/{len(trials)}  {settings}  seed {seed}  {duration(seconds)}")
+    # A worker trains a trial with all of its seeds, one after the other.
     one_seed = configs[:: config.seeds]
     total = config.seeds * study_seconds(one_seed, costs, options.share, options.workers)
-    shared = ", epochs that cases share trained once" if options.share else ""
+    shared = ", epochs that trials share trained once" if options.share else ""
     by = f" by {options.workers} workers" if options.workers > 1 else ""
-    print(f"{len(cases)} cases: about {duration(total)}{by}{shared}")
+    print(f"{len(trials)} trials: about {duration(total)}{by}{shared}")
 
 
 def _measure(config: StudyConfig, configs: list[Config]) -> dict[Key, Cost]:
@@ -53,6 +53,6 @@ def _measure(config: StudyConfig, configs: list[Config]) -> dict[Key, Cost]:
     kinds = {cost_key(each): each for each in configs}
     costs = {}
     for number, (key, kind) in enumerate(kinds.items(), start=1):
-        print(f"measuring {number} of {len(kinds)} kinds of case", flush=True)
+        print(f"measuring {number} of {len(kinds)} kinds of trial", flush=True)
         costs[key] = measure_cost(kind, rows.read(kind))
     return costs

@@ -6,17 +6,17 @@ from pathlib import Path
 
 from kmlc.config import Config
 from kmlc.data.folder import read_labelled
-from kmlc.data.fraction import fraction_of
 from kmlc.data.pixel_cache import cached
 from kmlc.data.records import LabelledData
+from kmlc.tuning.fraction import fraction_of
 
 
 class SharedRows:
-    """Gives every case the rows it trains on, those of cases that read the same from memory.
+    """Gives every trial the rows it trains on, those of trials that read the same from memory.
 
     Args:
         fraction: part of the labelled rows.
-        seed: what the part is chosen by, the same for every case.
+        seed: what the part is chosen by, the same for every trial.
         cache: folder for decoded pixels; None decodes anew each time.
         cache_bytes: most bytes in it.
     """
@@ -26,7 +26,7 @@ class SharedRows:
         self._read: dict[str, LabelledData] = {}
 
     def read(self, config: Config) -> LabelledData:
-        """Return the labelled rows of a case.
+        """Return the labelled rows of a trial.
 
         Raises:
             UserError: as `read_labelled`.

@@ -1,4 +1,4 @@
-"""The search itself: every case of a study trained, by this process or by workers."""
+"""The search itself: every trial of a study trained, by this process or by workers."""
 
 import hashlib
 import logging
@@ -17,9 +17,8 @@ from kmlc.errors import UserError
 from kmlc.files import read_json, write_json
 from kmlc.settings import load_config, save_config
 from kmlc.tuning.announce import Announcer
-from kmlc.tuning.case import CaseTrainer
 from kmlc.tuning.chief import free_port, serve, work
-from kmlc.tuning.grid import HIERARCHY_FIGURES, OBJECTIVES, Values
+from kmlc.tuning.grid import HIERARCHY_METRICS, OBJECTIVES, Values
 from kmlc.tuning.hparams import write_hparams
 from kmlc.tuning.keep import drop_weights
 from kmlc.tuning.lock import only_command
@@ -28,28 +27,29 @@ from kmlc.tuning.oracles import build_oracle
 from kmlc.tuning.records import best_run, write_results
 from kmlc.tuning.retry import forget_failed
 from kmlc.tuning.rows import SharedRows
-from kmlc.tuning.search import RunCase, search
+from kmlc.tuning.search import RunTrial, search
 from kmlc.tuning.study import Study, StudyConfig, load_study
+from kmlc.tuning.trial import TrialTrainer
 from kmlc.tuning.workers import end_with_parent, local_workers, reachable, worker_flags, worker_id
 
-# TensorFlow warns of every new model that it traces; here there is one for each case.
+# TensorFlow warns of every new model that it traces; here there is one for each trial.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 PATIENCE = 60.0
-"""Seconds without a word of a worker after which its case is given to another."""
+"""Seconds without a word of a worker after which its trial is given to another."""
 
 
 _MEMORY = Path("/dev/shm")
 """Linux's file system in memory."""
 
 Report = Callable[[pd.DataFrame, int | None], object]
-"""Writes the report of a study, given its results and how many cases it has; None where nobody knows."""
+"""Writes the report of a study, given its results and how many trials it has; None where nobody knows."""
 
 
 def tune(
     study: Study, config: StudyConfig, options: Options, report: Report = lambda table, total: None
 ) -> None:
-    """Train every case of a search, or those that an earlier command did not come to or that failed in it.
+    """Train every trial of a search, or those that an earlier command did not come to or that failed in it.
 
     Args:
         study: where.
@@ -67,7 +67,7 @@ def tune(
     """
     _check_objective(config)
     with only_command(study):
-        began, total = time.monotonic(), config.case_count
+        began, total = time.monotonic(), config.trial_count
         forget_failed(study, config)
         try:
             _search(study, config, options)
@@ -85,22 +85,22 @@ def tune(
 
 
 def _search(study: Study, config: StudyConfig, options: Options) -> None:
-    """Train the cases that are left, and say how far it is."""
+    """Train the trials that are left, and say how far it is."""
     announcer = Announcer(study, config, options.share)
     announcer.begin()
     try:
         if options.workers == 1 and options.chief is None:
-            search(_oracle(config), study.path, _case_runner(study, config, options, announcer.update))
+            search(_oracle(config), study.path, _trial_runner(study, config, options, announcer.update))
         else:
             _serve(study, config, options, announcer)
     except (KeyboardInterrupt, UserError, OSError):
         announcer.update()
-        print(f"Stopped; the finished cases are in {study.results}. The same command goes on with the rest.")
+        print(f"Stopped; the finished trials are in {study.results}. The same command goes on with the rest.")
         raise
 
 
 def work_for(address: str, path: Path, options: Options) -> None:
-    """Train cases for a chief until it has no more.
+    """Train trials for a chief until it has no more.
 
     Args:
         address: HOST:PORT of the chief.
@@ -113,8 +113,8 @@ def work_for(address: str, path: Path, options: Options) -> None:
     end_with_parent()
     study = Study(path)
     config = load_study(study)
-    work(_oracle(config), path, address, worker_id(os.getpid()), _case_runner(study, config, options))
-    # Nobody trains any more: workers are told to stop when no case is running.
+    work(_oracle(config), path, address, worker_id(os.getpid()), _trial_runner(study, config, options))
+    # Nobody trains any more: workers are told to stop when no trial is running.
     shutil.rmtree(_memory_cache(study), ignore_errors=True)
 
 
@@ -125,34 +125,34 @@ def _oracle(config: StudyConfig) -> keras_tuner.Oracle:
         config.grid.axes(),
         config.grid.objective,
         config.grid.direction,
-        config.trials,
+        config.max_trials,
         first.train.epochs,
         first.seed,
     )
 
 
-def _case_runner(
+def _trial_runner(
     study: Study, config: StudyConfig, options: Options, ended: Callable[[], None] = lambda: None
-) -> RunCase:
-    """Return the function that trains a case and keeps the study's files up to date."""
+) -> RunTrial:
+    """Return the function that trains a trial and keeps the study's files up to date."""
     seed = config.first_config().seed
     rows = SharedRows(config.fraction, seed, _cache_folder(study, options), int(options.cache_gb * 1e9))
-    train_case = CaseTrainer(study, config, rows, options.share)
+    train_trial = TrialTrainer(study, config, rows, options.share)
 
-    def run_case(number: int, values: Values) -> dict[str, float]:
+    def run_trial(number: int, values: Values) -> dict[str, float]:
         try:
-            figures = train_case(number, values)
+            metrics = train_trial(number, values)
         finally:
             ended()
-        write_hparams(study.path, f"{number:02d}", values, figures)
+        write_hparams(study.path, f"{number:02d}", values, metrics)
         drop_weights(study, config, options.keep, options.share)
-        return figures
+        return metrics
 
-    return run_case
+    return run_trial
 
 
 def _serve(study: Study, config: StudyConfig, options: Options, announcer: Announcer) -> None:
-    """Hand out cases to workers: those of this machine, and those that come to the chief's address."""
+    """Hand out trials to workers: those of this machine, and those that come to the chief's address."""
     address = options.chief or f"127.0.0.1:{free_port()}"
     if options.chief:
         print(
@@ -175,7 +175,7 @@ def _serve(study: Study, config: StudyConfig, options: Options, announcer: Annou
 def _check_objective(config: StudyConfig) -> None:
     objective, table = config.grid.objective, config.first_config().table
     hierarchical = table.superclass_column is not None
-    valid = [each for each in OBJECTIVES if each == "val_loss" or (each in HIERARCHY_FIGURES) == hierarchical]
+    valid = [each for each in OBJECTIVES if each == "val_loss" or (each in HIERARCHY_METRICS) == hierarchical]
     if objective not in valid:
         labels = f"{'with' if hierarchical else 'without'} table.superclass_column"
         raise UserError(f"objective: expected one of {', '.join(valid)} {labels}; got {objective}")

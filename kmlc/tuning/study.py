@@ -1,4 +1,4 @@
-"""A study: one directory for a search over settings, with every case that was trained for it."""
+"""A study: one directory for a search over settings, with every trial that was trained for it."""
 
 import dataclasses
 from contextlib import suppress
@@ -19,46 +19,46 @@ Search = Literal["grid", "random", "bayesian", "hyperband"]
 
 @dataclass(frozen=True)
 class StudyConfig:
-    """What is searched: all that the figures of a study depend on.
+    """What is searched: all that the metrics of a study depend on.
 
     Attributes:
         grid: the settings that vary, and those that do not.
-        search: how cases are chosen: all of them, or by one of KerasTuner's searches.
-        flags: settings of every case, over those of the grid, as words such as "--images.size=48".
-        trials: the most cases; None is all of a grid.
+        search: how trials are chosen: all of them, or by one of KerasTuner's searches.
+        flags: settings of every trial, over those of the grid, as words such as "--images.size=48".
+        max_trials: the most trials; None is all of a grid.
         fraction: part of the labelled rows that is used.
-        seeds: how many seeds each case is trained with: that of the settings and those after it.
+        seeds: how many seeds each trial is trained with: that of the settings and those after it.
     """
 
     grid: Grid
     search: Search = "grid"
     flags: list[str] = field(default_factory=list)
-    trials: int | None = None
+    max_trials: int | None = None
     fraction: float = 1.0
     seeds: int = 1
 
     def config(self, values: Values, seed: int | None = None) -> Config:
-        """Return the settings of a case, with one of its seeds or the first of them."""
+        """Return the settings of a trial, with one of its seeds or the first of them."""
         config = self.grid.config(values, self.flags)
         return config if seed is None else dataclasses.replace(config, seed=seed)
 
     def first_config(self) -> Config:
-        """Return the settings with the first value of each that varies, for what no case has its own of."""
+        """Return the settings with the first value of each that varies, for what no trial has its own of."""
         return self.config(self.grid.first_values())
 
     def seeds_of(self, values: Values) -> list[int]:
-        """Return the seeds that a case is trained with."""
+        """Return the seeds that a trial is trained with."""
         first = self.config(values).seed
         return list(range(first, first + self.seeds))
 
-    def cases(self) -> list[dict[str, Any]]:
-        """Return the cases of a grid search, in order; nobody knows those of another search beforehand."""
-        return self.grid.cases()[: self.trials] if self.search == "grid" else []
+    def trials(self) -> list[dict[str, Any]]:
+        """Return the trials of a grid search, in order; nobody knows those of another search beforehand."""
+        return self.grid.trials()[: self.max_trials] if self.search == "grid" else []
 
     @property
-    def case_count(self) -> int | None:
-        """How many cases there will be, None where only the search knows."""
-        return len(self.cases()) if self.search == "grid" else self.trials
+    def trial_count(self) -> int | None:
+        """How many trials there will be, None where only the search knows."""
+        return len(self.trials()) if self.search == "grid" else self.max_trials
 
 
 @dataclass(frozen=True)
@@ -78,17 +78,17 @@ class Study:
 
     @property
     def results(self) -> Path:
-        """A row for each finished case and seed."""
+        """A row for each finished trial and seed."""
         return self.path / "results.csv"
 
     @property
     def report(self) -> Path:
-        """Our figures beside the published ones."""
+        """Our metrics beside the published ones."""
         return self.path / "results.md"
 
     @property
     def best(self) -> Path:
-        """The settings of the best case; written last, so that it marks a study as finished."""
+        """The settings of the best trial; written last, so that it marks a study as finished."""
         return self.path / "best.yaml"
 
     @property
@@ -107,18 +107,18 @@ class Study:
         return self.path / "cache"
 
     @property
-    def cases(self) -> Path:
+    def trials(self) -> Path:
         """The run directories."""
-        return self.path / "cases"
+        return self.path / "trials"
 
     @property
     def finished(self) -> bool:
-        """Whether every case is done."""
+        """Whether every trial is done."""
         return self.best.is_file()
 
-    def case(self, number: int, seed: int) -> Path:
-        """Return the run directory of a case with one of its seeds."""
-        return self.cases / f"{number:02d}-seed{seed}"
+    def trial(self, number: int, seed: int) -> Path:
+        """Return the run directory of a trial with one of its seeds."""
+        return self.trials / f"{number:02d}-seed{seed}"
 
 
 def save_study(study: Study, config: StudyConfig) -> None:
@@ -193,5 +193,5 @@ def _is_of(study: Study, config: StudyConfig) -> bool:
 
 def _searched(config: StudyConfig) -> StudyConfig:
     """Return the same without what only the report says."""
-    grid = dataclasses.replace(config.grid, title="", figures=[], published=[], source="")
+    grid = dataclasses.replace(config.grid, title="", metrics=[], published=[], source="")
     return dataclasses.replace(config, grid=grid)

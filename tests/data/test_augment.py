@@ -302,13 +302,13 @@ def test_crop_area_as_torchvision(height: int, width: int) -> None:
     assert ((rows - 0.5) / (columns + 0.5) <= 4 / 3).all()
     assert ((columns - 0.5) / (rows + 0.5) <= 4 / 3).all()
 
-    def figures(windows: np.ndarray) -> np.ndarray:
+    def metrics(windows: np.ndarray) -> np.ndarray:
         top, left, rows, columns = windows.T.astype(float)
         area, ratio = rows * columns / (height * width), np.log(columns / rows)
         # Area, ratio, their spread, and the middle of the window, which says that places are even.
         return np.stack([area, area**2, ratio, ratio**2, top + rows / 2, left + columns / 2])
 
-    ours, theirs = figures(found), figures(expected)
+    ours, theirs = metrics(found), metrics(expected)
     error = np.sqrt((ours.var(axis=1) + theirs.var(axis=1)) / 3000)
     assert (np.abs(ours.mean(axis=1) - theirs.mean(axis=1)) <= 4 * error).all()
 

@@ -71,7 +71,7 @@ def test_evaluation_is_in_order_and_unvaried(records: Records, config: Config) -
     np.testing.assert_array_equal(images, expected)
 
 
-def test_an_unreadable_image_is_neutral(records: Records, config: Config) -> None:
+def test_an_unreadable_image_becomes_a_placeholder(records: Records, config: Config) -> None:
     broken = replace(records, paths=["", *records.paths[1:]])
     found = evaluation_batches(broken, config, caption_encoder(config.captions, {}))
     first = next(found.as_numpy_iterator())["image"]

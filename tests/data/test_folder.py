@@ -3,7 +3,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import make_data
 
 from kmlc.config import CaptionsConfig, Config, LabelsConfig, TableConfig, TowerConfig
 from kmlc.data.folder import read_labelled, read_test, read_test_labels
@@ -11,6 +10,7 @@ from kmlc.data.records import LabelledData
 from kmlc.data.report import TableReport
 from kmlc.errors import UserError
 from kmlc.settings import CONFIGS, layered
+from tests.conftest import make_data
 
 
 @pytest.fixture
@@ -187,6 +187,6 @@ def test_the_report_fits_one_screen_and_lists_everything(folder: Path) -> None:
         (folder / "data" / f"{number}.jpg").write_text("no image")
     report = labelled(folder).report
     assert len(report.summary().splitlines()) <= 6
-    assert "image not an image: 30, left out of training (first: 0.jpg)" in report.summary()
+    assert "image not an image: 30, excluded from training (first: 0.jpg)" in report.summary()
     (listed,) = (each for each in report.as_dict()["findings"] if each["what"] == "image not an image")
     assert listed["count"] == len(listed["rows"]) == 30

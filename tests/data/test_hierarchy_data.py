@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_folder import edit, findings
 
 from kmlc.config import CaptionsConfig, Config, HierarchyConfig, LabelsConfig, TableConfig, TowerConfig
 from kmlc.data.folder import read_labelled, read_test, read_test_labels
@@ -17,6 +16,7 @@ from kmlc.files import write_json
 from kmlc.objectives.hierarchy import Hierarchy
 from kmlc.training.prepare import begin_run, load_prepared, load_vocabulary, prepare
 from kmlc.training.run_directory import RunDirectory
+from tests.data.test_folder import edit, findings
 
 # Subclasses 0 and 10 are dogs, 2 and 3 birds; 4 is novel, as is superclass 2.
 ROWS = ["1,0", "0,2", "1,10", "0,3", "1,0", "0,2", "1,10", "0,3"]

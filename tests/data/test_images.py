@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from kmlc.data.images import decode, find_problems, neutral_image, resize
+from kmlc.data.images import decode, find_problems, placeholder_image, resize
 
 # A smooth picture: JPEG and palettes keep it nearly as it is.
 PIXELS = np.stack(np.meshgrid(np.linspace(0, 250, 30), np.linspace(20, 200, 24)), axis=-1)
@@ -106,5 +106,5 @@ def test_resize_is_antialiased() -> None:
     np.testing.assert_allclose(small[:, 2:-2], 127.5, atol=4)
 
 
-def test_neutral_image() -> None:
-    np.testing.assert_array_equal(neutral_image(4), np.full((4, 4, 3), 127.5, np.float32))
+def test_placeholder_image() -> None:
+    np.testing.assert_array_equal(placeholder_image(4), np.full((4, 4, 3), 127.5, np.float32))

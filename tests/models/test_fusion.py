@@ -119,7 +119,7 @@ def test_a_branch_from_a_run_stays_as_it_is() -> None:
 
 
 def test_late_leaves_out_what_a_row_does_not_have() -> None:
-    """A neutral image or an empty caption: exactly the logits of the other branch."""
+    """A placeholder image or an empty caption: exactly the logits of the other branch."""
     config = Config(
         images=ImagesConfig(size=8),
         tower=TowerConfig("simple_cnn"),

@@ -1,4 +1,4 @@
-"""`train.py --models` and the figures in it."""
+"""`train.py --models` and the metrics in it."""
 
 import re
 import subprocess

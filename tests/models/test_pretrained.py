@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from kmlc.config import CaptionsConfig, Config, FusionConfig, TowerConfig
-from kmlc.data.captions import caption_encoder, learn_captions
+from kmlc.data.captions import caption_encoder, fit_captions
 from kmlc.errors import UserError
 from kmlc.models.build import build_model, load_pretrained, pretrained_sizes
 
@@ -41,7 +41,7 @@ def settings(preset: str, **captions: object) -> Config:
 
 def test_a_local_preset_is_loaded(preset: Path) -> None:
     config = settings(str(preset), pooling="first")
-    learnt = learn_captions(config.captions, []) | pretrained_sizes(config)
+    learnt = fit_captions(config.captions, []) | pretrained_sizes(config)
     assert learnt["vocabulary"] == VOCABULARY
     assert learnt["backbone"]["num_layers"] == 2
     assert json.loads(json.dumps(learnt)) == learnt
@@ -57,13 +57,13 @@ def test_a_preset_that_cannot_be_had_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"captions\.preset: '.*nothing' could not be loaded .* or null to learn"
     ) as raised:
-        learn_captions(config.captions, [])
+        fit_captions(config.captions, [])
     assert "\n" not in str(raised.value)
 
 
 def test_captions_longer_than_the_encoder_reads(preset: Path) -> None:
     config = settings(str(preset))
-    learnt = learn_captions(config.captions, []) | pretrained_sizes(config)
+    learnt = fit_captions(config.captions, []) | pretrained_sizes(config)
     learnt["backbone"]["max_sequence_length"] = 4
     with pytest.raises(UserError, match=r"captions\.sequence_length: expected at most 4, got 8"):
         build_model(config, {"logits": 3}, learnt)
@@ -71,10 +71,10 @@ def test_captions_longer_than_the_encoder_reads(preset: Path) -> None:
 
 def test_a_vocabulary_is_learnt_from_the_captions() -> None:
     captions = ["a red bus", "two red buses", "a dog", "dogs and a bus"] * 5
-    learnt = learn_captions(CaptionsConfig("bert", vocabulary_size=60), captions)
+    learnt = fit_captions(CaptionsConfig("bert", vocabulary_size=60), captions)
     assert learnt["vocabulary"][:5] == ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     assert {"bus", "red", "a"} <= set(learnt["vocabulary"])
-    assert learnt == learn_captions(CaptionsConfig("bert", vocabulary_size=60), captions)
+    assert learnt == fit_captions(CaptionsConfig("bert", vocabulary_size=60), captions)
     encode = caption_encoder(CaptionsConfig("bert", sequence_length=6), learnt)
     inputs = encode(tf.constant(["A RED bus"]))
     pieces = [learnt["vocabulary"][place] for place in inputs["token_ids"].numpy()[0]]

@@ -66,14 +66,14 @@ def decisions(draw: st.DrawFn) -> tuple[Hierarchy, Classes, Classes]:
 
 def test_parents_are_learnt_from_rows() -> None:
     rows = np.array([[DOG, PUG], [BIRD, OWL], [BIRD, JAY], [DOG, PUG]])
-    assert Hierarchy.learn(ANIMALS.superclasses, ANIMALS.subclasses, rows) == ANIMALS
+    assert Hierarchy.from_rows(ANIMALS.superclasses, ANIMALS.subclasses, rows) == ANIMALS
 
 
 @given(hierarchies(), st.randoms())
 def test_learning_gives_back_any_hierarchy(hierarchy: Hierarchy, random: Random) -> None:
     rows = [(parent, child) for child, parent in enumerate(hierarchy.parents)] * 2
     random.shuffle(rows)
-    assert Hierarchy.learn(hierarchy.superclasses, hierarchy.subclasses, np.array(rows)) == hierarchy
+    assert Hierarchy.from_rows(hierarchy.superclasses, hierarchy.subclasses, np.array(rows)) == hierarchy
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_learning_gives_back_any_hierarchy(hierarchy: Hierarchy, random: Random)
 )
 def test_rows_that_make_no_hierarchy(rows: list[list[int]], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        Hierarchy.learn(ANIMALS.superclasses, ANIMALS.subclasses, np.array(rows))
+        Hierarchy.from_rows(ANIMALS.superclasses, ANIMALS.subclasses, np.array(rows))
 
 
 def test_classes_of_labels() -> None:
@@ -132,8 +132,8 @@ def test_decoding_is_what_a_loop_over_the_classes_finds(problem: tuple[Hierarchy
     hierarchy, logits = problem
     superclasses = len(hierarchy.superclasses)
     masked, joint = (decode(logits, hierarchy, method) for method in ("masked", "joint"))
-    for decided in (masked, joint):
-        assert hierarchy.consistent(decided).all()
+    for predicted in (masked, joint):
+        assert hierarchy.consistent(predicted).all()
     for row, scores in enumerate(logits.astype(np.float64)):
         ours, theirs = scores[:superclasses], scores[superclasses:]
         assert masked.superclasses[row] == max(range(superclasses), key=lambda index: ours[index])
@@ -153,14 +153,14 @@ def test_log_probabilities_serve_as_logits(problem: tuple[Hierarchy, np.ndarray]
     np.testing.assert_allclose(again, once, atol=1e-6)
 
 
-def test_figures_by_hand() -> None:
-    """Sets of the decided: {bird, owl}, {dog, owl, bird}, {dog, no kind}, {no animal, no kind}.
+def test_metrics_by_hand() -> None:
+    """Sets of the predicted: {bird, owl}, {dog, owl, bird}, {dog, no kind}, {no animal, no kind}.
 
     Truth: {bird, owl}, {bird, jay}, {dog, pug}, {no animal, no kind}. Hits 2, 1, 1, 2 of 9 and of 8.
     """
     true = classes((BIRD, OWL), (BIRD, JAY), (DOG, PUG), (NO_ANIMAL, NO_KIND))
-    decided = classes((BIRD, OWL), (DOG, OWL), (DOG, NO_KIND), (NO_ANIMAL, NO_KIND))
-    assert evaluate_classes(true, decided, ANIMALS) == pytest.approx(
+    predicted = classes((BIRD, OWL), (DOG, OWL), (DOG, NO_KIND), (NO_ANIMAL, NO_KIND))
+    assert evaluate_classes(true, predicted, ANIMALS) == pytest.approx(
         {
             "superclass_accuracy": 3 / 4,
             "subclass_accuracy": 2 / 4,
@@ -173,8 +173,8 @@ def test_figures_by_hand() -> None:
 
 
 @given(decisions())
-def test_figures_agree_with_scikit_learn(problem: tuple[Hierarchy, Classes, Classes]) -> None:
-    hierarchy, true, decided = problem
+def test_metrics_agree_with_scikit_learn(problem: tuple[Hierarchy, Classes, Classes]) -> None:
+    hierarchy, true, predicted = problem
 
     def sets(classes: Classes) -> np.ndarray:
         """Multi-hot sets, with ancestors, from Python's own sets."""
@@ -186,33 +186,33 @@ def test_figures_agree_with_scikit_learn(problem: tuple[Hierarchy, Classes, Clas
                 found[row, hierarchy.parents[subclass]] = 1
         return found
 
-    figures = evaluate_classes(true, decided, hierarchy)
+    metrics = evaluate_classes(true, predicted, hierarchy)
     for name, function in [
         ("hierarchical_precision", reference.precision_score),
         ("hierarchical_recall", reference.recall_score),
         ("hierarchical_f1", reference.f1_score),
     ]:
-        assert figures[name] == pytest.approx(function(sets(true), sets(decided), average="micro"))
+        assert metrics[name] == pytest.approx(function(sets(true), sets(predicted), average="micro"))
     for level in ("superclass", "subclass"):
-        pair = (getattr(classes, f"{level}es") for classes in (true, decided))
-        assert figures[f"{level}_accuracy"] == pytest.approx(reference.accuracy_score(*pair))
-    if figures["consistency"] == 1:
-        assert figures["hierarchical_precision"] == figures["hierarchical_recall"]
+        pair = (getattr(classes, f"{level}es") for classes in (true, predicted))
+        assert metrics[f"{level}_accuracy"] == pytest.approx(reference.accuracy_score(*pair))
+    if metrics["consistency"] == 1:
+        assert metrics["hierarchical_precision"] == metrics["hierarchical_recall"]
 
 
 def test_confusion_by_hand() -> None:
     true = classes((BIRD, OWL), (BIRD, JAY), (DOG, PUG), (NO_ANIMAL, NO_KIND))
-    decided = classes((BIRD, OWL), (NO_ANIMAL, NO_KIND), (BIRD, OWL), (NO_ANIMAL, NO_KIND))
+    predicted = classes((BIRD, OWL), (NO_ANIMAL, NO_KIND), (BIRD, OWL), (NO_ANIMAL, NO_KIND))
     np.testing.assert_array_equal(
-        superclass_confusion(true, decided, ANIMALS), [[1, 0, 1], [1, 0, 0], [0, 0, 1]]
+        superclass_confusion(true, predicted, ANIMALS), [[1, 0, 1], [1, 0, 0], [0, 0, 1]]
     )
 
 
 def test_weakest_subclasses_by_hand() -> None:
     """Owl: 1 of 2 found, 1 of 2 right. Jay: never found. Pug: always. What is novel is no subclass."""
     true = classes((BIRD, OWL), (BIRD, OWL), (BIRD, JAY), (DOG, PUG), (DOG, NO_KIND))
-    decided = classes((BIRD, OWL), (DOG, NO_KIND), (BIRD, OWL), (DOG, PUG), (DOG, NO_KIND))
-    jay, owl = weakest_subclasses(true, decided, ANIMALS, 2)
+    predicted = classes((BIRD, OWL), (DOG, NO_KIND), (BIRD, OWL), (DOG, PUG), (DOG, NO_KIND))
+    jay, owl = weakest_subclasses(true, predicted, ANIMALS, 2)
     assert jay == {
         "subclass": "jay",
         "superclass": "bird",
@@ -223,7 +223,7 @@ def test_weakest_subclasses_by_hand() -> None:
     }
     assert (owl["subclass"], owl["support"]) == ("owl", 2)
     assert (owl["precision"], owl["recall"], owl["f1"]) == (0.5, 0.5, 0.5)
-    assert [found["subclass"] for found in weakest_subclasses(true, decided, ANIMALS, 9)] == [
+    assert [found["subclass"] for found in weakest_subclasses(true, predicted, ANIMALS, 9)] == [
         "jay",
         "owl",
         "pug",
@@ -232,14 +232,14 @@ def test_weakest_subclasses_by_hand() -> None:
 
 @given(decisions())
 def test_weakest_subclasses_agree_with_scikit_learn(problem: tuple[Hierarchy, Classes, Classes]) -> None:
-    hierarchy, true, decided = problem
+    hierarchy, true, predicted = problem
     every = range(len(hierarchy.subclasses))
     columns = reference.precision_recall_fscore_support(
-        true.subclasses, decided.subclasses, labels=[*every], zero_division=0
+        true.subclasses, predicted.subclasses, labels=[*every], zero_division=0
     )
     expected = dict(zip(hierarchy.subclasses, zip(*columns, strict=True), strict=True))
-    found = weakest_subclasses(true, decided, hierarchy, len(every))
-    assert {row["subclass"] for row in found} == {name for name, figures in expected.items() if figures[3]}
+    found = weakest_subclasses(true, predicted, hierarchy, len(every))
+    assert {row["subclass"] for row in found} == {name for name, metrics in expected.items() if metrics[3]}
     for row in found:
         ours = [row[name] for name in ("precision", "recall", "f1", "support")]
         assert ours == pytest.approx(expected[str(row["subclass"])])

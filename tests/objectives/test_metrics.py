@@ -9,24 +9,24 @@ from sklearn import metrics as reference
 
 from kmlc.objectives.metrics import AVERAGES, batch_macro_f1, evaluate, f1, per_class, probabilities
 
-# Three rows, three classes; decided at 0.5.
+# Three rows, three classes; predicted at 0.5.
 LABELS = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 0]])
 SCORES = np.array([[0.9, 0.6, 0.2], [0.4, 0.8, 0.1], [0.3, 0.1, 0.3]])
 DECIDED = SCORES >= 0.5
 
 
 def test_by_hand() -> None:
-    """Hits: rows 1, 1, 0; decided 2, 1, 0; true 1, 2, 0."""
-    figures = evaluate(LABELS, SCORES, DECIDED)
-    assert figures["micro_f1"] == pytest.approx(2 * 2 / (3 + 3))
-    assert figures["samples_f1"] == pytest.approx((2 / 3 + 2 / 3 + 0) / 3)
-    assert figures["macro_f1"] == pytest.approx((2 / 3 + 2 / 3 + 0) / 3)
-    assert figures["hamming_loss"] == pytest.approx(2 / 9)
-    assert figures["subset_accuracy"] == pytest.approx(1 / 3)
+    """Hits: rows 1, 1, 0; predicted 2, 1, 0; true 1, 2, 0."""
+    metrics = evaluate(LABELS, SCORES, DECIDED)
+    assert metrics["micro_f1"] == pytest.approx(2 * 2 / (3 + 3))
+    assert metrics["samples_f1"] == pytest.approx((2 / 3 + 2 / 3 + 0) / 3)
+    assert metrics["macro_f1"] == pytest.approx((2 / 3 + 2 / 3 + 0) / 3)
+    assert metrics["hamming_loss"] == pytest.approx(2 / 9)
+    assert metrics["subset_accuracy"] == pytest.approx(1 / 3)
     # Class 1: both true ones lead. Class 2: the true one leads. Class 3 has none and does not count.
-    assert figures["macro_map"] == pytest.approx(1.0)
+    assert metrics["macro_map"] == pytest.approx(1.0)
     # All scores in order: 0.9 true, 0.8 true, 0.6 false, 0.4 true.
-    assert figures["micro_map"] == pytest.approx((1 + 1 + 3 / 4) / 3)
+    assert metrics["micro_map"] == pytest.approx((1 + 1 + 3 / 4) / 3)
 
 
 def test_per_class_by_hand() -> None:
@@ -53,32 +53,32 @@ def problems(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 @given(problems())
 def test_agrees_with_scikit_learn(problem: tuple[np.ndarray, np.ndarray]) -> None:
     labels, scores = problem
-    decided = scores >= 0.5
+    predicted = scores >= 0.5
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        figures = evaluate(labels, scores, decided)
+        metrics = evaluate(labels, scores, predicted)
     for average in AVERAGES:
-        theirs = reference.f1_score(labels, decided, average=average, zero_division=0)
-        assert figures[f"{average}_f1"] == pytest.approx(theirs, abs=1e-6)
-        assert f1(labels, decided, average) == figures[f"{average}_f1"]
-    assert figures["hamming_loss"] == pytest.approx(reference.hamming_loss(labels, decided), abs=1e-6)
-    assert figures["subset_accuracy"] == pytest.approx(reference.accuracy_score(labels, decided), abs=1e-6)
+        theirs = reference.f1_score(labels, predicted, average=average, zero_division=0)
+        assert metrics[f"{average}_f1"] == pytest.approx(theirs, abs=1e-6)
+        assert f1(labels, predicted, average) == metrics[f"{average}_f1"]
+    assert metrics["hamming_loss"] == pytest.approx(reference.hamming_loss(labels, predicted), abs=1e-6)
+    assert metrics["subset_accuracy"] == pytest.approx(reference.accuracy_score(labels, predicted), abs=1e-6)
     seen = labels.any(axis=0)
     if seen.any():
         macro = reference.average_precision_score(labels[:, seen], scores[:, seen], average="macro")
         micro = reference.average_precision_score(labels, scores, average="micro")
-        assert figures["macro_map"] == pytest.approx(macro, abs=1e-6)
-        assert figures["micro_map"] == pytest.approx(micro, abs=1e-6)
+        assert metrics["macro_map"] == pytest.approx(macro, abs=1e-6)
+        assert metrics["micro_map"] == pytest.approx(micro, abs=1e-6)
     else:
-        assert figures["macro_map"] is None
-        assert figures["micro_map"] is None
+        assert metrics["macro_map"] is None
+        assert metrics["micro_map"] is None
 
 
 def test_a_single_class_is_no_binary_problem() -> None:
     """scikit-learn takes (n, 1) labels for binary ones; its micro-F1 is then accuracy, 0.67 here."""
-    labels, decided = np.array([[0], [0], [0]]), np.array([[0], [1], [0]])
-    figures = evaluate(labels, decided.astype(float), decided)
-    assert [figures[f"{average}_f1"] for average in AVERAGES] == [0, 0, 0]
+    labels, predicted = np.array([[0], [0], [0]]), np.array([[0], [1], [0]])
+    metrics = evaluate(labels, predicted.astype(float), predicted)
+    assert [metrics[f"{average}_f1"] for average in AVERAGES] == [0, 0, 0]
     assert f1(np.array([[1], [1], [0]]), np.array([[1], [0], [0]]), "micro") == pytest.approx(2 / 3)
 
 

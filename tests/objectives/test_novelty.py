@@ -134,9 +134,9 @@ def test_a_threshold_needs_known_rows() -> None:
 
 
 def test_a_novel_superclass_makes_the_subclass_novel() -> None:
-    decided = Classes(np.array([0, 0, 1, 1]), np.array([2, 0, 1, 1]))
+    predicted = Classes(np.array([0, 0, 1, 1]), np.array([2, 0, 1, 1]))
     scores = (np.array([0.1, 0.3, 0.2, 0.9]), np.array([0.1, 0.6, 0.5, 0.2]))
-    marked = mark_novel(decided, scores, (0.3, 0.5), ANIMALS)
+    marked = mark_novel(predicted, scores, (0.3, 0.5), ANIMALS)
     np.testing.assert_array_equal(marked.superclasses, [0, 0, 1, 2])
     np.testing.assert_array_equal(marked.subclasses, [2, 3, 1, 3])
     assert ANIMALS.consistent(marked).all()

@@ -10,7 +10,7 @@ from sklearn.metrics import precision_recall_curve
 
 from kmlc.config import ThresholdsConfig
 from kmlc.objectives.metrics import AVERAGES, Average, f1
-from kmlc.objectives.thresholds import METHODS, Cuts, NoLabel, decide, fit_thresholds
+from kmlc.objectives.thresholds import METHODS, Cuts, NoLabel, fit_thresholds, predict_labels
 
 
 def fit(method: str, labels: np.ndarray, scores: np.ndarray, average: Average = "micro") -> np.ndarray:
@@ -30,9 +30,9 @@ def test_decide() -> None:
     scores = np.array([[0.9, 0.2, 0.1], [0.1, 0.3, 0.2], [0.5, 0.5, 0.5]], np.float32)
     thresholds = np.array([0.5, 0.5, 0.4])
     none = [[1, 0, 0], [0, 0, 0], [1, 1, 1]]
-    np.testing.assert_array_equal(decide(scores, thresholds, "none"), none)
-    np.testing.assert_array_equal(decide(scores, thresholds, "top1"), [none[0], [0, 1, 0], none[2]])
-    np.testing.assert_array_equal(decide(scores, thresholds, 2), [none[0], [0, 0, 1], none[2]])
+    np.testing.assert_array_equal(predict_labels(scores, thresholds, "none"), none)
+    np.testing.assert_array_equal(predict_labels(scores, thresholds, "top1"), [none[0], [0, 1, 0], none[2]])
+    np.testing.assert_array_equal(predict_labels(scores, thresholds, 2), [none[0], [0, 0, 1], none[2]])
 
 
 def test_fixed() -> None:
@@ -77,7 +77,7 @@ def test_joint_is_a_local_best_and_never_below_its_starts(
     labels, scores = problem
 
     def reached(thresholds: np.ndarray) -> float:
-        return f1(labels, decide(scores, thresholds, no_label), average)
+        return f1(labels, predict_labels(scores, thresholds, no_label), average)
 
     thresholds = fit_thresholds(labels, scores, ThresholdsConfig("joint"), average, no_label)
     assert reached(thresholds) >= reached(np.full(labels.shape[1], 0.5)) - 1e-9

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from conftest import draw
 
 import predict
 from kmlc.cli import parse_train
@@ -21,6 +20,7 @@ from kmlc.files import read_json
 from kmlc.models.image.simple_cnn import simple_cnn
 from kmlc.prediction import features
 from kmlc.training.train import train
+from tests.conftest import draw
 
 
 def command(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:

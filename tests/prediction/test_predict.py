@@ -139,11 +139,11 @@ def test_one_picture_is_predicted_as_in_a_table(
     row = 3
     picture = data / "data" / records.ids[row]
     command(monkeypatch, *several, "--image", picture, "--caption", records.captions[row])
-    *scores, decided = capsys.readouterr().out.splitlines()
+    *scores, predicted = capsys.readouterr().out.splitlines()
     found = {line.split()[0]: float(line.split()[1]) for line in scores}
     expected = dict(zip(LABELS, read_probabilities(files[1])[row], strict=True))
     assert found == pytest.approx(expected, abs=6e-4)
-    assert decided == f"Labels: {pd.read_csv(files[0], dtype=str)['Labels'][row]}"
+    assert predicted == f"Labels: {pd.read_csv(files[0], dtype=str)['Labels'][row]}"
 
 
 @pytest.mark.parametrize("flag", ["--data", "--out", "--proba", "--without"])

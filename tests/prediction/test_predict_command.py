@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, run_command
 
 import predict
 from kmlc.errors import UserError
+from tests.conftest import ROOT, run_command
 
 
 @pytest.fixture
@@ -39,8 +39,8 @@ def test_every_row_is_written_once_and_in_order(folder: Path) -> None:
     saved = json.loads((folder / "both" / "thresholds.json").read_text())
     thresholds = np.array([saved[label] for label in order])
     for labels, scores in zip(submission["Labels"], proba[["1", "3", "18"]].to_numpy(), strict=True):
-        decided = np.flatnonzero(scores >= thresholds)
-        expected = decided if len(decided) else [scores.argmax()]
+        predicted = np.flatnonzero(scores >= thresholds)
+        expected = predicted if len(predicted) else [scores.argmax()]
         assert labels.split() == [["1", "3", "18"][place] for place in expected]
 
 
@@ -56,8 +56,8 @@ def test_one_picture(folder: Path, data: Path) -> None:
     scores = [float(line.split()[1]) for line in lines[:3]]
     assert scores == sorted(scores, reverse=True)
     saved = json.loads((folder / "both" / "thresholds.json").read_text())
-    decided = [label for label in ("1", "3", "18") if scores_by_label(lines)[label] >= saved[label]]
-    assert lines[-1] == f"Labels: {' '.join(decided) or lines[0].split()[0]}"
+    predicted = [label for label in ("1", "3", "18") if scores_by_label(lines)[label] >= saved[label]]
+    assert lines[-1] == f"Labels: {' '.join(predicted) or lines[0].split()[0]}"
 
 
 @pytest.mark.parametrize(

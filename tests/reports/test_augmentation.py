@@ -56,9 +56,9 @@ def test_no_sheet_without_images(data: Path, tmp_path: Path) -> None:
     assert contact_sheet(begun(tmp_path, captions_alone, ["0.jpg"])) is None
     config = Config(data=str(data), images=images)
     assert contact_sheet(begun(tmp_path, config, ["gone.jpg"])) is None
-    figure = contact_sheet(begun(tmp_path, config, ["gone.jpg", "0.jpg"]))
-    assert figure is not None
-    assert len(figure.axes) == 9
+    metric = contact_sheet(begun(tmp_path, config, ["gone.jpg", "0.jpg"]))
+    assert metric is not None
+    assert len(metric.axes) == 9
 
 
 def test_each_picture_has_its_row() -> None:

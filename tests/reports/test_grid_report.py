@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmlc.reports.grid_cases import canonical, described, join_cases, plain, short_names, shown
 from kmlc.reports.grid_report import write_grid_report
+from kmlc.reports.grid_trials import canonical, described, join_trials, plain, short_names, shown
 from kmlc.tuning.grid import Grid, Range, read_grid
 
 GRID = Grid(
@@ -18,7 +18,7 @@ GRID = Grid(
     "A small grid",
     "mlp",
     {"loss.name": ["focal", "bce"], "fusion.dropout": [0.5, 0.7], "train.epochs": [1, 3]},
-    figures=["minutes", "val_loss", "micro_f1"],
+    metrics=["minutes", "val_loss", "micro_f1"],
     published=[
         {"loss.name": "bce", "fusion.dropout": 0.5, "train.epochs": 3, "minutes": 295, "micro_f1": 0.81234},
         {"loss.name": "focal", "fusion.dropout": 0.5, "train.epochs": 1, "minutes": 7, "micro_f1": 0.9},
@@ -28,12 +28,12 @@ GRID = Grid(
     source="a report",
 )
 
-RESULTS = """case,loss.name,fusion.dropout,train.epochs,seed,minutes,val_loss,micro_f1,run,error
-1,focal,0.5,1,42,4.25,0.25,0.85,cases/1-seed42,
-2,focal,0.5,3,42,12.5,0.2,0.88,cases/2-seed42,
-3,focal,0.7,1,42,4.75,0.3,0.75,cases/3-seed42,
-6,bce,0.5,3,42,1300,0.1,0.86234,cases/6-seed42,
-5,bce,0.5,1,42,,,,cases/5-seed42,out of memory
+RESULTS = """trial,loss.name,fusion.dropout,train.epochs,seed,minutes,val_loss,micro_f1,run,error
+1,focal,0.5,1,42,4.25,0.25,0.85,trials/1-seed42,
+2,focal,0.5,3,42,12.5,0.2,0.88,trials/2-seed42,
+3,focal,0.7,1,42,4.75,0.3,0.75,trials/3-seed42,
+6,bce,0.5,3,42,1300,0.1,0.86234,trials/6-seed42,
+5,bce,0.5,1,42,,,,trials/5-seed42,out of memory
 """
 
 
@@ -57,7 +57,7 @@ def test_ours_beside_the_published_table_in_its_order(tmp_path: Path) -> None:
     assert lines[:7] == [
         "# A small grid",
         "",
-        "4 of 8 cases finished. Best by micro F1: loss focal, dropout 0.5, epochs 3, 0.88000.",
+        "4 of 8 trials finished. Best by micro F1: loss focal, dropout 0.5, epochs 3, 0.88000.",
         "The published best (0.90000) is loss focal, dropout 0.5, epochs 1, with us rank 3 of 4.",
         "",
         "- sample data",
@@ -76,15 +76,15 @@ def test_ours_beside_the_published_table_in_its_order(tmp_path: Path) -> None:
         ["focal", "0.5", "3", "-", "12", "-", "0.2000", "-", "0.88000", "-", "1"],
         ["bce", "0.5", "1", "-", "-", "-", "-", "-", "-", "-", "-"],
     ]
-    assert "- case 5 (loss bce, dropout 0.5, epochs 1), seed 42: out of memory" in lines
-    assert "Published figures: a report." in lines
+    assert "- trial 5 (loss bce, dropout 0.5, epochs 1), seed 42: out of memory" in lines
+    assert "Published metrics: a report." in lines
     assert not any(line.startswith("Order:") for line in lines)
 
 
 def test_mean_and_deviation_over_seeds(tmp_path: Path) -> None:
-    grid = Grid("g", "G", "mlp", {"train.epochs": [1, 3]}, figures=["micro_f1"])
+    grid = Grid("g", "G", "mlp", {"train.epochs": [1, 3]}, metrics=["micro_f1"])
     results = read(
-        "case,train.epochs,seed,minutes,micro_f1,run,error\n"
+        "trial,train.epochs,seed,minutes,micro_f1,run,error\n"
         "1,1,1,2,0.5,a,\n1,1,2,2,0.7,b,\n1,1,3,2,0.9,c,\n2,3,1,6,0.8,d,\n2,3,2,,,e,killed\n"
     )
     lines = report(tmp_path, grid, results, total=2)
@@ -94,14 +94,14 @@ def test_mean_and_deviation_over_seeds(tmp_path: Path) -> None:
         # Squared deviations 0.04, 0 and 0.04 over n - 1 = 2.
         ["1", "0.7000 ± 0.2000", "3", "2"],
     ]
-    assert lines[2] == "2 of 2 cases finished. Best by micro F1: epochs 3, 0.8000."
-    assert "- case 2 (epochs 3), seed 2: killed" in lines
+    assert lines[2] == "2 of 2 trials finished. Best by micro F1: epochs 3, 0.8000."
+    assert "- trial 2 (epochs 3), seed 2: killed" in lines
 
 
-def test_a_case_that_diverged_with_a_seed_has_no_rank(tmp_path: Path) -> None:
-    grid = Grid("g", "G", "mlp", {"train.epochs": [1, 3]}, figures=["micro_f1"])
+def test_a_trial_that_diverged_with_a_seed_has_no_rank(tmp_path: Path) -> None:
+    grid = Grid("g", "G", "mlp", {"train.epochs": [1, 3]}, metrics=["micro_f1"])
     results = read(
-        "case,train.epochs,seed,minutes,micro_f1,run,error\n"
+        "trial,train.epochs,seed,minutes,micro_f1,run,error\n"
         "1,1,1,2,0.5,a,\n1,1,2,2,0.5,b,\n2,3,1,6,0.9,c,\n2,3,2,6,,d,\n"
     )
     rows = cells(report(tmp_path, grid, results))[1:]
@@ -109,18 +109,18 @@ def test_a_case_that_diverged_with_a_seed_has_no_rank(tmp_path: Path) -> None:
 
 
 def test_a_search_that_tries_more_than_the_grid_has(tmp_path: Path) -> None:
-    """Hyperband's were "3 of 2 cases"."""
+    """Hyperband's were "3 of 2 trials"."""
     grid = Grid("g", "G", "mlp", {"train.learning_rate": [0.01, 0.1]})
     results = pd.DataFrame(
-        {"case": [1, 2, 3], "train.learning_rate": [0.01, 0.1, 0.1], "train.epochs": [1, 1, 3]}
+        {"trial": [1, 2, 3], "train.learning_rate": [0.01, 0.1, 0.1], "train.epochs": [1, 1, 3]}
     ).assign(micro_f1=[0.5, 0.6, 0.7])
-    assert report(tmp_path, grid, results)[2].startswith("3 cases finished. Best by micro F1: ")
+    assert report(tmp_path, grid, results)[2].startswith("3 trials finished. Best by micro F1: ")
 
 
-def test_a_loss_is_better_lower_and_equal_figures_share_a_rank(tmp_path: Path) -> None:
-    grid = Grid("g", "G", "mlp", {"seed": [1, 2, 3]}, objective="val_loss", figures=["val_loss"])
+def test_a_loss_is_better_lower_and_equal_metrics_share_a_rank(tmp_path: Path) -> None:
+    grid = Grid("g", "G", "mlp", {"seed": [1, 2, 3]}, objective="val_loss", metrics=["val_loss"])
     results = pd.DataFrame(
-        {"case": [1, 2, 3], "seed": [1, 2, 3], "minutes": 1.0, "val_loss": [0.3, 0.1, 0.1]}
+        {"trial": [1, 2, 3], "seed": [1, 2, 3], "minutes": 1.0, "val_loss": [0.3, 0.1, 0.1]}
     )
     assert cells(report(tmp_path, grid, results))[1:] == [
         ["2", "0.1000", "1"],
@@ -132,27 +132,27 @@ def test_a_loss_is_better_lower_and_equal_figures_share_a_rank(tmp_path: Path) -
 def test_agreement_of_the_orders(tmp_path: Path) -> None:
     """Spearman: 1 - 6 * (sum of squared rank differences) / (n * (n² - 1))."""
     published = [{"seed": seed, "micro_f1": score} for seed, score in enumerate([0.9, 0.8, 0.7, 0.6])]
-    grid = Grid("g", "G", "mlp", {"seed": [0, 1, 2, 3]}, figures=["micro_f1"], published=published)
-    results = pd.DataFrame({"case": range(4), "seed": range(4), "minutes": 1.0})
+    grid = Grid("g", "G", "mlp", {"seed": [0, 1, 2, 3]}, metrics=["micro_f1"], published=published)
+    results = pd.DataFrame({"trial": range(4), "seed": range(4), "minutes": 1.0})
 
     def sentence(scores: list[float]) -> str:
         lines = report(tmp_path, grid, results.assign(micro_f1=scores))
         return next((line for line in lines if line.startswith("Order:")), "")
 
     # Ours ranks them 2, 1, 3, 4: 1 - 6 * 2 / 60.
-    assert "published one is +0.80 over 4 cases: +1 is the same order" in sentence([0.2, 0.3, 0.1, 0.05])
-    assert "published one is -1.00 over 4 cases" in sentence([0.1, 0.2, 0.3, 0.4])
-    assert "has the same micro F1 for every case" in sentence([0.1, 0.1, 0.1, 0.1])
+    assert "published one is +0.80 over 4 trials: +1 is the same order" in sentence([0.2, 0.3, 0.1, 0.05])
+    assert "published one is -1.00 over 4 trials" in sentence([0.1, 0.2, 0.3, 0.4])
+    assert "has the same micro F1 for every trial" in sentence([0.1, 0.1, 0.1, 0.1])
     assert sentence([0.1, 0.2, 0.3, float("nan")]) == ""
 
 
-def test_the_same_best_case(tmp_path: Path) -> None:
+def test_the_same_best_trial(tmp_path: Path) -> None:
     grid = read_grid("report1-lr")
     results = pd.DataFrame(
-        {"case": [1], "train.learning_rate": ["1e-3"], "seed": 1, "minutes": 3.0, "batch_macro_f1": 0.25}
+        {"trial": [1], "train.learning_rate": ["1e-3"], "seed": 1, "minutes": 3.0, "batch_macro_f1": 0.25}
     )
     lines = report(tmp_path, grid, results)
-    assert "The published best (0.6143) is the same case." in lines
+    assert "The published best (0.6143) is the same trial." in lines
     assert cells(lines)[1][-5:] == ["0.6143", "0.2500", "-0.3643", "-", "1"]
     assert [row[0] for row in cells(lines)[1:]] == ["0.001", "0.005", "0.0001", "0.01"]
     assert not (tmp_path / "plots").exists()
@@ -160,24 +160,29 @@ def test_the_same_best_case(tmp_path: Path) -> None:
 
 def test_nothing_has_finished(tmp_path: Path) -> None:
     lines = report(tmp_path, GRID, pd.DataFrame(), total=5)
-    assert lines[2] == "0 of 5 cases finished."
+    assert lines[2] == "0 of 5 trials finished."
     assert [row[-1] for row in cells(lines)[1:]] == ["-"] * 4
 
 
 def test_a_search_shows_what_it_tried(tmp_path: Path) -> None:
     grid = Grid("g", "G", "mlp", {"train.learning_rate": Range(1e-5, 1e-2, log=True)})
     results = pd.DataFrame(
-        {"case": [1, 2], "train.learning_rate": [0.00123456789, 2e-5], "minutes": 1.0, "micro_f1": [0.5, 0.6]}
+        {
+            "trial": [1, 2],
+            "train.learning_rate": [0.00123456789, 2e-5],
+            "minutes": 1.0,
+            "micro_f1": [0.5, 0.6],
+        }
     )
     lines = report(tmp_path, grid, results)
-    assert lines[2].startswith("2 cases finished.")
+    assert lines[2].startswith("2 trials finished.")
     assert cells(lines)[1:] == [["2e-05", "0.6000", "1"], ["0.001235", "0.5000", "2"]]
 
 
-def test_cases_of_a_search_that_differ_in_epochs_alone_stay_apart(tmp_path: Path) -> None:
+def test_trials_of_a_search_that_differ_in_epochs_alone_stay_apart(tmp_path: Path) -> None:
     grid = Grid("g", "G", "mlp", {"train.learning_rate": [0.01, 0.1]}, objective="macro_f1")
     results = read(
-        "case,train.learning_rate,train.epochs,seed,minutes,macro_f1,run,error\n"
+        "trial,train.learning_rate,train.epochs,seed,minutes,macro_f1,run,error\n"
         "1,0.01,2,42,1,0.4,a,\n2,0.01,6,42,3,0.6,b,\n3,0.1,2,42,1,0.5,c,\n"
     )
     assert cells(report(tmp_path, grid, results, total=3)) == [
@@ -196,8 +201,10 @@ def test_pictures(tmp_path: Path) -> None:
         "parallel_coordinates.png",
     ]
     grid = read_grid("report1-models")
-    results = pd.DataFrame(grid.cases()).assign(minutes=1.0, train_loss=0.1, val_loss=0.1, batch_macro_f1=0.5)
-    lines = report(tmp_path / "models", grid, results.assign(case=range(1, 16), seed=42))
+    results = pd.DataFrame(grid.trials()).assign(
+        minutes=1.0, train_loss=0.1, val_loss=0.1, batch_macro_f1=0.5
+    )
+    lines = report(tmp_path / "models", grid, results.assign(trial=range(1, 16), seed=42))
     assert "![Each model over the epochs](plots/model_comparison.png)" in lines
     assert (tmp_path / "models" / "plots" / "model_comparison.png").is_file()
 
@@ -237,14 +244,14 @@ VALUES = st.one_of(
 
 
 @given(st.lists(VALUES, min_size=1, max_size=4, unique_by=canonical))
-def test_every_case_is_found_again_after_a_csv(values: list[Any]) -> None:
+def test_every_trial_is_found_again_after_a_csv(values: list[Any]) -> None:
     published = [{"seed": value, "micro_f1": place / 10} for place, value in enumerate(values)]
-    grid = Grid("g", "G", "mlp", {"seed": values}, figures=["micro_f1"], published=published)
+    grid = Grid("g", "G", "mlp", {"seed": values}, metrics=["micro_f1"], published=published)
     written = [value if isinstance(value, str) else json.dumps(value) for value in values]
     table = pd.DataFrame({"seed": written, "micro_f1": range(len(values)), "error": ""})
-    cases = join_cases(grid, read(table.to_csv(index=False)))
-    assert len(cases) == len(values)
-    assert all(case.mean("micro_f1") == pytest.approx(10 * case.published["micro_f1"]) for case in cases)
+    trials = join_trials(grid, read(table.to_csv(index=False)))
+    assert len(trials) == len(values)
+    assert all(trial.mean("micro_f1") == pytest.approx(10 * trial.published["micro_f1"]) for trial in trials)
 
 
 def test_names_and_values_for_people() -> None:

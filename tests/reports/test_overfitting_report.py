@@ -23,7 +23,7 @@ def make_run(path: Path, training: float | None, validation: float) -> Path:
     return path
 
 
-def test_figures_of_a_run(tmp_path: Path) -> None:
+def test_metrics_of_a_run(tmp_path: Path) -> None:
     fit = read_fit(make_run(tmp_path / "large", 0.98, 0.70))
     assert fit == Fit("large", "hybrid", 0.98, 0.70)
     assert fit.gap == pytest.approx(0.28)
@@ -65,7 +65,7 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
 def test_training_rows_not_judged(tmp_path: Path) -> None:
     path = make_run(tmp_path / "run", None, 0.87)
     with pytest.raises(
-        UserError, match=r"run: its training rows were not judged; train with --train\.judge_training"
+        UserError, match=r"run: its training rows were not evaluated; train with --train\.evaluate_training"
     ):
         read_fit(path)
 

@@ -14,15 +14,15 @@ def test_the_area_under_each_precision_recall_curve_is_its_average_precision() -
     labels[scores[:, 0].argsort()[-20:], 0] = 0
     classes = pd.DataFrame(per_class(labels, scores, scores >= 0.5)).astype(object)
     classes.insert(0, "class", ["cat", "dog", "horse", "none"])
-    figure = precision_recall(classes, labels, scores, {"validation": 0.51234, "test": None})
-    assert figure.get_suptitle().endswith("\nmacro mAP: validation 0.5123, test -")
-    for axes, (_, each) in zip(figure.axes[:3], classes.iterrows(), strict=False):
+    metric = precision_recall(classes, labels, scores, {"validation": 0.51234, "test": None})
+    assert metric.get_suptitle().endswith("\nmacro mAP: validation 0.5123, test -")
+    for axes, (_, each) in zip(metric.axes[:3], classes.iterrows(), strict=False):
         recall, precision = map(np.asarray, axes.lines[0].get_data())
         assert -np.sum(np.diff(recall) * precision[:-1]) == pytest.approx(each["average_precision"])
         assert np.count_nonzero(recall == 0) == 1
         assert axes.get_title() == f"{each['class']}\nAP {each['average_precision']:.2f}"
         assert axes.lines[1].get_data() == ([each["recall"]], [each["precision"]])
-    assert [text.get_text() for text in figure.axes[3].texts] == ["no rows"]
+    assert [text.get_text() for text in metric.axes[3].texts] == ["no rows"]
 
 
 def test_bars_of_both_parts_in_the_order_of_the_first() -> None:

@@ -15,7 +15,7 @@ from kmlc.errors import UserError
 from kmlc.tasks.hierarchy import Hierarchical
 from kmlc.tasks.multilabel import Multilabel
 from kmlc.tasks.registry import task_of
-from kmlc.tuning.grid import FIGURES
+from kmlc.tuning.grid import METRICS
 
 VOCABULARY = Vocabulary(
     ("0", "1", "0", "2", "3"), ("bird", "dog", "pug", "jay", "owl"), " ", (1, 0, 0), ("2", "87")
@@ -63,11 +63,11 @@ def test_the_configured_score_counts() -> None:
     np.testing.assert_allclose(scores, -np.log(np.exp(LOGITS[:, 2:].astype(float)).sum(axis=1)))
 
 
-def test_figures_by_hand() -> None:
+def test_metrics_by_hand() -> None:
     """Known rows: superclasses right, one of two subclasses. With novelty the other two are right too."""
     made = task()
-    figures = made.figures(LABELS, LOGITS, made.fit(LABELS, LOGITS))
-    assert figures == pytest.approx(
+    metrics = made.metrics(LABELS, LOGITS, made.fit(LABELS, LOGITS))
+    assert metrics == pytest.approx(
         {
             "superclass_accuracy": 1.0,
             "subclass_accuracy": 0.5,
@@ -85,36 +85,36 @@ def test_figures_by_hand() -> None:
             "open_consistency": 1.0,
         }
     )
-    assert made.objective in figures
-    assert set(figures) <= FIGURES
-    assert set(made.curves) <= set(figures)
+    assert made.objective in metrics
+    assert set(metrics) <= METRICS
+    assert set(made.curves) <= set(metrics)
 
 
 def test_auroc_is_that_of_the_scores() -> None:
     rng = np.random.default_rng(0)
     labels, logits = LABELS.repeat(20, axis=0), rng.normal(size=(80, 5)).astype(np.float32)
-    figures = task().figures(labels, logits, {"superclass": 0.0, "subclass": 0.0})
+    metrics = task().metrics(labels, logits, {"superclass": 0.0, "subclass": 0.0})
     superclass, subclass = -logits[:, :2].max(axis=1).astype(float), -logits[:, 2:].max(axis=1).astype(float)
     novel = np.repeat([[0, 0], [0, 0], [0, 1], [1, 1]], 20, axis=0)
-    assert figures["superclass_auroc"] == pytest.approx(roc_auc_score(novel[:, 0], superclass + subclass))
-    assert figures["subclass_auroc"] == pytest.approx(roc_auc_score(novel[:, 1], subclass))
+    assert metrics["superclass_auroc"] == pytest.approx(roc_auc_score(novel[:, 0], superclass + subclass))
+    assert metrics["subclass_auroc"] == pytest.approx(roc_auc_score(novel[:, 1], subclass))
 
 
-def test_figures_that_have_no_rows_are_none() -> None:
+def test_metrics_that_have_no_rows_are_none() -> None:
     thresholds = {"superclass": -4.5, "subclass": -4.5}
-    known = task().figures(LABELS[:2], LOGITS[:2], thresholds)
+    known = task().metrics(LABELS[:2], LOGITS[:2], thresholds)
     assert [name for name, value in known.items() if value is None] == ["superclass_auroc", "subclass_auroc"]
-    novel = task().figures(LABELS[3:], LOGITS[3:], thresholds)
+    novel = task().metrics(LABELS[3:], LOGITS[3:], thresholds)
     assert novel["hierarchical_f1"] is novel["consistency"] is novel["subclass_auroc"] is None
     assert novel["open_hierarchical_f1"] == 1.0
 
 
 @pytest.mark.parametrize(
-    ("decoding", "decided"), [("independent", [0, 0]), ("masked", [0, 1]), ("joint", [1, 0])]
+    ("decoding", "predicted"), [("independent", [0, 0]), ("masked", [0, 1]), ("joint", [1, 0])]
 )
-def test_the_configured_decoding_counts(decoding: Any, decided: list[int]) -> None:
-    classes = task(HierarchyConfig(decoding=decoding)).decide_known(np.array([[1.0, 0, 9, 3, 0]]))
-    assert [int(level[0]) for level in classes] == decided
+def test_the_configured_decoding_counts(decoding: Any, predicted: list[int]) -> None:
+    classes = task(HierarchyConfig(decoding=decoding)).predict_known(np.array([[1.0, 0, 9, 3, 0]]))
+    assert [int(level[0]) for level in classes] == predicted
 
 
 def test_details_of_the_rows() -> None:

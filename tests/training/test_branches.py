@@ -7,7 +7,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import ROOT, TINY, run_command
 
 from kmlc.config import Config
 from kmlc.errors import UserError
@@ -15,6 +14,7 @@ from kmlc.settings import CONFIGS, layered
 from kmlc.training.restore import restore
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.train import train
+from tests.conftest import ROOT, TINY, run_command
 
 TOWER = "--tower.name=simple_cnn"
 LATE = "--fusion.name=late"

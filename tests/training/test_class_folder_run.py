@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from conftest import ROOT, TINY, draw, run_command
 
 from kmlc.files import read_json
+from tests.conftest import ROOT, TINY, draw, run_command
 
 LABELS = {"traffic light": "1", "café": "3"}
 

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT, TINY, run_command
 
 from kmlc.cli import parse_train
 from kmlc.errors import UserError
 from kmlc.training.train import train
+from tests.conftest import ROOT, TINY, run_command
 
 # Ends the process in the middle of the second epoch, as a power cut or Ctrl-C would.
 INTERRUPTED = """

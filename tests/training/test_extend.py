@@ -7,18 +7,18 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import TINY
 
 from kmlc.cli import parse_train
 from kmlc.config import Config
 from kmlc.data.folder import read_labelled
-from kmlc.data.fraction import fraction_of
 from kmlc.files import read_json, write_text
 from kmlc.settings import load_config
 from kmlc.training import extend
 from kmlc.training.extend import continue_from
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.train import train
+from kmlc.tuning.fraction import fraction_of
+from tests.conftest import TINY
 
 FAST = [*TINY, "--tower.name=none", "--captions.encoder=bigram", "--thresholds.method=curve"]
 EVERYTHING = [
@@ -60,10 +60,10 @@ def assert_same(one: RunDirectory, other: RunDirectory) -> None:
     """Assert that two runs came to the same, bit for bit."""
     assert one.history.read_bytes() == other.history.read_bytes()
     assert one.thresholds.read_bytes() == other.thresholds.read_bytes()
-    figures, others = read_json(one.metrics), read_json(other.metrics)
+    metrics, others = read_json(one.metrics), read_json(other.metrics)
     # HDF5 files of the same weights may differ.
-    del figures["weights_sha256"], others["weights_sha256"]
-    assert figures == others
+    del metrics["weights_sha256"], others["weights_sha256"]
+    assert metrics == others
     assert_same_arrays(arrays(one.checkpoint), arrays(other.checkpoint))
     assert_same_arrays(arrays(one.logits), arrays(other.logits))
     assert_same_arrays(weights(one.best_weights), weights(other.best_weights))
@@ -77,7 +77,7 @@ def assert_same_arrays(ours: dict[str, np.ndarray], others: dict[str, np.ndarray
 
 
 def test_a_continued_run_is_that_of_one_go(data: Path, tmp_path: Path) -> None:
-    """The first epoch's figures, too, are those that the short run ended with."""
+    """The first epoch's metrics, too, are those that the short run ended with."""
     whole = train(settings(data, tmp_path / "whole", 3, *EVERYTHING))
     begun = train(settings(data, tmp_path / "short", 1, *EVERYTHING))
     before = {file: file.read_bytes() for file in begun.path.rglob("*") if file.is_file()}
@@ -88,8 +88,8 @@ def test_a_continued_run_is_that_of_one_go(data: Path, tmp_path: Path) -> None:
     epochs = pd.read_csv(whole.history)
     assert len(epochs) == 3
     assert whole.history.read_bytes().startswith(begun.history.read_bytes())
-    figures = read_json(begun.metrics)["validation"]
-    assert {name: epochs[f"val_{name}"][0] for name in figures} == figures
+    metrics = read_json(begun.metrics)["validation"]
+    assert {name: epochs[f"val_{name}"][0] for name in metrics} == metrics
     assert {file: file.read_bytes() for file in before} == before
     logs = {file.name for file in continued.tensorboard.rglob("events*")}
     assert logs > {file.name for file in begun.tensorboard.rglob("events*")}
@@ -103,7 +103,7 @@ def test_a_run_that_stopped_early_stays_stopped(data: Path, tmp_path: Path) -> N
     assert len(pd.read_csv(begun.history)) == 2
 
 
-def test_a_run_that_lacks_its_figures_alone_only_gets_them(short: RunDirectory, tmp_path: Path) -> None:
+def test_a_run_that_lacks_its_metrics_alone_only_gets_them(short: RunDirectory, tmp_path: Path) -> None:
     """As one that was killed behind its last epoch."""
     shutil.copytree(short.path, tmp_path / "killed")
     killed = RunDirectory(tmp_path / "killed")

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import COLOURS, ROOT, TINY, draw, run_command
 
 from kmlc.files import read_json
 from kmlc.prediction.ensemble import load_ensemble
 from kmlc.prediction.predict import predict_one
+from tests.conftest import COLOURS, ROOT, TINY, draw, run_command
 
 # A superclass and a subclass, and the stripes that show them; the last subclass is held out.
 CLASSES = {"0,0": ["1"], "0,1": ["1", "18"], "1,2": ["3"], "1,3": ["3", "18"]}
@@ -69,7 +69,7 @@ def test_the_run_is_that_of_the_hierarchy(folder: Path) -> None:
 def test_the_report_shows_it(folder: Path) -> None:
     report = (folder / "run" / "report.md").read_text()
     assert "Held out of training, 1 in all: *d*." in report
-    assert "fitted on these same rows, so that the open figures" in report
+    assert "fitted on these same rows, so that the open metrics" in report
     assert "| level | threshold | known rows that pass | novel rows |" in report
     pictures = {path.name for path in (folder / "run" / "plots").iterdir()}
     assert pictures >= {"superclass_confusion.png", "novelty.png", "label_distribution.png"}

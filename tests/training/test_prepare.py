@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import draw
 
 from kmlc.config import CaptionsConfig, Config, ImagesConfig, SplitConfig
 from kmlc.data.folder import read_labelled
@@ -13,6 +12,7 @@ from kmlc.errors import UserError
 from kmlc.files import read_json, write_json
 from kmlc.training.prepare import Prepared, begin_run, load_prepared, prepare
 from kmlc.training.run_directory import RunDirectory
+from tests.conftest import draw
 
 
 @pytest.fixture

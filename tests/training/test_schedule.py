@@ -12,8 +12,8 @@ from kmlc.training.schedule import NOTHING, best_epoch, learning_rate, monitored
 FIGURE = "val_micro_f1"
 
 
-def epochs(*figures: float) -> list[dict[str, float]]:
-    return [{FIGURE: figure} for figure in figures]
+def epochs(*metrics: float) -> list[dict[str, float]]:
+    return [{FIGURE: metric} for metric in metrics]
 
 
 def test_the_first_of_equal_epochs_is_the_best() -> None:
@@ -21,22 +21,22 @@ def test_the_first_of_equal_epochs_is_the_best() -> None:
 
 
 @pytest.mark.parametrize(
-    ("monitor", "figure", "best", "stops"),
+    ("monitor", "metric", "best", "stops"),
     [("objective", FIGURE, 1, True), ("loss", "val_loss", 3, False), ("nothing", NOTHING, 4, False)],
 )
-def test_what_picks_the_best_epoch(monitor: str, figure: str, best: int, stops: bool) -> None:
+def test_what_picks_the_best_epoch(monitor: str, metric: str, best: int, stops: bool) -> None:
     """The highest objective, the lowest loss, or the last epoch, which always is the newest best one."""
     config = Config(train=TrainConfig(monitor=monitor))  # type: ignore[arg-type]
     task = task_of(config, Vocabulary(("1", "3"), ("1", "3"), " "))
-    assert monitored(config, task) == figure
+    assert monitored(config, task) == metric
     scores, losses = (0.5, 0.9, 0.6, 0.7, 0.8), (0.9, 0.5, 0.4, 0.3, 0.3)
     history = [{FIGURE: score, "val_loss": loss} for score, loss in zip(scores, losses, strict=True)]
-    assert best_epoch(history, figure) == best
-    assert should_stop(history, figure, 3) == stops
+    assert best_epoch(history, metric) == best
+    assert should_stop(history, metric, 3) == stops
 
 
 @pytest.mark.parametrize(
-    ("figures", "patience", "stops"),
+    ("metrics", "patience", "stops"),
     [
         ((), 2, False),
         ((0.5,), 1, False),
@@ -47,8 +47,8 @@ def test_what_picks_the_best_epoch(monitor: str, figure: str, best: int, stops: 
         ((0.5, 0.4, 0.3, 0.2), 0, False),
     ],
 )
-def test_should_stop(figures: tuple[float, ...], patience: int, stops: bool) -> None:
-    assert should_stop(epochs(*figures), FIGURE, patience) == stops
+def test_should_stop(metrics: tuple[float, ...], patience: int, stops: bool) -> None:
+    assert should_stop(epochs(*metrics), FIGURE, patience) == stops
 
 
 @given(st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.4]), max_size=12), st.integers(1, 3))

@@ -1,4 +1,4 @@
-"""System 3: AdvancedCNN with a threshold for each label, judged on validation and on test rows."""
+"""System 3: AdvancedCNN with a threshold for each label, evaluated on validation and on test rows."""
 
 from pathlib import Path
 
@@ -60,8 +60,8 @@ def test_the_table_of_the_classes(run: RunDirectory, arrays: dict[str, np.ndarra
     thresholds = read_json(run.thresholds)
     assert table["best_threshold"].tolist() == [thresholds[label] for label in LABELS]
     for part, column in (("validation", "val_f1"), ("test", "test_f1")):
-        decided = arrays[part] >= table["best_threshold"].to_numpy()
-        expected = f1_score(arrays[f"{part}_labels"], decided, average=None, zero_division=0)
+        predicted = arrays[part] >= table["best_threshold"].to_numpy()
+        expected = f1_score(arrays[f"{part}_labels"], predicted, average=None, zero_division=0)
         np.testing.assert_allclose(table[column], expected, rtol=1e-12)
     for part, column in (("validation", "average_precision"), ("test", "test_average_precision")):
         average_precision = average_precision_score(arrays[f"{part}_labels"], arrays[part], average=None)
@@ -69,7 +69,7 @@ def test_the_table_of_the_classes(run: RunDirectory, arrays: dict[str, np.ndarra
     assert table["support"].tolist() == arrays["validation_labels"].sum(axis=0).tolist()
 
 
-def test_the_figures_of_both_parts(run: RunDirectory, arrays: dict[str, np.ndarray]) -> None:
+def test_the_metrics_of_both_parts(run: RunDirectory, arrays: dict[str, np.ndarray]) -> None:
     metrics, split = read_json(run.metrics), read_json(run.split)
     values = np.array(list(read_json(run.thresholds).values()))
     for part in ("validation", "test"):
@@ -107,7 +107,7 @@ def test_the_learning_rate_of_every_epoch_is_recorded(run: RunDirectory) -> None
 
 def test_the_report_has_a_column_for_the_test_rows(run: RunDirectory) -> None:
     report, metrics = run.report.read_text(), read_json(run.metrics)
-    assert "| figure | validation at 0.5 | validation | test |" in report
+    assert "| metric | validation at 0.5 | validation | test |" in report
     columns = [metrics["details"]["validation"]["at_0.5"], metrics["validation"], metrics["test"]]
     cells = " | ".join(f"{column['macro_f1']:.4f}" for column in columns)
     assert f"| macro f1 | {cells} |" in report

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from kmlc.cli import parse_train
-from kmlc.data.overfitting import overfitting_rows
 from kmlc.files import read_json
 from kmlc.reports.overfitting import Fit, read_fit, write_comparison
+from kmlc.sample.overfitting import overfitting_rows
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.train import train
 

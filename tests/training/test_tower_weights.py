@@ -6,7 +6,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import TINY
 
 from kmlc.config import Config, TowerConfig
 from kmlc.errors import UserError
@@ -14,6 +13,7 @@ from kmlc.models.image import TOWERS
 from kmlc.settings import CONFIGS, layered
 from kmlc.training.restore import restore
 from kmlc.training.train import train
+from tests.conftest import TINY
 
 
 @pytest.fixture

@@ -10,9 +10,12 @@ from pathlib import Path
 import grpc
 import pytest
 from keras_tuner.errors import FailedTrialError
-from tuning_fakes import (
-    CASES,
+
+from kmlc.errors import UserError
+from kmlc.tuning import chief
+from tests.tuning.tuning_fakes import (
     PROCESSES,
+    TRIALS,
     Fake,
     assert_complete,
     ended,
@@ -23,9 +26,6 @@ from tuning_fakes import (
     start_worker,
     wait_for,
 )
-
-from kmlc.errors import UserError
-from kmlc.tuning import chief
 
 
 @pytest.fixture
@@ -50,13 +50,13 @@ def meanwhile(function: Callable[[], object]) -> threading.Thread:
 
 
 @pytest.mark.parametrize("count", [2, 3])
-def test_workers_share_the_cases(count: int, address: str, tmp_path: Path) -> None:
-    # Each worker's first case goes on only when every worker has one: none is told to wait.
+def test_workers_share_the_trials(count: int, address: str, tmp_path: Path) -> None:
+    # Each worker's first trial goes on only when every worker has one: none is told to wait.
     fake = Fake(tmp_path / "log", start=PROCESSES.Barrier(count))
     workers = {f"w{number}": start_worker(tmp_path, address, f"w{number}", fake) for number in range(count)}
     chief.serve(grid(), tmp_path, address, lambda: ended(workers), patience=60)
     assert_complete(tmp_path)
-    assert sorted(numbers(fake.log, "begin")) == list(range(1, CASES + 1))
+    assert sorted(numbers(fake.log, "begin")) == list(range(1, TRIALS + 1))
     for worker in workers.values():
         worker.join(60)
         assert worker.exitcode == 0
@@ -64,7 +64,7 @@ def test_workers_share_the_cases(count: int, address: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("told", [True, False])
-def test_a_killed_workers_case_is_taken_up(told: bool, address: str, tmp_path: Path) -> None:
+def test_a_killed_workers_trial_is_taken_up(told: bool, address: str, tmp_path: Path) -> None:
     fake = Fake(tmp_path / "log", seconds=0.1, stuck=1)
     workers = {"killed": start_worker(tmp_path, address, "killed", fake)}
 
@@ -81,12 +81,12 @@ def test_a_killed_workers_case_is_taken_up(told: bool, address: str, tmp_path: P
         chief.serve(grid(), tmp_path, address, None, patience=1)
     killing.join()
     assert_complete(tmp_path)
-    assert sorted(numbers(fake.log, "begin")) == [1, *range(1, CASES + 1)]
-    assert sorted(numbers(fake.log, "end")) == list(range(1, CASES + 1))
+    assert sorted(numbers(fake.log, "begin")) == [1, *range(1, TRIALS + 1)]
+    assert sorted(numbers(fake.log, "end")) == list(range(1, TRIALS + 1))
 
 
 def test_a_worker_that_comes_back_late_does_no_harm(address: str, tmp_path: Path) -> None:
-    """Its case is interrupted, because another has it by now, and it takes the next."""
+    """Its trial is interrupted, because another has it by now, and it takes the next."""
     fake = Fake(tmp_path / "log", seconds=0.2, stuck=1, stop=True)
     workers = {"late": start_worker(tmp_path, address, "late", fake)}
 
@@ -100,7 +100,7 @@ def test_a_worker_that_comes_back_late_does_no_harm(address: str, tmp_path: Path
     chief.serve(grid(), tmp_path, address, lambda: ended(workers), patience=0.6)
     waking.join()
     assert_complete(tmp_path)
-    assert sorted(numbers(fake.log, "end")) == list(range(1, CASES + 1))
+    assert sorted(numbers(fake.log, "end")) == list(range(1, TRIALS + 1))
     for worker in workers.values():
         worker.join(60)
         assert worker.exitcode == 0
@@ -108,7 +108,7 @@ def test_a_worker_that_comes_back_late_does_no_harm(address: str, tmp_path: Path
 
 
 def test_a_late_report_does_not_count(address: str, tmp_path: Path) -> None:
-    """The other worker's figure stands, whichever comes first."""
+    """The other worker's metric stands, whichever comes first."""
     oracle = grid()
     oracle.open(tmp_path)
     with chief._listening(chief._Chief(oracle), address):
@@ -150,7 +150,7 @@ def test_when_every_worker_is_lost_the_search_ends_and_goes_on_later(address: st
     workers["new"] = start_worker(tmp_path, address, "new", fake)
     chief.serve(grid(), tmp_path, address, lambda: ended(workers), patience=60)
     assert_complete(tmp_path)
-    assert numbers(fake.log, "end") == list(range(1, CASES + 1))
+    assert numbers(fake.log, "end") == list(range(1, TRIALS + 1))
 
 
 def test_a_worker_notices_that_the_chief_died(address: str, tmp_path: Path) -> None:

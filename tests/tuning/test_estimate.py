@@ -3,23 +3,23 @@ from pathlib import Path
 
 import keras
 import pytest
-from conftest import TINY
 
 from kmlc.cli import parse_train
 from kmlc.config import Config, FusionConfig, LossConfig, TowerConfig, TrainConfig
 from kmlc.data.folder import read_labelled
 from kmlc.settings import setting_types
 from kmlc.tuning.estimate import SPEED_NEUTRAL, Cost, cost_key, measure_cost, study_seconds
+from tests.conftest import TINY
 
 SMALL, LARGE = TrainConfig(batch_size=30), TrainConfig(batch_size=50)
 
 
-def case(train: TrainConfig, epochs: int, rate: float = 0.1, dropout: float = 0.5) -> Config:
+def trial(train: TrainConfig, epochs: int, rate: float = 0.1, dropout: float = 0.5) -> Config:
     train = replace(train, epochs=epochs, learning_rate=rate)
     return Config(train=train, fusion=FusionConfig(dropout=dropout))
 
 
-COSTS = {cost_key(case(SMALL, 1)): Cost(5.0, 10.0), cost_key(case(LARGE, 1)): Cost(3.0, 7.0)}
+COSTS = {cost_key(trial(SMALL, 1)): Cost(5.0, 10.0), cost_key(trial(LARGE, 1)): Cost(3.0, 7.0)}
 
 
 def test_every_neutral_setting_exists() -> None:
@@ -27,7 +27,7 @@ def test_every_neutral_setting_exists() -> None:
     assert set(SPEED_NEUTRAL) <= keys | {key.partition(".")[0] for key in keys}
 
 
-def test_cases_that_differ_in_neutral_settings_alone_are_of_one_kind() -> None:
+def test_trials_that_differ_in_neutral_settings_alone_are_of_one_kind() -> None:
     plain = Config()
     neutral = [
         replace(plain, seed=7, run="elsewhere", objective="macro"),
@@ -53,30 +53,30 @@ def test_cases_that_differ_in_neutral_settings_alone_are_of_one_kind() -> None:
     [
         # Apart: 5 + 10, 5 + 30, 3 + 7, and 5 + 10 at another rate.
         (False, 1, 15 + 35 + 10 + 15),
-        # The second case comes last, as if it could go on from the first: 15, 35 beside 10, 15.
+        # The second trial comes last, as if it could go on from the first: 15, 35 beside 10, 15.
         (False, 2, 15 + 35),
         (False, 4, 35),
-        # Shared: the second case pays two further epochs, 5 + 20.
+        # Shared: the second trial pays two further epochs, 5 + 20.
         (True, 1, 15 + 25 + 10 + 15),
-        # The second case waits for the first: 15, 25 beside 10, 15.
+        # The second trial waits for the first: 15, 25 beside 10, 15.
         (True, 2, 15 + 25),
         # Nothing else is left for the fourth worker, so it trains all three epochs beside the first.
         (True, 4, 35),
     ],
 )
 def test_study_seconds(shared: bool, workers: int, expected: float) -> None:
-    configs = [case(SMALL, 1), case(SMALL, 3), case(LARGE, 1), case(SMALL, 1, rate=0.2)]
+    configs = [trial(SMALL, 1), trial(SMALL, 3), trial(LARGE, 1), trial(SMALL, 1, rate=0.2)]
     assert study_seconds(configs, COSTS, shared, workers) == expected
 
 
-def test_only_cases_that_differ_in_epochs_alone_share() -> None:
-    configs = [case(SMALL, 3), case(SMALL, 1, dropout=0.7), replace(case(SMALL, 2), seed=1)]
+def test_only_trials_that_differ_in_epochs_alone_share() -> None:
+    configs = [trial(SMALL, 3), trial(SMALL, 1, dropout=0.7), replace(trial(SMALL, 2), seed=1)]
     assert study_seconds(configs, COSTS, shared=False, workers=1) == 35 + 15 + 25
     assert study_seconds(configs, COSTS, shared=True, workers=1) == 35 + 15 + 25
 
 
 def test_the_directory_does_not_hinder_sharing() -> None:
-    configs = [case(SMALL, 1), replace(case(SMALL, 3), run="elsewhere")]
+    configs = [trial(SMALL, 1), replace(trial(SMALL, 3), run="elsewhere")]
     assert study_seconds(configs, COSTS, shared=True, workers=1) == 15 + 25
 
 
@@ -87,14 +87,14 @@ def test_two_workers_by_hand() -> None:
     With one rate alone: a1 to 15 beside a2 to 25, which nobody else could do; a3 from 15 on, when a1 alone is
     finished, to 15 + 5 + 20.
     """
-    configs = [case(SMALL, epochs, rate) for rate in (0.1, 0.2) for epochs in (1, 2, 3)]
+    configs = [trial(SMALL, epochs, rate) for rate in (0.1, 0.2) for epochs in (1, 2, 3)]
     assert study_seconds(configs, COSTS, shared=True, workers=2) == 45
     assert study_seconds(configs[:3], COSTS, shared=True, workers=2) == 40
     # Apart: 15, 25, 35, 15, 25, 35 go to the workers as 15 + 35 + 25, and 25 + 15 + 35.
     assert study_seconds(configs, COSTS, shared=False, workers=2) == 75
 
 
-def test_without_cases_it_takes_no_time() -> None:
+def test_without_trials_it_takes_no_time() -> None:
     assert study_seconds([], {}, shared=True, workers=2) == 0
 
 

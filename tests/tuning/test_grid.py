@@ -30,7 +30,7 @@ def message(folder: Path, text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "cases"),
+    ("name", "trials"),
     {
         "fusion": 3,
         "report1-captions": 2,
@@ -42,31 +42,31 @@ def message(folder: Path, text: str) -> str:
         "thresholds": 4,
     }.items(),
 )
-def test_every_grid_reads(name: str, cases: int) -> None:
+def test_every_grid_reads(name: str, trials: int) -> None:
     grid = read_grid(name)
-    assert len(grid.cases()) == cases
-    assert grid.objective in grid.figures
-    # Each published row is one of the cases, and each case was published if any was.
+    assert len(grid.trials()) == trials
+    assert grid.objective in grid.metrics
+    # Each published row is one of the trials, and each trial was published if any was.
     published = [{key: row[key] for key in grid.axes()} for row in grid.published]
-    assert all(case in grid.cases() for case in published)
-    assert len(published) in (0, cases)
+    assert all(trial in grid.trials() for trial in published)
+    assert len(published) in (0, trials)
 
 
 def test_no_grid_is_left_out_above() -> None:
     assert len(grid_names()) == 8
 
 
-def test_sixteen_cases_of_system_2_epochs_fastest() -> None:
+def test_sixteen_trials_of_system_2_epochs_fastest() -> None:
     values = itertools.product([0.5, 0.7], [30, 50], [0.01, 0.001], [1, 3])
     keys = ["fusion.dropout", "train.batch_size", "train.learning_rate", "train.epochs"]
-    assert [list(case.items()) for case in read_grid("report2").cases()] == [
+    assert [list(trial.items()) for trial in read_grid("report2").trials()] == [
         list(zip(keys, each, strict=True)) for each in values
     ]
 
 
 def test_epochs_stand_last_and_ascend_wherever_the_file_has_them(tmp_path: Path) -> None:
     grid = read_grid(write(tmp_path, "model: mlp\nvary: {train.epochs: [3, 1], seed: [5, 4]}\n"))
-    assert grid.cases() == [
+    assert grid.trials() == [
         {"seed": 5, "train.epochs": 1},
         {"seed": 5, "train.epochs": 3},
         {"seed": 4, "train.epochs": 1},
@@ -74,7 +74,7 @@ def test_epochs_stand_last_and_ascend_wherever_the_file_has_them(tmp_path: Path)
     ]
 
 
-def test_settings_of_a_case_lie_over_flags_and_those_over_the_grid(tmp_path: Path) -> None:
+def test_settings_of_a_trial_lie_over_flags_and_those_over_the_grid(tmp_path: Path) -> None:
     text = "model: mlp\nsettings: {train: {epochs: 7, batch_size: 9}, seed: 1}\nvary: {seed: [2]}\n"
     config = read_grid(write(tmp_path, text)).config({"seed": 3}, ["--train.epochs=8", "--seed=4"])
     assert (config.model, config.train.epochs, config.train.batch_size, config.seed) == ("mlp", 8, 9, 3)
@@ -104,7 +104,7 @@ def test_ablations_of_system_1_differ_in_one_setting() -> None:
 
 def test_first_step_of_system_2_is_its_settings_on_a_plain_network() -> None:
     grid = read_grid("report2-step1")
-    step1, hybrid = grid.config(grid.cases()[0]), read_grid("report2").config({})
+    step1, hybrid = grid.config(grid.trials()[0]), read_grid("report2").config({})
     assert (step1.tower.name, step1.captions.encoder, step1.train.batch_size) == ("simple_cnn", "none", 100)
     assert (step1.fusion, step1.loss, step1.images, step1.split) == (
         hybrid.fusion,
@@ -135,7 +135,7 @@ def test_range(tmp_path: Path) -> None:
         "loss.gamma": [0.1, 2],
     }
     with pytest.raises(UserError, match=r"^mine: vary: train\.learning_rate: a range cannot be gone through"):
-        grid.cases()
+        grid.trials()
 
 
 EXPECTED_RANGE = "expected min below max (and above 0 with log), and log or whole if wanted; got "
@@ -154,7 +154,7 @@ EXPECTED_RANGE = "expected min below max (and above 0 with log), and log or whol
             "model: mlp\nvary: {seed: [1]}\nsettings: 3",
             "settings: expected settings as `key: value`, such as ",
         ),
-        ("model: mlp\nvary: {seed: [1]}\nfigures: minutes", "figures: expected a list; got 'minutes'"),
+        ("model: mlp\nvary: {seed: [1]}\nfigures: minutes", "metrics: expected a list; got 'minutes'"),
         (
             "model: mlp\nvary: {train.epoch: [1]}",
             "vary: train.epoch: no such setting (did you mean train.epochs?)",
@@ -191,7 +191,7 @@ EXPECTED_RANGE = "expected min below max (and above 0 with log), and log or whol
         ),
         (
             "model: mlp\nvary: {seed: [1]}\nfigures: [macro_f1, minutes]",
-            "objective: expected one of the figures, macro_f1, minutes; got 'micro_f1' (did you ",
+            "objective: expected one of the metrics, macro_f1, minutes; got 'micro_f1' (did you ",
         ),
         (
             "model: mlp\nvary: {seed: [1]}\nfigures: [micro_f1]\npublished: [{seed: 1, f1: 0.5}]",
@@ -203,9 +203,9 @@ EXPECTED_RANGE = "expected min below max (and above 0 with log), and log or whol
         ),
         (
             "model: mlp\nvary: {seed: [1]}\nfigures: [micro_f1, minuets]",
-            "figures: no such figure: 'minuets' (did you mean minutes?); expected a column of results.csv, ",
+            "metrics: no such metric: 'minuets' (did you mean minutes?); expected a column of results.csv, ",
         ),
-        ("model: mlp\nvary: {seed: [1]}\nfigures: [[1]]", "figures: no such figure: [1]; expected "),
+        ("model: mlp\nvary: {seed: [1]}\nfigures: [[1]]", "metrics: no such metric: [1]; expected "),
         *(
             (
                 "model: mlp\nvary: {seed: [1]}\nfigures: [micro_f1]\n"
@@ -243,7 +243,7 @@ YAML = st.recursive(
 
 
 @settings(max_examples=30)
-@given(part=st.sampled_from(["title", "vary", "settings", "figures", "published", "objective"]), value=YAML)
+@given(part=st.sampled_from(["title", "vary", "settings", "metrics", "published", "objective"]), value=YAML)
 def test_whatever_stands_in_a_file_is_read_or_refused_in_one_line(
     tmp_path_factory: pytest.TempPathFactory, part: str, value: object
 ) -> None:

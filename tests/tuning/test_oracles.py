@@ -12,7 +12,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from kmlc.errors import UserError
 from kmlc.files import read_json
 from kmlc.tuning.grid import Grid, Range, read_grid
-from kmlc.tuning.oracles import ResumableOracle, build_oracle, case_of
+from kmlc.tuning.oracles import ResumableOracle, build_oracle, trial_of
 from kmlc.tuning.study import Search
 
 AXES: dict[str, list[Any] | Range] = {"fusion.dropout": [0.5, 0.7], "train.batch_size": [30, 50, 20]}
@@ -21,20 +21,20 @@ SEARCHES: list[Search] = ["grid", "random", "bayesian", "hyperband"]
 
 def oracle(search: Search = "grid", axes: dict[str, list[Any] | Range] | None = None) -> ResumableOracle:
     if axes is None:
-        # Three cases drawn by chance for each setting come before the first that the Bayesian search reasons.
+        # Three trials drawn by chance for each setting come before the first that Bayesian search models.
         axes = {"rate": Range(0, 1)} if search == "bayesian" else AXES
     trials = None if search in ("grid", "hyperband") else 5
     return build_oracle(search, axes, "micro_f1", "max", trials, max_epochs=3, seed=0)
 
 
-def finish(it: ResumableOracle, trial: Trial, figure: float = 0.5) -> None:
-    it.update_trial(trial.trial_id, {it.objective.name: figure})
+def finish(it: ResumableOracle, trial: Trial, metric: float = 0.5) -> None:
+    it.update_trial(trial.trial_id, {it.objective.name: metric})
     trial.status = TrialStatus.COMPLETED
     it.end_trial(trial)
 
 
 def go_on(it: ResumableOracle) -> list[Trial]:
-    """Finish all cases that are left; the figure is the case's number."""
+    """Finish all trials that are left; the metric is the trial's number."""
     found = []
     while (trial := it.create_trial("one")).status == TrialStatus.RUNNING:
         finish(it, trial, int(trial.trial_id) / 100)
@@ -46,11 +46,11 @@ def go_on(it: ResumableOracle) -> list[Trial]:
 @pytest.mark.parametrize(
     "grid", [read_grid("report2"), Grid("own", "", "system2", {**AXES, "train.epochs": [3, 1]})]
 )
-def test_the_grid_goes_in_the_order_of_its_cases(grid: Grid, tmp_path: Path) -> None:
+def test_the_grid_goes_in_the_order_of_its_trials(grid: Grid, tmp_path: Path) -> None:
     it = oracle(axes=grid.axes())
     it.open(tmp_path)
-    found = [case_of(trial) for trial in go_on(it)]
-    assert [list(case.items()) for case in found] == [list(case.items()) for case in grid.cases()]
+    found = [trial_of(trial) for trial in go_on(it)]
+    assert [list(trial.items()) for trial in found] == [list(trial.items()) for trial in grid.trials()]
 
 
 @pytest.mark.parametrize("search", SEARCHES)
@@ -59,7 +59,7 @@ def test_a_search_goes_on_where_it_was_killed(search: Search, finished: int, tmp
     """KerasTuner's own grid ends early here, or with a KeyError: it forgets its order and its queue."""
     unbroken, broken = oracle(search), oracle(search)
     unbroken.open(tmp_path / "unbroken")
-    expected = {trial.trial_id: case_of(trial) for trial in go_on(unbroken)}
+    expected = {trial.trial_id: trial_of(trial) for trial in go_on(unbroken)}
     broken.open(tmp_path / "broken")
     for number in range(finished):
         finish(broken, broken.create_trial("one"), number / 100)
@@ -70,14 +70,14 @@ def test_a_search_goes_on_where_it_was_killed(search: Search, finished: int, tmp
     rest = go_on(reloaded)
     assert rest[0].trial_id == interrupted.trial_id
     assert [int(trial.trial_id) for trial in rest] == list(range(finished, len(expected)))
-    assert {trial.trial_id: case_of(trial) for trial in reloaded.trials.values()} == expected
+    assert {trial.trial_id: trial_of(trial) for trial in reloaded.trials.values()} == expected
     assert reloaded.get_best_trials()[0].score == (len(expected) - 1) / 100
     assert [path.name for path in (tmp_path / "broken").iterdir()] == ["oracle.json"]
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-def test_a_finished_case_is_not_run_again(search: Search, tmp_path: Path) -> None:
-    """KerasTuner writes the end of a case while the case still counts as running."""
+def test_a_finished_trial_is_not_run_again(search: Search, tmp_path: Path) -> None:
+    """KerasTuner writes the end of a trial while the trial still counts as running."""
     it = oracle(search)
     it.open(tmp_path)
     finish(it, it.create_trial("one"))
@@ -87,7 +87,7 @@ def test_a_finished_case_is_not_run_again(search: Search, tmp_path: Path) -> Non
     assert len(reloaded.end_order) == 1
 
 
-def test_running_cases_are_taken_up_first_to_last(tmp_path: Path) -> None:
+def test_running_trials_are_taken_up_first_to_last(tmp_path: Path) -> None:
     it = oracle()
     it.open(tmp_path)
     for name in "abc":
@@ -98,14 +98,14 @@ def test_running_cases_are_taken_up_first_to_last(tmp_path: Path) -> None:
     assert [int(reloaded.create_trial(name).trial_id) for name in "def"] == [0, 2, 3]
 
 
-def test_several_workers_get_a_case_at_once(tmp_path: Path) -> None:
-    """With KerasTuner's own grid the third worker is told to wait: a case is queued when it ends."""
+def test_several_workers_get_a_trial_at_once(tmp_path: Path) -> None:
+    """With KerasTuner's own grid the third worker is told to wait: a trial is queued when it ends."""
     it = oracle()
     it.open(tmp_path)
     trials = [it.create_trial(f"worker {number}") for number in range(6)]
     assert [trial.status for trial in trials] == [TrialStatus.RUNNING] * 6
-    cases = itertools.product(*AXES.values())  # type: ignore[arg-type]
-    assert [tuple(case_of(trial).values()) for trial in trials] == list(cases)
+    expected = itertools.product(*AXES.values())  # type: ignore[arg-type]
+    assert [tuple(trial_of(trial).values()) for trial in trials] == list(expected)
     assert it.create_trial("late").status == TrialStatus.IDLE  # One of the six may yet be lost.
     for trial in trials:
         finish(it, trial)
@@ -120,8 +120,8 @@ def number_of(trial: Trial) -> int:
     return int(trial.trial_id) + 1
 
 
-def test_what_goes_on_from_a_running_case_waits_while_there_is_another(tmp_path: Path) -> None:
-    """Cases 1 to 3 and 4 to 6 differ in epochs alone: handed out together, epochs are trained twice."""
+def test_what_goes_on_from_a_running_trial_waits_while_there_is_another(tmp_path: Path) -> None:
+    """Trials 1 to 3 and 4 to 6 differ in epochs alone: handed out together, epochs are trained twice."""
     it = oracle(axes=EPOCHS)
     it.open(tmp_path)
     one, two = it.create_trial("one"), it.create_trial("two")
@@ -134,8 +134,8 @@ def test_what_goes_on_from_a_running_case_waits_while_there_is_another(tmp_path:
     assert number_of(one) == 2
     finish(it, two)
     assert number_of(it.create_trial("two")) == 6
-    assert case_of(one) == {"seed": 7, "train.epochs": 2}
-    # Only case 3 is left, which would go on from 2; to wait would take longer.
+    assert trial_of(one) == {"seed": 7, "train.epochs": 2}
+    # Only trial 3 is left, which would go on from 2; to wait would take longer.
     assert number_of(it.create_trial("three")) == 3
 
 
@@ -150,21 +150,21 @@ def test_the_order_and_the_numbers_outlast_a_kill(tmp_path: Path) -> None:
         it.open(tmp_path)
         numbers = [number_of(it.create_trial(name)) for name in ("one", "two")]
         assert numbers == [1, 5]
-    cases = [case_of(trial) for trial in it.trials.values()]
-    assert cases == [{"seed": seed, "train.epochs": epochs} for seed in (7, 8) for epochs in (1, 2, 3)]
+    trials = [trial_of(trial) for trial in it.trials.values()]
+    assert trials == [{"seed": seed, "train.epochs": epochs} for seed in (7, 8) for epochs in (1, 2, 3)]
     for name in ("one", "two"):
         finish(it, it.ongoing_trials[name])
     assert [int(trial.trial_id) + 1 for trial in go_on(it)] == [2, 3, 6]
 
 
-def test_the_first_cases_alone(tmp_path: Path) -> None:
+def test_the_first_trials_alone(tmp_path: Path) -> None:
     it = build_oracle("grid", EPOCHS, "micro_f1", "max", 4, 0, seed=0)
     it.open(tmp_path)
     assert [int(trial.trial_id) for trial in go_on(it)] == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-def test_a_lost_case_is_given_to_another_and_counts_once(search: Search, tmp_path: Path) -> None:
+def test_a_lost_trial_is_given_to_another_and_counts_once(search: Search, tmp_path: Path) -> None:
     it = oracle(search)
     it.open(tmp_path)
     lost = it.create_trial("lost")
@@ -240,7 +240,7 @@ def test_values_come_back_as_they_were(tmp_path_factory: pytest.TempPathFactory,
     it.open(tmp_path_factory.mktemp("study"))
     # As workers get them.
     trials = [Trial.from_proto(it.create_trial(str(number)).to_proto()) for number in range(len(values))]
-    found = [case_of(trial)["one"] for trial in trials]
+    found = [trial_of(trial)["one"] for trial in trials]
     assert repr(found) == repr(values)
 
 
@@ -253,25 +253,25 @@ def test_ranges_are_drawn_from(search: Search, tmp_path: Path) -> None:
     }
     it = oracle(search, axes)
     it.open(tmp_path)
-    cases = [case_of(trial) for trial in go_on(it)]
-    assert len(cases) >= 5
-    for case in cases:
-        assert 1e-4 <= case["rate"] <= 1e-1
-        assert case["size"] in range(8, 65)
-        assert 0 <= case["dropout"] <= 0.9
-    assert len({str(case) for case in cases}) == len(cases)
+    trials = [trial_of(trial) for trial in go_on(it)]
+    assert len(trials) >= 5
+    for trial in trials:
+        assert 1e-4 <= trial["rate"] <= 1e-1
+        assert trial["size"] in range(8, 65)
+        assert 0 <= trial["dropout"] <= 0.9
+    assert len({str(trial) for trial in trials}) == len(trials)
     # Half of the logarithms lie below 10 ** -2.5.
-    assert any(case["rate"] < 10**-2.5 for case in cases)
+    assert any(trial["rate"] < 10**-2.5 for trial in trials)
 
 
 @pytest.mark.parametrize("search", ["random", "bayesian"])
-def test_chance_finds_every_case_once(search: Search, tmp_path: Path) -> None:
-    """KerasTuner's own Bayesian search repeats cases; by chance it misses some of a small space."""
+def test_chance_finds_every_trial_once(search: Search, tmp_path: Path) -> None:
+    """KerasTuner's own Bayesian search repeats trials; by chance it misses some of a small space."""
     axes: dict[str, list[Any] | Range] = {"a": [1, 2, 3], "b": [True, False]}
     it = build_oracle(search, axes, "val_loss", "min", 100, 0, seed=3)
     it.open(tmp_path)
-    cases = [tuple(case_of(trial).values()) for trial in go_on(it)]
-    assert sorted(cases) == sorted(itertools.product([1, 2, 3], [True, False]))
+    trials = [tuple(trial_of(trial).values()) for trial in go_on(it)]
+    assert sorted(trials) == sorted(itertools.product([1, 2, 3], [True, False]))
     assert it.get_best_trials()[0].score == 0
 
 
@@ -279,12 +279,12 @@ def test_hyperband_lets_the_best_go_on(tmp_path: Path) -> None:
     it = oracle("hyperband")
     it.open(tmp_path)
     trials = go_on(it)
-    cases = [case_of(trial) for trial in trials]
-    # Three epochs: a first round of three cases with one epoch, the best of which goes on to three.
-    first, best = cases[:3], cases[3]
-    assert [case["train.epochs"] for case in cases[:4]] == [1, 1, 1, 3]
+    trials = [trial_of(trial) for trial in trials]
+    # Three epochs: a first round of three trials with one epoch, the best of which goes on to three.
+    first, best = trials[:3], trials[3]
+    assert [trial["train.epochs"] for trial in trials[:4]] == [1, 1, 1, 3]
     assert best == {**first[2], "train.epochs": 3}
-    assert all(case["train.epochs"] == 3 for case in cases[4:])
+    assert all(trial["train.epochs"] == 3 for trial in trials[4:])
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_hyperband_lets_the_best_go_on(tmp_path: Path) -> None:
         (
             "hyperband",
             {"seed": [1, 2]},
-            "search hyperband: 3 epochs need 3 cases at least; the values make 2",
+            "search hyperband: 3 epochs need 3 trials at least; the values make 2",
         ),
         ("random", {"rate": Range(0, 1, log=True)}, "vary: rate: a logarithm needs a min above 0; got 0"),
     ],
@@ -313,5 +313,5 @@ def test_the_same_seed_draws_the_same(tmp_path: Path) -> None:
     for number, seed in enumerate([0, 0, 1]):
         it = build_oracle("random", {"rate": Range(0, 1)}, "micro_f1", "max", 4, 0, seed)
         it.open(tmp_path / str(number))
-        drawn.append([case_of(trial)["rate"] for trial in go_on(it)])
+        drawn.append([trial_of(trial)["rate"] for trial in go_on(it)])
     assert drawn[0] == drawn[1] != drawn[2]

@@ -1,4 +1,4 @@
-"""Studies whose cases are not trained: what is read from them, what is deleted, what is tried again."""
+"""Studies whose trials are not trained: what is read from them, what is deleted, what is tried again."""
 
 import dataclasses
 import json
@@ -9,24 +9,24 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from tuning_fakes import TINY_GRID
 
 from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.files import write_json
 from kmlc.settings import save_config
 from kmlc.training.run_directory import RunDirectory
-from kmlc.tuning import case as case_module
 from kmlc.tuning import run as run_module
+from kmlc.tuning import trial as trial_module
 from kmlc.tuning.announce import Announcer
 from kmlc.tuning.grid import read_grid
 from kmlc.tuning.keep import drop_weights
 from kmlc.tuning.lock import only_command
 from kmlc.tuning.notes import notes
 from kmlc.tuning.options import Options
-from kmlc.tuning.records import CaseRun, begun_runs, best_run, ranking, results, write_seconds
+from kmlc.tuning.records import TrialRun, begun_runs, best_run, ranking, results, write_seconds
 from kmlc.tuning.run import tune
 from kmlc.tuning.study import Search, Study, StudyConfig, begin_or_continue, load_study
+from tests.tuning.tuning_fakes import TINY_GRID
 
 OPTIONS = Options(cache="off", share=False)
 
@@ -38,21 +38,21 @@ def config(data: Path, tmp_path_factory: pytest.TempPathFactory) -> StudyConfig:
     return StudyConfig(read_grid(str(path)), flags=[f"--data={data}"])
 
 
-def finish(run: RunDirectory, figure: float = 0.5, epochs: int = 1) -> None:
+def finish(run: RunDirectory, metric: float = 0.5, epochs: int = 1) -> None:
     """Leave what a finished training leaves, as far as a study looks at it."""
     run.checkpoint.parent.mkdir(parents=True, exist_ok=True)
     run.checkpoint.touch()
     run.best_weights.touch()
     rows = "".join(f"{epoch},0.5,0.25\n" for epoch in range(1, epochs + 1))
     run.history.write_text(f"epoch,loss,val_loss\n{rows}")
-    figures = {"micro_map": None if math.isnan(figure) else figure}
-    write_json(run.metrics, {"best_epoch": epochs, "validation": figures})
+    metrics = {"micro_map": None if math.isnan(metric) else metric}
+    write_json(run.metrics, {"best_epoch": epochs, "validation": metrics})
 
 
-def case(study: Study, number: int, seed: int = 42, error: str = "") -> CaseRun:
-    """Begin a case."""
+def trial(study: Study, number: int, seed: int = 42, error: str = "") -> TrialRun:
+    """Begin a trial."""
     values = {"train.learning_rate": 0.01, "train.epochs": number}
-    begun = CaseRun(RunDirectory(study.case(number, seed)), number, values, seed, error)
+    begun = TrialRun(RunDirectory(study.trial(number, seed)), number, values, seed, error)
     begun.save()
     begun.run.path.mkdir(exist_ok=True)
     return begun
@@ -71,66 +71,66 @@ class Trainings:
         self.before(config)
         run.path.mkdir(exist_ok=True)
         save_config(run.config, config)
-        figure = config.train.learning_rate if math.isfinite(config.train.learning_rate) else math.nan
-        finish(run, figure)
+        metric = config.train.learning_rate if math.isfinite(config.train.learning_rate) else math.nan
+        finish(run, metric)
 
 
 @pytest.fixture
 def trainings(monkeypatch: pytest.MonkeyPatch) -> Trainings:
     trainings = Trainings()
-    monkeypatch.setattr(case_module, "train", trainings)
+    monkeypatch.setattr(trial_module, "train", trainings)
     return trainings
 
 
-def test_files_that_are_being_written_are_no_cases(tmp_path: Path) -> None:
+def test_files_that_are_being_written_are_no_trials(tmp_path: Path) -> None:
     study = Study(tmp_path)
     for number, seed in [(100, 42), (2, 42), (10, 42), (2, 7)]:
-        case(study, number, seed)
-    (study.cases / ".123-01-seed42.json").write_text("{")
-    found = [(case.number, case.seed) for case in begun_runs(study)]
+        trial(study, number, seed)
+    (study.trials / ".123-01-seed42.json").write_text("{")
+    found = [(trial.number, trial.seed) for trial in begun_runs(study)]
     assert found == [(2, 7), (2, 42), (10, 42), (100, 42)]
 
 
 def test_the_minutes_are_unknown_where_an_epoch_has_none(tmp_path: Path) -> None:
-    begun = case(Study(tmp_path), 1)
+    begun = trial(Study(tmp_path), 1)
     finish(begun.run, epochs=2)
     write_seconds(begun.run, {"1": 60.0, "2": 30.0})
-    assert begun.figures()["minutes"] == 1.5
+    assert begun.metrics()["minutes"] == 1.5
     write_seconds(begun.run, {"1": 60.0})
-    assert math.isnan(begun.figures()["minutes"])
+    assert math.isnan(begun.metrics()["minutes"])
 
 
-def test_a_case_that_diverged_with_one_seed_is_last(tmp_path: Path, config: StudyConfig) -> None:
+def test_a_trial_that_diverged_with_one_seed_is_last(tmp_path: Path, config: StudyConfig) -> None:
     config, study = dataclasses.replace(config, seeds=2), Study(tmp_path)
-    for number, figures in enumerate([(math.nan, 0.9), (0.2, 0.4), (0.3, 0.5)], start=1):
-        for seed, figure in zip((42, 43), figures, strict=True):
-            finish(case(study, number, seed).run, figure)
+    for number, metrics in enumerate([(math.nan, 0.9), (0.2, 0.4), (0.3, 0.5)], start=1):
+        for seed, metric in zip((42, 43), metrics, strict=True):
+            finish(trial(study, number, seed).run, metric)
     found = ranking(results(study, config), config)
     assert found.index.tolist() == [3, 2, 1]
     assert found.tolist()[:2] == pytest.approx([0.4, 0.3])
     assert math.isnan(found[1])
-    assert best_run(study, config).path == study.case(3, 43)
+    assert best_run(study, config).path == study.trial(3, 43)
 
 
-def test_a_study_all_of_whose_cases_diverged_says_so(tmp_path: Path, config: StudyConfig) -> None:
+def test_a_study_all_of_whose_trials_diverged_says_so(tmp_path: Path, config: StudyConfig) -> None:
     study = Study(tmp_path)
-    finish(case(study, 1).run, math.nan)
-    with pytest.raises(UserError, match=r"no case came to an end with a number as its micro_map$"):
+    finish(trial(study, 1).run, math.nan)
+    with pytest.raises(UserError, match=r"no trial came to an end with a number as its micro_map$"):
         best_run(study, config)
 
 
 def test_which_weights_are_kept(tmp_path: Path, config: StudyConfig) -> None:
-    """Case 1 is the best, 2 is not, 3 has a seed to train, 4 failed with its second seed."""
+    """Trial 1 is the best, 2 is not, 3 has a seed to train, 4 failed with its second seed."""
     config, study = dataclasses.replace(config, seeds=2), Study(tmp_path)
     for number, seed in [(1, 42), (1, 43), (2, 42), (2, 43), (3, 42), (4, 42)]:
-        finish(case(study, number, seed).run, 1 - number / 10)
-    failed = case(study, 4, 43, error="out of memory")
+        finish(trial(study, number, seed).run, 1 - number / 10)
+    failed = trial(study, 4, 43, error="out of memory")
     failed.run.best_weights.touch()
-    (study.case(1, 42) / ".123-best.weights.h5").touch()
-    running = case(study, 5)
+    (study.trial(1, 42) / ".123-best.weights.h5").touch()
+    running = trial(study, 5)
     running.run.best_weights.touch()
     drop_weights(study, config, keep=1, share=False)
-    kept = sorted(str(path.relative_to(study.cases)) for path in study.cases.glob("*/*.weights.h5"))
+    kept = sorted(str(path.relative_to(study.trials)) for path in study.trials.glob("*/*.weights.h5"))
     whole = ["01-seed42", "01-seed43", "03-seed42", "05-seed42"]
     assert kept == [f"{run}/best.weights.h5" for run in whole]
 
@@ -166,7 +166,7 @@ def test_best_yaml_is_written_last(tmp_path: Path, config: StudyConfig, training
     study = begin_or_continue(config, tmp_path / "study")
 
     def killed(table: pd.DataFrame, total: int | None) -> None:
-        assert len(list(study.cases.glob("*/best.weights.h5"))) == 1
+        assert len(list(study.trials.glob("*/best.weights.h5"))) == 1
         assert not study.cache.exists()
         raise KeyboardInterrupt
 
@@ -236,7 +236,7 @@ def test_data_that_cannot_be_read_ends_the_search(
 
 
 @pytest.mark.parametrize("search", ["grid", "random"])
-def test_failed_cases_are_tried_again(
+def test_failed_trials_are_tried_again(
     search: Search, tmp_path: Path, config: StudyConfig, trainings: Trainings
 ) -> None:
     """Two of four fail, and the search is stopped in the last: the same command trains these three."""
@@ -249,24 +249,24 @@ def test_failed_cases_are_tried_again(
             raise RuntimeError("out of memory")
 
     trainings.before = fail
-    config = dataclasses.replace(config, search=search, trials=4)
+    config = dataclasses.replace(config, search=search, max_trials=4)
     study = begin_or_continue(config, tmp_path / "study")
     with pytest.raises(KeyboardInterrupt):
         tune(study, config, OPTIONS)
-    begun = {case.number: case.values for case in begun_runs(study)}
+    begun = {trial.number: trial.values for trial in begun_runs(study)}
     trainings.before = lambda settings: None
     tune(study, config, OPTIONS)
     assert trainings.runs[4:] == ["01-seed42", "02-seed42", "04-seed42"]
     assert results(study, config)["error"].tolist() == [""] * 4
-    assert {case.number: case.values for case in begun_runs(study)} == begun
+    assert {trial.number: trial.values for trial in begun_runs(study)} == begun
 
 
-def test_a_case_that_was_begun_with_other_values(
+def test_a_trial_that_was_begun_with_other_values(
     tmp_path: Path, config: StudyConfig, trainings: Trainings
 ) -> None:
     study = begin_or_continue(config, tmp_path / "study")
-    case(study, 3)
-    with pytest.raises(UserError, match=r"03-seed42: this case was begun with .*, the search asks for"):
+    trial(study, 3)
+    with pytest.raises(UserError, match=r"03-seed42: this trial was begun with .*, the search asks for"):
         tune(study, config, OPTIONS)
     assert trainings.runs == ["01-seed42", "02-seed42"]
 
@@ -279,8 +279,8 @@ def test_a_stop_before_a_run_was_begun(tmp_path: Path, config: StudyConfig, trai
 
     trainings.before = in_order
     study = begin_or_continue(config, tmp_path / "study")
-    study.case(1, 42).mkdir(parents=True)
-    (study.case(1, 42) / "split.json").write_text("{}")
+    study.trial(1, 42).mkdir(parents=True)
+    (study.trial(1, 42) / "split.json").write_text("{}")
     tune(study, config, OPTIONS)
     assert study.finished
 
@@ -299,7 +299,7 @@ def test_what_only_the_report_says_may_change(tmp_path: Path, config: StudyConfi
     study = begin_or_continue(config, tmp_path / "study")
     published = [{"train.epochs": 1, "train.learning_rate": 0.01, "micro_map": 0.5}]
     grid = dataclasses.replace(
-        config.grid, title="Another", source="a paper", figures=["micro_map"], published=published
+        config.grid, title="Another", source="a paper", metrics=["micro_map"], published=published
     )
     other = dataclasses.replace(config, grid=grid)
     assert begin_or_continue(other, study.path) == study
@@ -331,19 +331,19 @@ def test_the_time_is_that_of_all_commands(tmp_path: Path, config: StudyConfig, t
     assert notes(begun, ["--grid", "tiny"])[0] == command
 
 
-def test_cases_are_looked_at_now_and_then(
+def test_trials_are_looked_at_now_and_then(
     tmp_path: Path, config: StudyConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = 100.0
     monkeypatch.setattr("kmlc.tuning.announce.time.monotonic", lambda: now)
     study = begin_or_continue(config, tmp_path / "study")
     announcer = Announcer(study, config, share=False)
-    finish(case(study, 1).run)
+    finish(trial(study, 1).run)
     announcer.watch()
     assert capsys.readouterr().out == ""
     now += 2
     announcer.watch()
-    assert capsys.readouterr().out.startswith("case  1/4")
+    assert capsys.readouterr().out.startswith("trial  1/4")
     assert len(pd.read_csv(study.results)) == 1
     study.results.unlink()
     announcer.update()

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from tensorflow.python.framework.func_graph import FuncGraph
-from tuning_fakes import TINY_GRID
 
 from kmlc.config import Config
 from kmlc.data.records import LabelledData
@@ -23,13 +22,14 @@ from kmlc.training.callbacks import write_history
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.schedule import History
 from kmlc.training.train import train
-from kmlc.tuning import case as case_module
+from kmlc.tuning import trial as trial_module
 from kmlc.tuning.grid import read_grid
 from kmlc.tuning.memory import free_last_model
 from kmlc.tuning.options import Options
 from kmlc.tuning.records import write_results
 from kmlc.tuning.run import tune
 from kmlc.tuning.study import Study, StudyConfig, begin_or_continue, load_study, save_study
+from tests.tuning.tuning_fakes import TINY_GRID
 
 OPTIONS = Options(cache="off")
 
@@ -59,18 +59,18 @@ def whole(config: StudyConfig, tmp_path_factory: pytest.TempPathFactory) -> Stud
     return Study(path)
 
 
-def figures(table: pd.DataFrame) -> pd.DataFrame:
+def metrics(table: pd.DataFrame) -> pd.DataFrame:
     """Return what does not depend on the clock."""
-    return table.sort_values(["case", "seed"]).drop(columns="minutes").reset_index(drop=True)
+    return table.sort_values(["trial", "seed"]).drop(columns="minutes").reset_index(drop=True)
 
 
-def test_a_row_for_each_case(whole: Study) -> None:
+def test_a_row_for_each_trial(whole: Study) -> None:
     table = read(whole)
-    columns = ["case", "train.learning_rate", "train.epochs", "seed", "minutes", "train_loss", "val_loss"]
+    columns = ["trial", "train.learning_rate", "train.epochs", "seed", "minutes", "train_loss", "val_loss"]
     assert list(table.columns[:7]) == columns
     assert list(table.columns[-2:]) == ["run", "error"]
-    cases = table[["case", "train.learning_rate", "train.epochs"]].to_numpy().tolist()
-    assert cases == [[1, 0.01, 1], [2, 0.01, 2], [3, 0.001, 1], [4, 0.001, 2]]
+    trials = table[["trial", "train.learning_rate", "train.epochs"]].to_numpy().tolist()
+    assert trials == [[1, 0.01, 1], [2, 0.01, 2], [3, 0.001, 1], [4, 0.001, 2]]
     assert (table["seed"] == 42).all()
     for row in table.to_dict("records"):
         path = whole.path / row["run"]
@@ -84,31 +84,31 @@ def test_a_row_for_each_case(whole: Study) -> None:
         assert list(seconds) == [str(epoch + 1) for epoch in range(row["train.epochs"])]
 
 
-def test_the_shorter_case_is_the_first_epochs_of_the_longer(whole: Study) -> None:
+def test_the_shorter_trial_is_the_first_epochs_of_the_longer(whole: Study) -> None:
     histories = {
-        case: (whole.case(case, 42) / "history.csv").read_text().splitlines() for case in range(1, 5)
+        trial: (whole.trial(trial, 42) / "history.csv").read_text().splitlines() for trial in range(1, 5)
     }
     for short, long in ((1, 2), (3, 4)):
         assert len(histories[short]) == 2
         assert histories[long][:2] == histories[short]
-        output = whole.case(long, 42).with_suffix(".txt").read_text()
+        output = whole.trial(long, 42).with_suffix(".txt").read_text()
         assert "Going on after epoch 1 of 2" in output
 
 
 @pytest.mark.slow
-def test_cases_trained_apart_come_to_the_same(whole: Study, config: StudyConfig, tmp_path: Path) -> None:
+def test_trials_trained_apart_come_to_the_same(whole: Study, config: StudyConfig, tmp_path: Path) -> None:
     apart = run(config, tmp_path / "apart", dataclasses.replace(OPTIONS, share=False))
-    pd.testing.assert_frame_equal(figures(apart), figures(read(whole)), check_exact=True)
-    output = Study(tmp_path / "apart").case(2, 42).with_suffix(".txt").read_text()
+    pd.testing.assert_frame_equal(metrics(apart), metrics(read(whole)), check_exact=True)
+    output = Study(tmp_path / "apart").trial(2, 42).with_suffix(".txt").read_text()
     assert "Going on" not in output
 
 
-def test_only_the_best_case_keeps_its_weights(whole: Study, config: StudyConfig) -> None:
+def test_only_the_best_trial_keeps_its_weights(whole: Study, config: StudyConfig) -> None:
     table = read(whole)
     best = table.sort_values("micro_map").to_dict("records")[-1]
-    kept = sorted(path.parent.name for path in whole.cases.glob("*/best.weights.h5"))
+    kept = sorted(path.parent.name for path in whole.trials.glob("*/best.weights.h5"))
     assert kept == [Path(best["run"]).name]
-    assert list(whole.cases.glob("*/checkpoint")) == []
+    assert list(whole.trials.glob("*/checkpoint")) == []
     settings = load_config(whole.best)
     assert settings.run is None
     assert settings.train.epochs == best["train.epochs"]
@@ -161,7 +161,7 @@ def stop_in_epoch(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
         def stopping(config: Config, callbacks: list[keras.callbacks.Callback], data: LabelledData) -> Any:
             return train(config, callbacks=[*callbacks, stopper], data=data)
 
-        monkeypatch.setattr(case_module, "train", stopping)
+        monkeypatch.setattr(trial_module, "train", stopping)
 
     return stop
 
@@ -169,27 +169,27 @@ def stop_in_epoch(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 def test_a_stopped_study_goes_on_where_it_was(
     whole: Study, config: StudyConfig, tmp_path: Path, stop_in_epoch: Callable[[int], None]
 ) -> None:
-    """Stopped in case 2 and again in case 3: nothing is trained twice, and all figures are the same."""
+    """Stopped in trial 2 and again in trial 3: nothing is trained twice, and all metrics are the same."""
     study = begin_or_continue(config, tmp_path / "stopped")
-    # Epochs are 1: case 1; 2: case 2, its second; 3: case 3; 4: case 4, its second.
+    # Epochs are 1: trial 1; 2: trial 2, its second; 3: trial 3; 4: trial 4, its second.
     stop_in_epoch(2)
     with pytest.raises(KeyboardInterrupt):
         tune(study, config, OPTIONS)
-    assert read(study)["case"].tolist() == [1]
+    assert read(study)["trial"].tolist() == [1]
     stop_in_epoch(2)
     with pytest.raises(KeyboardInterrupt):
         tune(study, config, OPTIONS)
-    assert read(study)["case"].tolist() == [1, 2]
+    assert read(study)["trial"].tolist() == [1, 2]
     stop_in_epoch(3)
     tune(study, config, OPTIONS)
-    pd.testing.assert_frame_equal(figures(read(study)), figures(read(whole)), check_exact=True)
+    pd.testing.assert_frame_equal(metrics(read(study)), metrics(read(whole)), check_exact=True)
 
 
 def test_a_stop_before_the_last_epoch_is_in_the_table(
     config: StudyConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The state has the epoch, history.csv has not: it was short for ever, and the study with it."""
-    config = dataclasses.replace(config, trials=2)
+    config = dataclasses.replace(config, max_trials=2)
     study = begin_or_continue(config, tmp_path / "stopped")
 
     def stopped(run: RunDirectory, history: History) -> None:
@@ -202,11 +202,11 @@ def test_a_stop_before_the_last_epoch_is_in_the_table(
         with pytest.raises(KeyboardInterrupt):
             tune(study, config, OPTIONS)
     tune(study, config, OPTIONS)
-    assert pd.read_csv(study.case(2, 42) / "history.csv")["epoch"].tolist() == [1, 2]
+    assert pd.read_csv(study.trial(2, 42) / "history.csv")["epoch"].tolist() == [1, 2]
     assert read(study)["error"].tolist() == ["", ""]
 
 
-def test_a_case_that_fails_is_noted_and_the_others_go_on(
+def test_a_trial_that_fails_is_noted_and_the_others_go_on(
     config: StudyConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(settings: Any, **options: Any) -> Any:
@@ -214,29 +214,29 @@ def test_a_case_that_fails_is_noted_and_the_others_go_on(
             raise RuntimeError("out of\nmemory")
         return train(settings, **options)
 
-    monkeypatch.setattr(case_module, "train", failing)
+    monkeypatch.setattr(trial_module, "train", failing)
     table = run(config, tmp_path / "failing")
     assert table["error"].tolist() == ["out of memory", "out of memory", "", ""]
     assert load_config(Study(tmp_path / "failing").best).train.learning_rate == 0.001
-    output = Study(tmp_path / "failing").case(1, 42).with_suffix(".txt").read_text()
+    output = Study(tmp_path / "failing").trial(1, 42).with_suffix(".txt").read_text()
     assert "RuntimeError: out of\nmemory" in output
 
 
-def test_a_study_all_of_whose_cases_fail_says_so(
+def test_a_study_all_of_whose_trials_fail_says_so(
     config: StudyConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(*_: Any, **__: Any) -> Any:
         raise RuntimeError("no")
 
-    monkeypatch.setattr(case_module, "train", failing)
-    with pytest.raises(UserError, match=r"every case failed: no$"):
+    monkeypatch.setattr(trial_module, "train", failing)
+    with pytest.raises(UserError, match=r"every trial failed: no$"):
         run(config, tmp_path / "failing")
 
 
 def test_seeds_and_a_fraction_of_the_rows(config: StudyConfig, tmp_path: Path) -> None:
-    config = dataclasses.replace(config, seeds=2, fraction=0.5, trials=1)
+    config = dataclasses.replace(config, seeds=2, fraction=0.5, max_trials=1)
     table = run(config, tmp_path / "seeds")
-    assert table[["case", "seed"]].to_numpy().tolist() == [[1, 42], [1, 43]]
+    assert table[["trial", "seed"]].to_numpy().tolist() == [[1, 42], [1, 43]]
     assert table["micro_map"].nunique() == 2
     splits = [read_json(tmp_path / "seeds" / run / "split.json") for run in table["run"]]
     rows = [set(split["training"]) | set(split["validation"]) for split in splits]
@@ -249,23 +249,23 @@ def test_seeds_and_a_fraction_of_the_rows(config: StudyConfig, tmp_path: Path) -
 
 @pytest.mark.slow
 def test_a_search_that_draws(config: StudyConfig, tmp_path: Path) -> None:
-    """Random search over the same values: as many cases as trials, no case twice."""
-    config = dataclasses.replace(config, search="random", trials=3)
+    """Random search over the same values: as many trials as trials, no trial twice."""
+    config = dataclasses.replace(config, search="random", max_trials=3)
     table = run(config, tmp_path / "random")
-    cases = table[["train.learning_rate", "train.epochs"]].drop_duplicates()
-    assert len(cases) == len(table) == 3
+    trials = table[["train.learning_rate", "train.epochs"]].drop_duplicates()
+    assert len(trials) == len(table) == 3
 
 
 def test_results_can_be_written_before_there_are_any(config: StudyConfig, tmp_path: Path) -> None:
     table = write_results(begin_or_continue(config, tmp_path / "new"), config)
-    assert list(table.columns) == ["case", "train.learning_rate", "train.epochs", "seed", "run", "error"]
+    assert list(table.columns) == ["trial", "train.learning_rate", "train.epochs", "seed", "run", "error"]
     assert table.empty
 
 
 @pytest.mark.slow
-def test_models_of_finished_cases_are_let_go(config: StudyConfig, tmp_path: Path) -> None:
-    """TensorFlow kept the graph of every fit's step, and with it each case's weights."""
-    run(dataclasses.replace(config, trials=2), tmp_path / "two")
+def test_models_of_finished_trials_are_let_go(config: StudyConfig, tmp_path: Path) -> None:
+    """TensorFlow kept the graph of every fit's step, and with it each trial's weights."""
+    run(dataclasses.replace(config, max_trials=2), tmp_path / "two")
     free_last_model()
     gc.collect()
     assert not any(isinstance(each, FuncGraph | keras.Model) for each in gc.get_objects())

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT, run_command
-from tuning_fakes import TINY_GRID
+
+from tests.conftest import ROOT, run_command
+from tests.tuning.tuning_fakes import TINY_GRID
 
 pytestmark = pytest.mark.slow
 
@@ -33,14 +34,14 @@ def whole(folder: Path, data: Path) -> pd.DataFrame:
     done = run_command(folder, *command(data, "whole"))
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0] == "tiny: 4 cases"
-    assert [line.split()[:2] for line in lines[2:6]] == [["case", f"{number}/4"] for number in range(1, 5)]
+    assert lines[0] == "tiny: 4 trials"
+    assert [line.split()[:2] for line in lines[2:6]] == [["trial", f"{number}/4"] for number in range(1, 5)]
     assert "python train.py --config whole/best.yaml" in lines[-1]
     return results(folder / "whole")
 
 
 def results(study: Path) -> pd.DataFrame:
-    table = pd.read_csv(study / "results.csv").sort_values(["case", "seed"])
+    table = pd.read_csv(study / "results.csv").sort_values(["trial", "seed"])
     return table.drop(columns="minutes").reset_index(drop=True)
 
 
@@ -50,7 +51,7 @@ def started(folder: Path, words: list[str]) -> subprocess.Popen[bytes]:
 
 
 def test_killed_at_random_moments(folder: Path, data: Path, whole: pd.DataFrame) -> None:
-    """Three kills, then the end: every case once, and all figures as if there were none."""
+    """Three kills, then the end: every trial once, and all metrics as if there were none."""
     chance = random.Random(0)
     words = command(data, "killed")
     for _ in range(3):
@@ -71,15 +72,15 @@ def test_two_workers_come_to_the_same(folder: Path, data: Path, whole: pd.DataFr
     done = run_command(folder, *command(data, "two", "--workers=2"))
     assert done.returncode == 0, done.stderr
     pd.testing.assert_frame_equal(results(folder / "two"), whole, check_exact=True)
-    assert sorted(line.split()[1] for line in done.stdout.splitlines() if line.startswith("case")) == [
+    assert sorted(line.split()[1] for line in done.stdout.splitlines() if line.startswith("trial")) == [
         f"{number}/4" for number in range(1, 5)
     ]
 
 
-def test_the_case_of_a_lost_worker_is_taken_up(folder: Path, data: Path, whole: pd.DataFrame) -> None:
-    """One of two workers is killed in its first case."""
+def test_the_trial_of_a_lost_worker_is_taken_up(folder: Path, data: Path, whole: pd.DataFrame) -> None:
+    """One of two workers is killed in its first trial."""
     process = started(folder, command(data, "lost", "--workers=2"))
-    while not list((folder / "lost").glob("cases/*/config.yaml")):
+    while not list((folder / "lost").glob("trials/*/config.yaml")):
         assert process.poll() is None
         time.sleep(0.05)
     workers = subprocess.run(
@@ -94,7 +95,7 @@ def test_ctrl_c_says_how_to_go_on(folder: Path, data: Path) -> None:
     with (folder / "stopped.txt").open("w") as output:
         words = [sys.executable, *command(data, "stopped")]
         process = subprocess.Popen(words, cwd=folder, stdout=output, stderr=output)
-    while not list((folder / "stopped").glob("cases/*/config.yaml")):
+    while not list((folder / "stopped").glob("trials/*/config.yaml")):
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
@@ -116,5 +117,5 @@ def test_a_dry_run_writes_nothing(folder: Path, data: Path) -> None:
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines[1:5]] == [f"{number}/4" for number in range(1, 5)]
-    assert lines[-1].startswith("4 cases: about ")
+    assert lines[-1].startswith("4 trials: about ")
     assert not (folder / "dry").exists()

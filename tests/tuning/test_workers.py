@@ -9,8 +9,6 @@ from pathlib import Path
 from platform import node
 
 import pytest
-from conftest import ROOT
-from tuning_fakes import numbers
 
 from kmlc.cli import WorkCommand, parse_tune
 from kmlc.errors import UserError
@@ -18,6 +16,8 @@ from kmlc.tuning import chief, workers
 from kmlc.tuning.options import Options
 from kmlc.tuning.study import Study
 from kmlc.tuning.workers import LocalWorkers, local_workers, reachable, worker_flags
+from tests.conftest import ROOT
+from tests.tuning.tuning_fakes import numbers
 
 Script = Callable[[str], None]
 
@@ -137,7 +137,7 @@ def test_workers_end_soon_after_a_chief_that_was_killed(deaf: bool, script: Scri
 
 
 @pytest.mark.slow
-def test_workers_in_a_case_end_with_their_chief(script: Script, tmp_path: Path) -> None:
+def test_workers_in_a_trial_end_with_their_chief(script: Script, tmp_path: Path) -> None:
     address, log = f"127.0.0.1:{chief.free_port()}", tmp_path / "log"
     script(
         f"import os, sys\nsys.path.append({str(ROOT / 'tests' / 'tuning')!r})\n"

@@ -19,7 +19,7 @@ from kmlc.tuning.oracles import ResumableOracle, build_oracle
 from kmlc.tuning.search import search
 
 AXES: dict[str, list[Any] | Range] = {"a": [1, 2, 3], "b": ["x", "y"], "c": [None, [1, 2]]}
-CASES = 12
+TRIALS = 12
 
 TINY_GRID = """
 model: hybrid
@@ -34,7 +34,7 @@ vary:
   train.learning_rate: [0.01, 0.001]
 objective: micro_map
 """
-"""Cases that train in a second each: captions alone."""
+"""Trials that train in a second each: captions alone."""
 
 # Processes start as forks of one that has imported the libraries, which takes seconds.
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -47,9 +47,9 @@ def grid() -> ResumableOracle:
 
 @dataclass
 class Fake:
-    """A case that takes `seconds` and has a hundredth of its number as its figure.
+    """A trial that takes `seconds` and has a hundredth of its number as its metric.
 
-    It notes its beginning and its end in `log`. Whoever comes first to case `stuck` stays in it.
+    It notes its beginning and its end in `log`. Whoever comes first to trial `stuck` stays in it.
     """
 
     log: Path
@@ -84,7 +84,7 @@ def numbers(log: Path, what: str) -> list[int]:
 
 
 def record(folder: Path) -> dict[int, dict[str, Any]]:
-    """Return the cases in a study's state by number."""
+    """Return the trials in a study's state by number."""
     trials = json.loads((folder / "oracle.json").read_text())["trials"]
     found = {int(trial["trial_id"]) + 1: trial for trial in trials}
     assert len(found) == len(trials)
@@ -92,11 +92,11 @@ def record(folder: Path) -> dict[int, dict[str, Any]]:
 
 
 def assert_complete(folder: Path) -> None:
-    """Every case is in the record once, completed, with its own figure."""
-    cases = record(folder)
-    assert list(cases) == list(range(1, CASES + 1))
-    assert [case["status"] for case in cases.values()] == ["COMPLETED"] * CASES
-    assert [case["score"] for case in cases.values()] == [number / 100 for number in cases]
+    """Every trial is in the record once, completed, with its own metric."""
+    trials = record(folder)
+    assert list(trials) == list(range(1, TRIALS + 1))
+    assert [trial["status"] for trial in trials.values()] == ["COMPLETED"] * TRIALS
+    assert [trial["score"] for trial in trials.values()] == [number / 100 for number in trials]
 
 
 def start_search(folder: Path, fake: Fake) -> BaseProcess:
@@ -112,7 +112,7 @@ def start_worker(folder: Path, address: str, name: str, fake: Fake) -> BaseProce
 
 
 def wait_for(log: Path, what: str, number: int, times: int = 1) -> None:
-    """Wait until a case has begun or ended that often."""
+    """Wait until a trial has begun or ended that often."""
     end = time.monotonic() + 30
     while numbers(log, what).count(number) < times:
         assert time.monotonic() < end

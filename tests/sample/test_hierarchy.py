@@ -4,13 +4,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from PIL import Image
-from test_sample import digests
 
 from kmlc.config import Config
 from kmlc.data.folder import read_labelled, read_test, read_test_labels
-from kmlc.data.sample.hierarchy import SUPERCLASSES, VERSION, hierarchy_sample_folder
-from kmlc.data.sample.scenes import NAMES
+from kmlc.sample.hierarchy import SUPERCLASSES, VERSION, hierarchy_sample_folder
+from kmlc.sample.scenes import NAMES
 from kmlc.settings import CONFIGS, layered
+from tests.sample.test_sample import digests
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from kmlc.data.overfitting import overfitting_rows
+from kmlc.sample.overfitting import overfitting_rows
 
 
 def test_the_seed_decides() -> None:

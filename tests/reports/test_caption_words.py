@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmlc.data.words import STOP_WORDS, class_tfidf, clean, strongest_words
+from kmlc.reports.caption_words import STOP_WORDS, class_tfidf, clean, strongest_words
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from kmlc.data.sample.scenes import Row
+from kmlc.sample.scenes import Row
 
 Colour = tuple[int, int, int]
 

@@ -1,4 +1,4 @@
-"""The cases of a grid as its report shows them: ours and the published ones joined by their values."""
+"""The trials of a grid as its report shows them: ours and the published ones joined by their values."""
 
 import json
 import math
@@ -13,12 +13,12 @@ from kmlc.tuning.grid import Grid
 
 
 @dataclass(frozen=True)
-class Case:
-    """One case: its settings, what was published of it, and what came of ours.
+class Trial:
+    """One trial: its settings, what was published of it, and what came of ours.
 
     Attributes:
         values: the values of what varies, by dotted key.
-        published: the published figures by name; empty if the case was not published.
+        published: the published metrics by name; empty if the trial was not published.
         ours: the rows of results.csv that finished, one for each seed; none if it has not run, or failed.
     """
 
@@ -26,75 +26,77 @@ class Case:
     published: Mapping[str, float]
     ours: pd.DataFrame
 
-    def mean(self, figure: str) -> float | None:
-        """Return our figure, the mean over the seeds; None if there is none, or one of them is NaN."""
-        found = self._found(figure)
+    def mean(self, metric: str) -> float | None:
+        """Return our metric, the mean over the seeds; None if there is none, or one of them is NaN."""
+        found = self._found(metric)
         return None if found.empty else float(found.mean())
 
-    def spread(self, figure: str) -> float | None:
-        """Return the standard deviation of our figure over the seeds (n-1); None below two seeds."""
-        found = self._found(figure)
+    def spread(self, metric: str) -> float | None:
+        """Return the standard deviation of our metric over the seeds (n-1); None below two seeds."""
+        found = self._found(metric)
         return None if len(found) < 2 else float(found.std(ddof=1))
 
-    def _found(self, figure: str) -> pd.Series:
-        if figure not in self.ours:
+    def _found(self, metric: str) -> pd.Series:
+        if metric not in self.ours:
             return pd.Series(dtype=float)
-        found = self.ours[figure].astype(float)
+        found = self.ours[metric].astype(float)
         return found.iloc[:0] if found.isna().any() else found
 
 
-def join_cases(grid: Grid, results: pd.DataFrame) -> list[Case]:
-    """Return every case that is published or ours, best first.
+def join_trials(grid: Grid, results: pd.DataFrame) -> list[Trial]:
+    """Return every trial that is published or ours, best first.
 
     Published ones stand in the order of their published objective; those of ours behind them, or alone, in
-    the order of ours; those without any figure last.
+    the order of ours; those without any metric last.
 
     Args:
         grid: what varies, and the published rows.
-        results: results.csv, a row for each finished or failed case and seed.
+        results: results.csv, a row for each finished or failed trial and seed.
 
     Example:
-        join_cases(read_grid("report2"), pd.read_csv("results.csv"))[0].published["micro_f1"]  # 0.91891
+        join_trials(read_grid("report2"), pd.read_csv("results.csv"))[0].published["micro_f1"]  # 0.91891
     """
-    # Hyperband's cases differ in their epochs too, whether those vary or not.
+    # Hyperband's trials differ in their epochs too, whether those vary or not.
     keys = [*grid.axes(), *(name for name in map(str, results) if "." in name and name not in grid.vary)]
     published = {_identity(row, keys): row for row in grid.published}
     identities = [_identity(row, keys) for row in results.to_dict("records")]
     done = finished(results)
-    cases = []
+    trials = []
     for identity in dict.fromkeys([*published, *identities]):
         row = published.get(identity, {})
         rows = [each == identity for each in identities]
         values = dict(zip(keys, map(json.loads, identity), strict=True))
-        figures = {name: float(row[name]) for name in table_figures(grid) if row.get(name) is not None}
-        cases.append(Case(values, figures, results[pd.Series(rows, index=results.index, dtype=bool) & done]))
+        metrics = {name: float(row[name]) for name in table_metrics(grid) if row.get(name) is not None}
+        trials.append(
+            Trial(values, metrics, results[pd.Series(rows, index=results.index, dtype=bool) & done])
+        )
     sign = 1 if grid.direction == "min" else -1
 
-    def order(case: Case) -> tuple[float, float]:
-        theirs, ours = case.published.get(grid.objective), case.mean(grid.objective)
+    def order(trial: Trial) -> tuple[float, float]:
+        theirs, ours = trial.published.get(grid.objective), trial.mean(grid.objective)
         return (
             math.inf if theirs is None else sign * theirs,
             math.inf if ours is None else sign * ours,
         )
 
-    return sorted(cases, key=order)
+    return sorted(trials, key=order)
 
 
-def table_figures(grid: Grid) -> list[str]:
-    """Return the figures that a grid's table shows: those that it names, and the objective."""
-    return list(dict.fromkeys([*grid.figures, grid.objective]))
+def table_metrics(grid: Grid) -> list[str]:
+    """Return the metrics that a grid's table shows: those that it names, and the objective."""
+    return list(dict.fromkeys([*grid.metrics, grid.objective]))
 
 
 def finished(results: pd.DataFrame) -> pd.Series:
-    """Return which rows of results.csv have figures, not an error, bool of shape (rows,)."""
+    """Return which rows of results.csv have metrics, not an error, bool of shape (rows,)."""
     if "error" not in results:
         return pd.Series(True, index=results.index, dtype=bool)
     return results["error"].fillna("").astype(str).str.strip() == ""
 
 
-def ranks(cases: Sequence[Case], grid: Grid) -> list[int | None]:
-    """Return each case's rank by our objective, 1 the best, equal ones sharing theirs; None without one."""
-    ours = [case.mean(grid.objective) for case in cases]
+def ranks(trials: Sequence[Trial], grid: Grid) -> list[int | None]:
+    """Return each trial's rank by our objective, 1 the best, equal ones sharing theirs; None without one."""
+    ours = [trial.mean(grid.objective) for trial in trials]
     found = [value for value in ours if value is not None]
     better = (lambda a, b: a < b) if grid.direction == "min" else (lambda a, b: a > b)
     return [None if value is None else 1 + sum(better(other, value) for other in found) for value in ours]
@@ -152,7 +154,7 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
 
 
 def described(values: Mapping[str, Any]) -> str:
-    """Return a case's values in one line.
+    """Return a trial's values in one line.
 
     Example:
         described({"train.epochs": 3, "loss.name": "bce"})  # "epochs 3, loss bce"
@@ -161,13 +163,13 @@ def described(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{names[key]} {shown(value)}" for key, value in values.items())
 
 
-def figure_title(figure: str) -> str:
-    """Return a figure's name for people.
+def metric_title(metric: str) -> str:
+    """Return a metric's name for people.
 
     Example:
-        figure_title("micro_f1")  # "micro F1"
+        metric_title("micro_f1")  # "micro F1"
     """
-    return figure.replace("_", " ").replace(" f1", " F1").replace(" map", " mAP")
+    return metric.replace("_", " ").replace(" f1", " F1").replace(" map", " mAP")
 
 
 def _identity(row: Mapping[Any, Any], keys: Sequence[str]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 
-class AveragingAdamW(keras.optimizers.AdamW):
+class EMAAdamW(keras.optimizers.AdamW):
     """AdamW that also keeps an exponential moving average of the weights that it trains.
 
     After update t (from 0) of the weights w, `average = m·average + (1-m)·w` with
@@ -32,7 +32,7 @@ class AveragingAdamW(keras.optimizers.AdamW):
         averages: once built, the average of each trainable weight, in their order.
 
     Example:
-        model.compile(AveragingAdamW(0.999, learning_rate=0.001), loss)
+        model.compile(EMAAdamW(0.999, learning_rate=0.001), loss)
     """
 
     def __init__(self, momentum: float, learning_rate: float = 0.001, **arguments: Any) -> None:
@@ -55,22 +55,22 @@ class AveragingAdamW(keras.optimizers.AdamW):
 
 
 @contextmanager
-def averaged_weights(model: keras.Model) -> Iterator[None]:
+def ema_weights(model: keras.Model) -> Iterator[None]:
     """Lend a model the average of its weights, and give it its own back, bit for bit.
 
     Trainable weights alone have an average; all others, such as BatchNorm's moving statistics, stay as they
-    are. A model that has no average keeps its weights: one that was not compiled with `AveragingAdamW`, or
+    are. A model that has no average keeps its weights: one that was not compiled with `EMAAdamW`, or
     whose weights were not updated yet.
 
     Args:
         model: a compiled model.
 
     Example:
-        with averaged_weights(model):
+        with ema_weights(model):
             save_weights(path, model)
     """
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # float16 wraps it in another
-    if not isinstance(optimizer, AveragingAdamW) or not ops.convert_to_numpy(optimizer.iterations):
+    if not isinstance(optimizer, EMAAdamW) or not ops.convert_to_numpy(optimizer.iterations):
         yield
         return
     own = [np.array(ops.convert_to_numpy(weight)) for weight in model.trainable_variables]

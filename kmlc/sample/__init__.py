@@ -7,9 +7,9 @@ alone suffices. The labels of the test rows are kept aside, for a score.
 
 from pathlib import Path
 
-from kmlc.data.sample.captions import write_caption
-from kmlc.data.sample.files import cached, draw_pictures, generator, write_csv
-from kmlc.data.sample.scenes import NAMES, compose
+from kmlc.sample.captions import write_caption
+from kmlc.sample.files import cached, draw_pictures, generator, write_csv
+from kmlc.sample.scenes import NAMES, compose
 
 VERSION = 1
 """Goes up with every change of what is drawn or written, so that an older sample is not taken for it."""

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from kmlc.data.sample import VERSION, sample_folder
-from kmlc.data.sample.captions import NOUNS, write_caption
-from kmlc.data.sample.files import generator
-from kmlc.data.sample.pictures import draw_picture
-from kmlc.data.sample.scenes import NAMES, compose
 from kmlc.errors import UserError
+from kmlc.sample import VERSION, sample_folder
+from kmlc.sample.captions import NOUNS, write_caption
+from kmlc.sample.files import generator
+from kmlc.sample.pictures import draw_picture
+from kmlc.sample.scenes import NAMES, compose
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -51,7 +51,7 @@ def test_the_same_seed_gives_the_same_bytes(folder: Path, tmp_path: Path) -> Non
 
 
 def test_what_is_drawn_and_written_changes_only_with_the_version(folder: Path) -> None:
-    """Held as figures: a sample on somebody's disk must be the one that this code would make."""
+    """Held as metrics: a sample on somebody's disk must be the one that this code would make."""
     assert VERSION == 1
     tables = [
         (folder / f"{name}.csv").read_bytes() for name in ("train", "test", "test_labels", "label_names")

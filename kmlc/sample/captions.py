@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kmlc.data.sample.scenes import Row
+from kmlc.sample.scenes import Row
 
 NOUNS: dict[int, tuple[str, ...]] = {
     1: ("a man", "a woman", "a boy", "a girl", "a child", "a person", "two people", "a young couple"),

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from kmlc.training.averaging import AveragingAdamW, averaged_weights
 from kmlc.training.checkpoint import load_state, load_weights, save_state, save_weights
+from kmlc.training.ema import EMAAdamW, ema_weights
 
 INPUTS = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
 TARGETS = np.ones((8, 1), np.float32)
@@ -22,7 +22,7 @@ def compiled(momentum: float, policy: str = "float32", accumulation: int = 1) ->
         x = keras.layers.Dropout(0.5)(x)
         model = keras.Model(inputs, keras.layers.Dense(1, dtype="float32")(x))
         steps = accumulation if accumulation > 1 else None
-        optimizer = AveragingAdamW(momentum, learning_rate=0.05, gradient_accumulation_steps=steps)
+        optimizer = EMAAdamW(momentum, learning_rate=0.05, gradient_accumulation_steps=steps)
         model.compile(optimizer, "mse", jit_compile=False)
     finally:
         keras.config.set_dtype_policy("float32")
@@ -34,7 +34,7 @@ def values(variables: list[keras.Variable]) -> list[np.ndarray]:
 
 
 def averages(model: keras.Model) -> list[np.ndarray]:
-    with averaged_weights(model):
+    with ema_weights(model):
         return values(model.trainable_variables)
 
 
@@ -121,7 +121,7 @@ def test_weights_come_back_bit_for_bit() -> None:
     statistics = values(model.non_trainable_variables)
 
     def leave() -> None:
-        with averaged_weights(model):
+        with ema_weights(model):
             assert not np.array_equal(values(model.trainable_variables)[0], before[0])
             assert_equal(values(model.non_trainable_variables), statistics)
             model.predict(INPUTS, verbose=0)
@@ -161,7 +161,7 @@ def test_the_average_is_what_is_saved(tmp_path: Path) -> None:
     model = compiled(0.999)
     for _ in range(5):
         model.train_on_batch(INPUTS, TARGETS)
-    with averaged_weights(model):
+    with ema_weights(model):
         save_weights(tmp_path / "best.weights.h5", model)
     other = compiled(0.999)
     load_weights(tmp_path / "best.weights.h5", other)

@@ -1,4 +1,4 @@
-"""Rows that a model is judged on: all of them at once, decided as the finished run decides."""
+"""Rows that a model is evaluated on: all of them at once, predicted as the finished run decides."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ from kmlc.tasks.task import Task
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Rows with labels that a model is judged on.
+class EvaluationSet:
+    """Rows with labels that a model is evaluated on.
 
     Attributes:
         batches: their inputs, in order.
@@ -28,7 +28,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Validation:
-    """The validation rows of a run, and how they are judged at the end of an epoch.
+    """The validation rows of a run, and how they are evaluated at the end of an epoch.
 
     Attributes:
         rows: the rows.
@@ -36,16 +36,16 @@ class Validation:
         loss: the training loss.
     """
 
-    rows: Judged
+    rows: EvaluationSet
     task: Task
     loss: keras.losses.Loss
 
-    def figures(self, model: keras.Model) -> dict[str, float]:
-        """Return the loss and the figures of the model, with thresholds fitted on these rows.
+    def metrics(self, model: keras.Model) -> dict[str, float]:
+        """Return the loss and the metrics of the model, with thresholds fitted on these rows.
 
-        A figure that is not defined, such as mAP without any label, is NaN.
+        A metric that is not defined, such as mAP without any label, is NaN.
         """
         labels, logits = self.rows.labels, self.rows.logits(model)
-        figures = self.task.figures(labels, logits, self.task.fit(labels, logits))
+        metrics = self.task.metrics(labels, logits, self.task.fit(labels, logits))
         loss = float(self.loss(labels.astype(np.float32), logits))
-        return {"loss": loss} | {name: np.nan if value is None else value for name, value in figures.items()}
+        return {"loss": loss} | {name: np.nan if value is None else value for name, value in metrics.items()}

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kmlc.data.sample.pictures import draw_picture
-from kmlc.data.sample.scenes import Row
 from kmlc.errors import UserError
+from kmlc.sample.pictures import draw_picture
+from kmlc.sample.scenes import Row
 
 
 def cached(name: str, cache: Path | None, write: Callable[[Path], None]) -> Path:

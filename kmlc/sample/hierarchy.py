@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kmlc.data.sample.captions import write_caption
-from kmlc.data.sample.files import cached, draw_pictures, generator, write_csv
-from kmlc.data.sample.scenes import NAMES, Row, scenes_with
+from kmlc.sample.captions import write_caption
+from kmlc.sample.files import cached, draw_pictures, generator, write_csv
+from kmlc.sample.scenes import NAMES, Row, scenes_with
 
 VERSION = 1
 """Goes up with every change of what is drawn or written, so that an older sample is not taken for it."""

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from kmlc.config import Config
 from kmlc.data.folder import read_labelled
-from kmlc.data.fraction import fraction_of
 from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData, Records
 from kmlc.data.report import TableReport
+from kmlc.tuning.fraction import fraction_of
 
 
 def labelled(rows: int) -> LabelledData:
