@@ -65,7 +65,7 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
 def test_training_rows_not_judged(tmp_path: Path) -> None:
     path = make_run(tmp_path / "run", None, 0.87)
     with pytest.raises(
-        UserError, match=r"run: its training rows were not evaluated; train with --train\.evaluate_training"
+        UserError, match=r"run: not evaluated on training rows; train with --train\.evaluate_training"
     ):
         read_fit(path)
 

@@ -154,7 +154,7 @@ EXPECTED_RANGE = "expected min below max (and above 0 with log), and log or whol
             "model: mlp\nvary: {seed: [1]}\nsettings: 3",
             "settings: expected settings as `key: value`, such as ",
         ),
-        ("model: mlp\nvary: {seed: [1]}\nfigures: minutes", "metrics: expected a list; got 'minutes'"),
+        ("model: mlp\nvary: {seed: [1]}\nmetrics: minutes", "metrics: expected a list; got 'minutes'"),
         (
             "model: mlp\nvary: {train.epoch: [1]}",
             "vary: train.epoch: no such setting (did you mean train.epochs?)",
@@ -190,25 +190,25 @@ EXPECTED_RANGE = "expected min below max (and above 0 with log), and log or whol
             "vary: model: no such model: 'hybird' (did you mean hybrid?)",
         ),
         (
-            "model: mlp\nvary: {seed: [1]}\nfigures: [macro_f1, minutes]",
+            "model: mlp\nvary: {seed: [1]}\nmetrics: [macro_f1, minutes]",
             "objective: expected one of the metrics, macro_f1, minutes; got 'micro_f1' (did you ",
         ),
         (
-            "model: mlp\nvary: {seed: [1]}\nfigures: [micro_f1]\npublished: [{seed: 1, f1: 0.5}]",
+            "model: mlp\nvary: {seed: [1]}\nmetrics: [micro_f1]\npublished: [{seed: 1, f1: 0.5}]",
             "published: row 1: f1: expected one of seed, micro_f1",
         ),
         (
-            "model: mlp\nvary: {seed: [1]}\nfigures: [micro_f1]\npublished: [{micro_f1: 0.5}]",
+            "model: mlp\nvary: {seed: [1]}\nmetrics: [micro_f1]\npublished: [{micro_f1: 0.5}]",
             "published: row 1: seed is missing",
         ),
         (
-            "model: mlp\nvary: {seed: [1]}\nfigures: [micro_f1, minuets]",
+            "model: mlp\nvary: {seed: [1]}\nmetrics: [micro_f1, minuets]",
             "metrics: no such metric: 'minuets' (did you mean minutes?); expected a column of results.csv, ",
         ),
-        ("model: mlp\nvary: {seed: [1]}\nfigures: [[1]]", "metrics: no such metric: [1]; expected "),
+        ("model: mlp\nvary: {seed: [1]}\nmetrics: [[1]]", "metrics: no such metric: [1]; expected "),
         *(
             (
-                "model: mlp\nvary: {seed: [1]}\nfigures: [micro_f1]\n"
+                "model: mlp\nvary: {seed: [1]}\nmetrics: [micro_f1]\n"
                 f"published: [{{seed: 1, micro_f1: {value}}}]",
                 f"published: row 1: micro_f1: expected a number; got {said}",
             )
