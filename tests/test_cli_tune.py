@@ -10,7 +10,7 @@ import pytest
 from kmlc.cli import TuneCommand, WorkCommand, parse_tune
 from kmlc.errors import UserError
 from kmlc.tuning.options import Options
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 WORKER = ["--worker", "10.0.0.1:8500", "--run", "runs/study"]
 

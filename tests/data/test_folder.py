@@ -10,7 +10,7 @@ from kmlc.data.records import LabelledData
 from kmlc.data.report import TableReport
 from kmlc.errors import UserError
 from kmlc.settings import CONFIGS, layered
-from tests.conftest import make_data
+from tests.helpers import make_data
 
 
 @pytest.fixture

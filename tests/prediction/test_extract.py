@@ -20,7 +20,7 @@ from kmlc.files import read_json
 from kmlc.models.image.simple_cnn import simple_cnn
 from kmlc.prediction import features
 from kmlc.training.train import train
-from tests.conftest import draw
+from tests.helpers import draw
 
 
 def command(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:

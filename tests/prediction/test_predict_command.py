@@ -11,7 +11,7 @@ import pytest
 
 import predict
 from kmlc.errors import UserError
-from tests.conftest import ROOT, run_command
+from tests.helpers import ROOT, run_command
 
 
 @pytest.fixture

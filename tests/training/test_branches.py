@@ -14,7 +14,7 @@ from kmlc.settings import CONFIGS, layered
 from kmlc.training.restore import restore
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.train import train
-from tests.conftest import ROOT, TINY, run_command
+from tests.helpers import ROOT, TINY, run_command
 
 TOWER = "--tower.name=simple_cnn"
 LATE = "--fusion.name=late"

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kmlc.files import read_json
-from tests.conftest import ROOT, TINY, draw, run_command
+from tests.helpers import ROOT, TINY, draw, run_command
 
 LABELS = {"traffic light": "1", "café": "3"}
 

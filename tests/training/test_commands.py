@@ -13,7 +13,7 @@ import yaml
 from kmlc.cli import parse_train
 from kmlc.errors import UserError
 from kmlc.training.train import train
-from tests.conftest import ROOT, TINY, run_command
+from tests.helpers import ROOT, TINY, run_command
 
 # Ends the process in the middle of the second epoch, as a power cut or Ctrl-C would.
 INTERRUPTED = """

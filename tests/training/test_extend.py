@@ -18,7 +18,7 @@ from kmlc.training.extend import continue_from
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.train import train
 from kmlc.tuning.fraction import fraction_of
-from tests.conftest import TINY
+from tests.helpers import TINY
 
 FAST = [*TINY, "--tower.name=none", "--captions.encoder=bigram", "--thresholds.method=curve"]
 EVERYTHING = [

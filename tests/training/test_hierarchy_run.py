@@ -9,7 +9,7 @@ import pytest
 from kmlc.files import read_json
 from kmlc.prediction.ensemble import load_ensemble
 from kmlc.prediction.predict import predict_one
-from tests.conftest import COLOURS, ROOT, TINY, draw, run_command
+from tests.helpers import COLOURS, ROOT, TINY, draw, run_command
 
 # A superclass and a subclass, and the stripes that show them; the last subclass is held out.
 CLASSES = {"0,0": ["1"], "0,1": ["1", "18"], "1,2": ["3"], "1,3": ["3", "18"]}

@@ -12,7 +12,7 @@ from kmlc.errors import UserError
 from kmlc.files import read_json, write_json
 from kmlc.training.prepare import Prepared, begin_run, load_prepared, prepare
 from kmlc.training.run_directory import RunDirectory
-from tests.conftest import draw
+from tests.helpers import draw
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from kmlc.models.image import TOWERS
 from kmlc.settings import CONFIGS, layered
 from kmlc.training.restore import restore
 from kmlc.training.train import train
-from tests.conftest import TINY
+from tests.helpers import TINY
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from kmlc.config import Config, FusionConfig, LossConfig, TowerConfig, TrainConf
 from kmlc.data.folder import read_labelled
 from kmlc.settings import setting_types
 from kmlc.tuning.estimate import SPEED_NEUTRAL, Cost, cost_key, measure_cost, study_seconds
-from tests.conftest import TINY
+from tests.helpers import TINY
 
 SMALL, LARGE = TrainConfig(batch_size=30), TrainConfig(batch_size=50)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.conftest import ROOT, run_command
+from tests.helpers import ROOT, run_command
 from tests.tuning.tuning_fakes import TINY_GRID
 
 pytestmark = pytest.mark.slow

@@ -16,7 +16,7 @@ from kmlc.tuning import chief, workers
 from kmlc.tuning.options import Options
 from kmlc.tuning.study import Study
 from kmlc.tuning.workers import LocalWorkers, local_workers, reachable, worker_flags
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 from tests.tuning.tuning_fakes import numbers
 
 Script = Callable[[str], None]
