@@ -10,7 +10,7 @@ from kmlc.files import read_json, write_text
 from kmlc.objectives.metrics import probabilities
 from kmlc.reports import plots
 from kmlc.reports.parts import markdown_table, number, save_plot
-from kmlc.tasks.multilabel import Multilabel
+from kmlc.tasks.multilabel.task import Multilabel
 from kmlc.training.run_directory import RunDirectory
 
 

@@ -11,8 +11,9 @@ from kmlc.reports import hierarchy, multilabel, plots
 from kmlc.reports.augmentation import contact_sheet
 from kmlc.reports.parts import markdown_table, number, save_plot
 from kmlc.settings import load_config, setting, setting_types
-from kmlc.tasks.hierarchy import LEVELS, Hierarchical
-from kmlc.tasks.multilabel import Multilabel
+from kmlc.tasks.hierarchy import LEVELS
+from kmlc.tasks.hierarchy.task import Hierarchical
+from kmlc.tasks.multilabel.task import Multilabel
 from kmlc.tasks.registry import task_of
 from kmlc.tasks.task import Task
 from kmlc.training.prepare import load_vocabulary

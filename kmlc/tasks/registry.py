@@ -1,16 +1,57 @@
-"""Which task a run is about."""
+"""The tasks. A new one is a package beside this file and a line in `TASKS`.
+
+Nothing heavy is imported here, so that the command line can name metrics: a package imports its task when
+it is asked for it.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
 
 from kmlc.config import Config
 from kmlc.data.labels import Vocabulary
-from kmlc.tasks.hierarchy import Hierarchical
-from kmlc.tasks.multilabel import Multilabel
-from kmlc.tasks.task import Task
+from kmlc.tasks import hierarchy, multilabel
+from kmlc.tasks.task import Direction, Task
+
+
+class TaskPackage(Protocol):
+    """What the package of a task defines."""
+
+    METRICS: dict[str, Direction]
+    """Every metric of a set of rows, and whether lower or higher is better."""
+
+    def is_chosen(self, config: Config) -> bool:
+        """Return whether the settings choose the task."""
+
+    def task_type(self) -> type[Task]:
+        """Import and return the task."""
+
+
+TASKS: tuple[TaskPackage, ...] = (hierarchy, multilabel)
+"""The packages; the first one that the settings choose is the run's task."""
+
+DIRECTIONS: Mapping[str, Direction] = {
+    name: direction for task in TASKS for name, direction in task.METRICS.items()
+}
+"""The metrics of all tasks, and whether lower or higher is better."""
+
+
+def metrics_of(config: Config) -> Mapping[str, Direction]:
+    """Return the metrics of the task that the settings choose, and whether lower or higher is better.
+
+    Example:
+        metrics_of(Config())["hamming_loss"]  # "min"
+    """
+    return _package(config).METRICS
 
 
 def task_of(config: Config, vocabulary: Vocabulary) -> Task:
-    """Return the task that the labels ask for: both levels of a hierarchy, or several labels to a row.
+    """Return the task that the settings choose.
 
     Raises:
         UserError: if its settings do not fit the labels.
     """
-    return (Hierarchical if vocabulary.parents else Multilabel)(config, vocabulary)
+    return _package(config).task_type()(config, vocabulary)
+
+
+def _package(config: Config) -> TaskPackage:
+    return next(task for task in TASKS if task.is_chosen(config))

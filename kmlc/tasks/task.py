@@ -1,11 +1,22 @@
-"""What training and prediction ask of a task. A new one is a class and a line in `kmlc.tasks.registry`."""
+"""What training and prediction ask of a task. `kmlc.tasks.registry` says how to add one."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-import keras
 import numpy as np
-import pandas as pd
+
+from kmlc.config import Config
+from kmlc.data.labels import Vocabulary
+
+if TYPE_CHECKING:
+    # The command line imports this module; these take seconds.
+    import keras
+    import pandas as pd
+
+Direction: TypeAlias = Literal["min", "max"]
+"""Whether a lower or a higher value of a metric is better."""
 
 Metrics = dict[str, float | None]
 """Metrics by name; None where one is not defined."""
@@ -18,6 +29,8 @@ class Task(Protocol):
 
     Labels are uint8 (rows, classes of all heads), logits float32 of the same shape.
     """
+
+    def __init__(self, config: Config, vocabulary: Vocabulary) -> None: ...
 
     @property
     def heads(self) -> Mapping[str, int]:

@@ -12,8 +12,8 @@ from sklearn.metrics import roc_auc_score
 from kmlc.config import Config, HierarchyConfig, LossConfig, TableConfig
 from kmlc.data.labels import Vocabulary
 from kmlc.errors import UserError
-from kmlc.tasks.hierarchy import Hierarchical
-from kmlc.tasks.multilabel import Multilabel
+from kmlc.tasks.hierarchy.task import Hierarchical
+from kmlc.tasks.multilabel.task import Multilabel
 from kmlc.tasks.registry import task_of
 from kmlc.tuning.grid import METRICS
 

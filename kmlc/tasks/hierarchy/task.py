@@ -21,10 +21,8 @@ from kmlc.objectives.hierarchy import (
 )
 from kmlc.objectives.hierarchy_loss import build_hierarchy_loss
 from kmlc.objectives.novelty import fit_novelty_threshold, mark_novel, novelty_auroc, novelty_scores
+from kmlc.tasks.hierarchy import LEVELS
 from kmlc.tasks.task import Metrics, Thresholds
-
-LEVELS = ("superclass", "subclass")
-"""Names of the levels: of the heads, the thresholds and the metrics."""
 
 _WEAKEST = 10
 _SHOWN = 5
