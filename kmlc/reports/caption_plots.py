@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont
 from wordcloud import WordCloud
 
-from kmlc.reports.plots import BLUE, GREEN, ORANGE
+from kmlc.plotting import BLUE, GREEN, ORANGE
 
 Words = Mapping[str, float]
 """The TF-IDF of a class's words, highest first."""

@@ -23,9 +23,10 @@ from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
 from kmlc.files import write_text, write_with
+from kmlc.markdown import markdown_table
+from kmlc.plotting import save_plot
 from kmlc.reports import caption_plots
 from kmlc.reports.caption_words import clean, strongest_words
-from kmlc.reports.parts import markdown_table, save_plot
 from kmlc.settings import layered, setting_types
 
 RANKED, CLOUDED = 10, 20

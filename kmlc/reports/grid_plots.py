@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from kmlc.plotting import BLUE, GREEN, GREY, ORANGE, PINK, tidy
 from kmlc.reports.grid_trials import Trial, canonical, described, metric_title, short_names, shown
-from kmlc.reports.plots import BLUE, GREEN, GREY, ORANGE, PINK, tidy
 from kmlc.tuning.grid import EPOCHS, Grid, Range
 
 _COLOURS = (BLUE, ORANGE, GREEN, PINK, "#E69F00", "#56B4E9", GREY, "#000000")

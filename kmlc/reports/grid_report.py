@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from kmlc.files import write_text
+from kmlc.markdown import markdown_table
+from kmlc.plotting import save_plot
 from kmlc.reports import grid_plots
 from kmlc.reports.grid_trials import (
     Trial,
@@ -19,7 +21,6 @@ from kmlc.reports.grid_trials import (
     shown,
     table_metrics,
 )
-from kmlc.reports.parts import markdown_table, save_plot
 from kmlc.tuning.grid import EPOCHS, Grid
 
 # Below this many trials a correlation of ranks says nothing.

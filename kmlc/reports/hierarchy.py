@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from kmlc.files import read_json, write_text
+from kmlc.markdown import markdown_table, number
+from kmlc.plotting import save_plot
 from kmlc.reports import hierarchy_plots
-from kmlc.reports.parts import markdown_table, number, save_plot
 from kmlc.tasks.hierarchy import LEVELS
 from kmlc.tasks.hierarchy.task import Hierarchical
 from kmlc.training.run_directory import RunDirectory

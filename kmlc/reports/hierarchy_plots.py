@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from kmlc.reports.plots import BLUE, ORANGE, tidy
+from kmlc.plotting import BLUE, ORANGE, tidy
 
 
 def confusion(counts: np.ndarray, classes: Sequence[str]) -> Figure:

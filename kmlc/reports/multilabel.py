@@ -7,9 +7,10 @@ import pandas as pd
 
 from kmlc.data.labels import Vocabulary
 from kmlc.files import read_json, write_text
+from kmlc.markdown import markdown_table, number
 from kmlc.objectives.metrics import probabilities
+from kmlc.plotting import save_plot
 from kmlc.reports import plots
-from kmlc.reports.parts import markdown_table, number, save_plot
 from kmlc.tasks.multilabel.task import Multilabel
 from kmlc.training.run_directory import RunDirectory
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from kmlc.cli import OneLineParser, guard
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_text
+from kmlc.markdown import markdown_table
+from kmlc.plotting import save_plot
 from kmlc.reports import plots
-from kmlc.reports.parts import markdown_table, save_plot
 from kmlc.settings import load_config
 from kmlc.training.run_directory import existing_run
 

@@ -10,10 +10,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from sklearn.metrics import precision_recall_curve
 
-from kmlc.reports.parts import number
-
-# Okabe and Ito's palette, whose colours stay apart for colour-blind eyes.
-BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#999999"
+from kmlc.markdown import number
+from kmlc.plotting import BLUE, GREEN, GREY, ORANGE, PINK, bar_panels, tidy
 
 # More bars than this are too many to read.
 _MOST_BARS = 30
@@ -55,7 +53,7 @@ def per_class_f1(
         macro_map: the macro mAP by the part of the rows; None where it is not defined.
     """
     classes = classes.sort_values(scores[0], kind="stable")
-    figure, (axes,) = _bars([f"{row['class']}  (n={row['support']:,})" for _, row in classes.iterrows()])
+    figure, (axes,) = bar_panels([f"{row['class']}  (n={row['support']:,})" for _, row in classes.iterrows()])
     height = 0.76 / len(scores)
     for place, (name, colour) in enumerate(zip(scores, (BLUE, ORANGE), strict=False)):
         places = [row + 0.38 - height * (place + 0.5) for row in range(len(classes))]
@@ -123,7 +121,7 @@ def label_distribution(levels: Mapping[str, Mapping[str, int]]) -> Figure:
             title += f": the {end} commonest and the {end} rarest of {len(rows)}"
             rows = [*rows[:end], ("⋮", 0), *rows[-end:]]
         panels[title] = rows
-    figure, grid = _bars(*([_shortened(name) for name, _ in rows] for rows in panels.values()))
+    figure, grid = bar_panels(*([_shortened(name) for name, _ in rows] for rows in panels.values()))
     for axes, (title, rows) in zip(grid, panels.items(), strict=True):
         bars = axes.barh(range(len(rows)), [count for _, count in rows], color=BLUE, height=0.7)
         axes.bar_label(bars, [f"{count:,}" if count else "" for _, count in rows], padding=4)
@@ -198,24 +196,3 @@ def _shortened(name: str) -> str:
 
 def _macro_map(parts: Mapping[str, float | None]) -> str:
     return "macro mAP: " + ", ".join(f"{part} {number(value)}" for part, value in parts.items())
-
-
-def _bars(*panels: Sequence[str]) -> tuple[Figure, list[Axes]]:
-    """Return a figure with a panel for each list of names, below each other, ready for a bar at each name."""
-    lengths = [len(names) for names in panels]
-    figure = Figure(figsize=(8.5, 1.2 * len(panels) + 0.3 * sum(lengths)), layout="constrained")
-    grid = list(figure.subplots(len(panels), squeeze=False, height_ratios=lengths).flat)
-    for axes, names in zip(grid, panels, strict=True):
-        axes.set_yticks(range(len(names)), names)
-        axes.tick_params(axis="y", length=0)
-        axes.margins(y=0.01)
-        tidy(axes)
-        axes.grid(axis="y", visible=False)
-    return figure, grid
-
-
-def tidy(axes: Axes) -> None:
-    """Take the frame's top and right off, and draw a faint grid behind what is drawn."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="#e6e6e6", linewidth=0.8)
-    axes.set_axisbelow(True)

@@ -7,9 +7,10 @@ import pandas as pd
 
 from kmlc.config import Config
 from kmlc.files import read_json, write_text
+from kmlc.markdown import markdown_table, number
+from kmlc.plotting import save_plot
 from kmlc.reports import hierarchy, multilabel, plots
 from kmlc.reports.augmentation import contact_sheet
-from kmlc.reports.parts import markdown_table, number, save_plot
 from kmlc.settings import load_config, setting, setting_types
 from kmlc.tasks.hierarchy import LEVELS
 from kmlc.tasks.hierarchy.task import Hierarchical

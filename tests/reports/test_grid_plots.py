@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgba
 from matplotlib.lines import Line2D
 
+from kmlc.plotting import BLUE, ORANGE
 from kmlc.reports.grid_plots import main_effects, model_comparison, parallel_coordinates
 from kmlc.reports.grid_trials import Trial
-from kmlc.reports.plots import BLUE, ORANGE
 from kmlc.tuning.grid import Grid, Range
 
 GRID = Grid("g", "G", "mlp", {"loss.name": ["focal", "bce"], "train.batch_size": [50, 30, 4]})

@@ -1,0 +1,20 @@
+"""Tables and numbers in Markdown, for reports."""
+
+from collections.abc import Iterable, Sequence
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], text_columns: int = 1) -> str:
+    """Return a table in Markdown, the first `text_columns` columns aligned left and the others right.
+
+    Example:
+        markdown_table(["run", "F1"], [["one", "0.5000"]])
+    """
+    rules = ["---"] * text_columns + ["---:"] * (len(header) - text_columns)
+    return "\n".join("| " + " | ".join(line) + " |" for line in [header, rules, *rows])
+
+
+def number(value: float | None) -> str:
+    """Return a number for people: integers with commas, others with four decimals, "-" for None."""
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"

@@ -1,0 +1,43 @@
+"""What all plots share: colours, the style of axes, panels of bars, and saving."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from kmlc.files import write_with
+
+# Okabe and Ito's palette, whose colours colour-blind people can tell apart.
+BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#999999"
+
+
+def save_plot(path: Path, figure: Figure) -> None:
+    """Write a figure as PNG, whole or not at all."""
+    write_with(path, lambda temporary: figure.savefig(temporary, dpi=150))
+
+
+def tidy(axes: Axes) -> None:
+    """Remove the frame's top and right, and draw a faint grid behind the data."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#e6e6e6", linewidth=0.8)
+    axes.set_axisbelow(True)
+
+
+def bar_panels(*panels: Sequence[str]) -> tuple[Figure, list[Axes]]:
+    """Return a figure with a panel for each list of names, one below the other, with a row for each name.
+
+    Example:
+        figure, (axes,) = bar_panels(["cat", "dog"])
+        axes.barh([0, 1], [0.9, 0.8])
+    """
+    lengths = [len(names) for names in panels]
+    figure = Figure(figsize=(8.5, 1.2 * len(panels) + 0.3 * sum(lengths)), layout="constrained")
+    grid = list(figure.subplots(len(panels), squeeze=False, height_ratios=lengths).flat)
+    for axes, names in zip(grid, panels, strict=True):
+        axes.set_yticks(range(len(names)), names)
+        axes.tick_params(axis="y", length=0)
+        axes.margins(y=0.01)
+        tidy(axes)
+        axes.grid(axis="y", visible=False)
+    return figure, grid
