@@ -1,18 +1,18 @@
 """The built-in sample: a small data set in the competition's layout, drawn by code on first use.
 
-It lets every command run on a fresh machine. Eighteen labels with MS-COCO's ids and names, about as uneven as
-in the competition; a caption names some of a row's labels and the picture shows the rest, so that neither
-alone suffices. The labels of the test rows are kept aside, for a score.
+It lets every command run on a fresh machine. It has eighteen labels with MS-COCO's ids and names, about as
+imbalanced as in the competition. A caption names some of a row's labels and the image shows the rest, so
+neither alone suffices. The labels of the test rows are in a file of their own, for evaluation.
 """
 
 from pathlib import Path
 
 from kmlc.sample.captions import write_caption
-from kmlc.sample.files import cached, draw_pictures, generator, write_csv
+from kmlc.sample.files import cached, draw_images, generator, write_csv
 from kmlc.sample.scenes import NAMES, compose
 
 VERSION = 1
-"""Goes up with every change of what is drawn or written, so that an older sample is not taken for it."""
+"""Increased with every change of what is drawn or written; it is part of the cache's folder name."""
 
 
 def sample_folder(
@@ -24,7 +24,7 @@ def sample_folder(
         seed: the same seed gives the same files, byte for byte.
         train_rows: rows of train.csv.
         test_rows: rows of test.csv and test_labels.csv.
-        cache: folder to keep samples in; None is kmlc/ in $XDG_CACHE_HOME or ~/.cache.
+        cache: folder that holds the samples; None is kmlc/ in $XDG_CACHE_HOME or ~/.cache.
 
     Returns:
         A folder with train.csv, test.csv, test_labels.csv, label_names.csv and data/.
@@ -45,7 +45,7 @@ def _write(folder: Path, seed: int, train_rows: int, test_rows: int) -> None:
     captions = [write_caption(row, generator(seed, number, 1)) for number, row in enumerate(rows)]
     labels = [" ".join(str(label) for label in row.labels) for row in rows]
     (folder / "data").mkdir()
-    draw_pictures([folder / "data" / name for name in ids], rows, seed)
+    draw_images([folder / "data" / name for name in ids], rows, seed)
     train, test = slice(None, train_rows), slice(train_rows, None)
     write_csv(
         folder / "train.csv",

@@ -1,4 +1,4 @@
-"""Captions of the sample: varied plain sentences that name the labels they should, and no other."""
+"""Captions of the sample: plain random sentences that name exactly the labels they should."""
 
 import numpy as np
 
@@ -84,13 +84,13 @@ _ACTIONS: dict[int, tuple[str, ...]] = {
     18: ("walking", "playing with", "holding"),
     19: ("riding", "leading"),
 }
-"""What a person does with the other label."""
+"""What a person does with each label."""
 
 _EMPTY = 0.01
 
 
 def write_caption(row: Row, rng: np.random.Generator) -> str:
-    """Write the caption of a row; one in a hundred is empty, as in life."""
+    """Write the caption of a row; one in a hundred is empty."""
     if rng.random() < _EMPTY:
         return ""
     if not row.named:
@@ -106,7 +106,7 @@ def write_caption(row: Row, rng: np.random.Generator) -> str:
 
 
 def _phrase(order: list[int], rng: np.random.Generator) -> str:
-    """Join the nouns of the labels: the first two by an action or a place word, the others as a list."""
+    """Join the nouns of the labels: the first two by an action or a preposition, the others as a list."""
     nouns = [_pick(NOUNS[label], rng) for label in order]
     if len(nouns) == 1:
         return nouns[0]

@@ -1,4 +1,4 @@
-"""What the built-in samples share: a cache, pictures and tables on the disk, random numbers."""
+"""What the built-in samples share: a cache, image files and tables, random number generators."""
 
 import csv
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from kmlc.errors import UserError
-from kmlc.sample.pictures import draw_picture
+from kmlc.sample.images import draw_image
 from kmlc.sample.scenes import Row
 
 
@@ -20,9 +20,9 @@ def cached(name: str, cache: Path | None, write: Callable[[Path], None]) -> Path
     """Return the folder of a sample, written on first use, whole or not at all.
 
     Args:
-        name: the folder's name; it says all that the content depends on.
-        cache: the folder to keep samples in; None is kmlc/ in $XDG_CACHE_HOME or ~/.cache.
-        write: fills an empty folder.
+        name: the folder's name; everything that the content depends on is in it.
+        cache: folder that holds the samples; None is kmlc/ in $XDG_CACHE_HOME or ~/.cache.
+        write: writes the sample into an empty folder.
 
     Raises:
         UserError: if the cache cannot be written.
@@ -38,40 +38,40 @@ def cached(name: str, cache: Path | None, write: Callable[[Path], None]) -> Path
     print(f"Drawing the built-in sample into {folder}", file=sys.stderr)
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        begun = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=cache))
+        temporary = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=cache))
     except OSError as error:
         raise UserError(
             f"{cache}: the built-in sample cannot be written there ({error.strerror}); "
-            "name another folder with the environment variable XDG_CACHE_HOME"
+            "set the environment variable XDG_CACHE_HOME to another folder"
         ) from None
     try:
-        write(begun)
-        begun.rename(folder)
+        write(temporary)
+        temporary.rename(folder)
     except OSError:
-        # Another process that drew the same sample was first.
+        # Another process may have finished the same sample first.
         if not folder.is_dir():
             raise
     finally:
-        shutil.rmtree(begun, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
     return folder
 
 
-def generator(seed: int, row: int, part: int) -> np.random.Generator:
-    """Return the random numbers of one part of a row; a change to one caption moves no picture.
+def generator(seed: int, row: int, stream: int) -> np.random.Generator:
+    """Return one of a row's independent generators; a change to its caption leaves its image as it is.
 
     Args:
         seed: the sample's seed.
         row: number of the row.
-        part: 0 what the row is about, 1 its caption, 2 its picture.
+        stream: 0 for its scene and labels, 1 for its caption, 2 for its image.
     """
-    return np.random.default_rng([seed, row, part])
+    return np.random.default_rng([seed, row, stream])
 
 
-def draw_pictures(paths: Sequence[Path], rows: Sequence[Row], seed: int) -> None:
-    """Draw the picture of each row, numbered from 0, as a JPEG file."""
+def draw_images(paths: Sequence[Path], rows: Sequence[Row], seed: int) -> None:
+    """Draw the image of each row, numbered from 0, as a JPEG file."""
 
     def draw(number: int) -> None:
-        draw_picture(rows[number], generator(seed, number, 2)).save(paths[number], quality=88)
+        draw_image(rows[number], generator(seed, number, 2)).save(paths[number], quality=88)
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(draw, range(len(rows))))

@@ -1,8 +1,8 @@
-"""The built-in sample of a hierarchy (system 4): one object to a picture, a superclass and a subclass.
+"""The built-in sample of a hierarchy (system 4): images of one object with a superclass and a subclass.
 
-The subclasses are the labels of the other sample but for persons; the superclasses are what MS-COCO calls
-their supercategories. Some test pictures show persons, which no training row does: they are novel at both
-levels. The labels of the test rows are kept aside, for a score.
+The subclasses are the labels of the other sample except person; the superclasses are their MS-COCO
+supercategories. Some test images show a person, which no training image does: they are novel at both levels.
+The labels of the test rows are in a file of their own, for evaluation.
 """
 
 from collections.abc import Sequence
@@ -11,23 +11,23 @@ from pathlib import Path
 import numpy as np
 
 from kmlc.sample.captions import write_caption
-from kmlc.sample.files import cached, draw_pictures, generator, write_csv
+from kmlc.sample.files import cached, draw_images, generator, write_csv
 from kmlc.sample.scenes import NAMES, Row, scenes_with
 
 VERSION = 1
-"""Goes up with every change of what is drawn or written, so that an older sample is not taken for it."""
+"""Increased with every change of what is drawn or written; it is part of the cache's folder name."""
 
 SUPERCLASSES: dict[str, tuple[int, ...]] = {
     "vehicle": (2, 3, 4, 5, 6, 7, 8, 9),
     "outdoor": (10, 11, 13, 14, 15),
     "animal": (16, 17, 18, 19),
 }
-"""The labels of each superclass; a subclass's index is its place among all of them."""
+"""The labels of each superclass; the subclass index counts through all of them in this order."""
 
 _LABELS = tuple(label for labels in SUPERCLASSES.values() for label in labels)
 _PERSON = 1
 _NOVEL = 0.2
-"""Part of the test rows that show a person."""
+"""Share of the test rows that show a person."""
 
 
 def hierarchy_sample_folder(
@@ -38,8 +38,8 @@ def hierarchy_sample_folder(
     Args:
         seed: the same seed gives the same files, byte for byte.
         train_rows: rows of train_data.csv.
-        test_rows: pictures in test_images/, and rows of test_labels.csv.
-        cache: folder to keep samples in; None is kmlc/ in $XDG_CACHE_HOME or ~/.cache.
+        test_rows: images in test_images/, and rows of test_labels.csv.
+        cache: folder that holds the samples; None is kmlc/ in $XDG_CACHE_HOME or ~/.cache.
 
     Returns:
         A folder with train_data.csv, test_labels.csv, superclass_mapping.csv, subclass_mapping.csv,
@@ -59,12 +59,12 @@ def _write(folder: Path, seed: int, train_rows: int, test_rows: int) -> None:
     numbers = range(train_rows + test_rows)
     rows = [_compose(generator(seed, number, 0), novel=number >= train_rows) for number in numbers]
     train, test = rows[:train_rows], rows[train_rows:]
-    train_ids, test_ids = ([f"{number}.jpg" for number in range(len(part))] for part in (train, test))
-    for part in ("train_images", "test_images"):
-        (folder / part).mkdir()
+    train_ids, test_ids = ([f"{number}.jpg" for number in range(len(split))] for split in (train, test))
+    for name in ("train_images", "test_images"):
+        (folder / name).mkdir()
     paths = [folder / "train_images" / name for name in train_ids]
     paths += [folder / "test_images" / name for name in test_ids]
-    draw_pictures(paths, rows, seed)
+    draw_images(paths, rows, seed)
     captions = [write_caption(row, generator(seed, number, 1)) for number, row in enumerate(train)]
     header = ("image", "superclass_index", "subclass_index")
     write_csv(
@@ -79,11 +79,11 @@ def _write(folder: Path, seed: int, train_rows: int, test_rows: int) -> None:
 
 
 def _compose(rng: np.random.Generator, novel: bool) -> Row:
-    """Make up a row with one label, named and drawn; it may be a person if `novel`."""
+    """Return a random row with one label, named and drawn; it may be a person if `novel`."""
     if novel and rng.random() < _NOVEL:
         label = _PERSON
     else:
-        # The superclasses are even; the first subclass of each comes three times as often as the last.
+        # Superclasses are balanced; the first subclass of each is three times as frequent as the last.
         labels = SUPERCLASSES[list(SUPERCLASSES)[int(rng.integers(len(SUPERCLASSES)))]]
         weights = np.linspace(3, 1, len(labels))
         label = labels[int(rng.choice(len(labels), p=weights / weights.sum()))]

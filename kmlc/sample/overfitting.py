@@ -1,9 +1,9 @@
-"""The built-in rows of system 5: feature vectors on which a network that is too large learns errors by heart.
+"""The built-in rows of system 5: feature vectors with noisy labels, which a large network memorises.
 
-Three directions among many features decide all labels, and one label in ten is wrong, in every row alike. A
-large network without regularisation has room for the wrong labels: it gets 98 to 99 % of the training labels
-right and 71 % of the validation labels. The published network, on the same rows, gets 89 and 87 %; no model
-can get more than 90 % on new rows.
+All labels depend on three directions in feature space, and one label in ten is flipped, in training and
+validation rows alike. A large network without regularisation memorises the flipped labels: it predicts 98 to
+99 % of the training labels correctly and 71 % of the validation labels. The published network reaches 89 and
+87 % on the same rows. No model can exceed 90 % on new rows.
 """
 
 import numpy as np
@@ -19,18 +19,18 @@ def overfitting_rows(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw feature vectors and their labels.
 
-    Features are independent, standard normal numbers. A label says on which side of a plane through the
-    origin a row lies, so half of the rows have it; the normals of all planes lie in one small subspace. Then
-    each label of each row is turned round with probability `flipped`: the accuracy of the best possible
-    model is `1 - flipped`, that of guessing 0.5.
+    Features are independent and standard normal. A label tells on which side of a hyperplane through the
+    origin a row lies, so half of the rows have it; the normals of all hyperplanes lie in one small subspace.
+    Then each label of each row is flipped with probability `flipped`. The accuracy of the best possible model
+    is `1 - flipped`; that of guessing is 0.5.
 
     Args:
-        seed: the one source of randomness.
-        rows: how many rows.
+        seed: the same seed gives the same rows.
+        rows: number of rows.
         features: length of a feature vector.
-        directions: dimension of the subspace that decides the labels, at most `features`.
-        labels: how many labels.
-        flipped: probability that a label is wrong, below 0.5.
+        directions: dimension of the subspace that the labels depend on, at most `features`.
+        labels: number of labels.
+        flipped: probability that a label is flipped, below 0.5.
 
     Returns:
         float32 of shape (rows, features), and multi-hot uint8 of shape (rows, labels).
@@ -42,6 +42,6 @@ def overfitting_rows(
     subspace, _ = np.linalg.qr(rng.normal(size=(features, directions)))
     normals = subspace @ rng.normal(size=(directions, labels))
     x = rng.normal(size=(rows, features)).astype(np.float32)
-    right = x @ normals > 0
-    wrong = rng.random((rows, labels)) < flipped
-    return x, (right ^ wrong).astype(np.uint8)
+    clean = x @ normals > 0
+    noise = rng.random((rows, labels)) < flipped
+    return x, (clean ^ noise).astype(np.uint8)

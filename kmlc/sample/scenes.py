@@ -1,4 +1,4 @@
-"""What a row of the sample is about: its scene, its labels, which of them are named and which are drawn."""
+"""The content of a row of the sample: its scene, its labels, which of them are named and which are drawn."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,6 @@ NAMES = {
 }
 """MS-COCO's name of each label of the competition."""
 
-# How often a scene comes, and how likely each label is in it.
 _SCENES: dict[str, tuple[float, dict[int, float]]] = {
     "people": (0.36, {1: 1.0, 2: 0.06, 15: 0.06, 16: 0.03, 18: 0.06}),
     "street": (
@@ -53,6 +52,7 @@ _SCENES: dict[str, tuple[float, dict[int, float]]] = {
     "farm": (0.05, {1: 0.65, 18: 0.15, 19: 0.9}),
     "corner": (0.03, {1: 0.3, 3: 0.35, 11: 0.6, 13: 0.35, 14: 0.25}),
 }
+"""The probability of each scene, and of each label in it."""
 
 _MOST_LABELS = 4
 _NAMED = 0.35
@@ -61,13 +61,13 @@ _DRAWN_IF_NAMED = 0.5
 
 @dataclass(frozen=True)
 class Row:
-    """A row before it is drawn and written.
+    """The content of a row.
 
     Attributes:
         scene: name of the scene.
         labels: its labels, ascending.
         named: those that the caption names.
-        drawn: those that the picture shows; every label is named, drawn, or both.
+        drawn: those that the image shows; every label is named, drawn, or both.
     """
 
     scene: str
@@ -77,7 +77,7 @@ class Row:
 
 
 def compose(rng: np.random.Generator) -> Row:
-    """Make up a row."""
+    """Return a random row."""
     weights = np.array([weight for weight, _ in _SCENES.values()])
     scene = list(_SCENES)[rng.choice(len(weights), p=weights / weights.sum())]
     chances = _SCENES[scene][1]
@@ -91,5 +91,5 @@ def compose(rng: np.random.Generator) -> Row:
 
 
 def scenes_with(label: int) -> list[str]:
-    """Return the names of the scenes that a label may be in."""
+    """Return the names of the scenes in which a label may occur."""
     return [scene for scene, (_, chances) in _SCENES.items() if label in chances]

@@ -20,7 +20,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-def test_layout(folder: Path) -> None:
+def test_the_layout_is_system_4s(folder: Path) -> None:
     train, test = pd.read_csv(folder / "train_data.csv"), pd.read_csv(folder / "test_labels.csv")
     assert list(train.columns) == ["image", "superclass_index", "subclass_index", "description"]
     assert list(test.columns) == ["image", "superclass_index", "subclass_index"]
@@ -53,7 +53,7 @@ def test_the_same_seed_gives_the_same_bytes(folder: Path, tmp_path: Path) -> Non
     assert digests(other)["train_data.csv"] != digests(folder)["train_data.csv"]
 
 
-def test_what_is_written_changes_only_with_the_version(folder: Path) -> None:
+def test_the_tables_change_only_with_their_version(folder: Path) -> None:
     assert VERSION == 1
     tables = [path.read_bytes() for path in sorted(folder.glob("*.csv"))]
     assert hashlib.sha256(b"".join(tables)).hexdigest() == (

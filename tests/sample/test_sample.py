@@ -10,8 +10,9 @@ from PIL import Image
 from kmlc.errors import UserError
 from kmlc.sample import VERSION, sample_folder
 from kmlc.sample.captions import NOUNS, write_caption
+from kmlc.sample.drawings import DRAWINGS
 from kmlc.sample.files import generator
-from kmlc.sample.pictures import draw_picture
+from kmlc.sample.images import draw_image
 from kmlc.sample.scenes import NAMES, compose
 
 
@@ -25,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return sample_folder(seed=3, train_rows=20, test_rows=5, cache=tmp_path_factory.mktemp("cache"))
 
 
-def test_layout(folder: Path) -> None:
+def test_the_layout_is_the_competitions(folder: Path) -> None:
     train, test = pd.read_csv(folder / "train.csv"), pd.read_csv(folder / "test.csv")
     truth = pd.read_csv(folder / "test_labels.csv")
     assert list(train.columns) == ["ImageID", "Labels", "Caption"]
@@ -36,7 +37,7 @@ def test_layout(folder: Path) -> None:
     assert len(list((folder / "data").iterdir())) == 25
 
 
-def test_pictures_are_rgb_jpegs(folder: Path) -> None:
+def test_images_are_rgb_jpegs(folder: Path) -> None:
     for path in (folder / "data").iterdir():
         with Image.open(path) as image:
             assert (image.format, image.mode) == ("JPEG", "RGB")
@@ -50,8 +51,8 @@ def test_the_same_seed_gives_the_same_bytes(folder: Path, tmp_path: Path) -> Non
     assert digests(other)["data/0.jpg"] != digests(folder)["data/0.jpg"]
 
 
-def test_what_is_drawn_and_written_changes_only_with_the_version(folder: Path) -> None:
-    """Held as metrics: a sample on somebody's disk must be the one that this code would make."""
+def test_the_sample_changes_only_with_its_version(folder: Path) -> None:
+    """A cached sample must be the one that this code would draw."""
     assert VERSION == 1
     tables = [
         (folder / f"{name}.csv").read_bytes() for name in ("train", "test", "test_labels", "label_names")
@@ -59,9 +60,9 @@ def test_what_is_drawn_and_written_changes_only_with_the_version(folder: Path) -
     assert hashlib.sha256(b"".join(tables)).hexdigest() == (
         "c4400ec3c159c725483ee5df462831db433a1d539c455f9d23b0677c1f25457a"
     )
-    pictures = [draw_picture(compose(generator(3, row, 0)), generator(3, row, 2)) for row in range(3)]
-    # Not the files' bytes, which depend on the JPEG library.
-    means = [np.asarray(picture).mean() for picture in pictures]
+    images = [draw_image(compose(generator(3, row, 0)), generator(3, row, 2)) for row in range(3)]
+    # The files' bytes depend on the JPEG library.
+    means = [np.asarray(image).mean() for image in images]
     assert means == pytest.approx([143.89, 132.4, 171.33], abs=0.05)
 
 
@@ -72,7 +73,7 @@ def test_a_second_call_draws_nothing(folder: Path) -> None:
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
-def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
+def test_an_unwritable_cache_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="XDG_CACHE_HOME"):
         sample_folder(cache=tmp_path / "file")
@@ -90,7 +91,11 @@ def test_every_label_is_named_or_drawn_and_many_only_one_of_the_two() -> None:
     assert 0.78 < drawn < 0.87
 
 
-def test_labels_are_as_uneven_as_in_the_competition() -> None:
+def test_every_label_has_a_drawing() -> None:
+    assert set(DRAWINGS) == set(NAMES)
+
+
+def test_labels_are_as_imbalanced_as_in_the_competition() -> None:
     counts = {label: sum(label in row.labels for row in rows) for label in NAMES}
     assert 0.6 < counts[1] / len(rows) < 0.8
     assert counts[1] > counts[3] > 2 * counts[4]
@@ -98,7 +103,7 @@ def test_labels_are_as_uneven_as_in_the_competition() -> None:
     assert 1.5 < np.mean([len(row.labels) for row in rows]) < 2.0
 
 
-def test_captions_name_what_they_should_and_nothing_else() -> None:
+def test_captions_name_exactly_the_labels_they_should() -> None:
     # The last word of each noun, without its plural, stands for the label.
     words = {
         label: {re.sub("s$", "", noun.split()[-1]) for noun in nouns} | {NAMES[label].split()[-1]}
