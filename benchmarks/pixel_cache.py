@@ -26,6 +26,7 @@ from kmlc.cli import OneLineParser, guard
 from kmlc.config import CaptionsConfig, Config, ImagesConfig, TrainConfig
 from kmlc.data.batches import evaluation_batches, training_batches
 from kmlc.data.captions import caption_encoder
+from kmlc.data.encoder_state import EncoderState
 from kmlc.data.folder import read_labelled
 from kmlc.data.pixel_cache import cached
 from kmlc.data.records import Records
@@ -62,12 +63,12 @@ def main() -> None:
 
 def training(records: Records, config: Config) -> tf.data.Dataset:
     """Return the batches of one epoch."""
-    return training_batches(records, config, caption_encoder(config.captions, {}))[0]
+    return training_batches(records, config, caption_encoder(config.captions, EncoderState()))[0]
 
 
 def validation(records: Records, config: Config) -> tf.data.Dataset:
     """Return the batches that an epoch ends with."""
-    return evaluation_batches(records, config, caption_encoder(config.captions, {}))
+    return evaluation_batches(records, config, caption_encoder(config.captions, EncoderState()))
 
 
 def rates(pipelines: list[tf.data.Dataset], rows: int, repeats: int) -> list[float]:

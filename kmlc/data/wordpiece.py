@@ -1,19 +1,21 @@
 """WordPiece tokens for a BERT caption encoder, with KerasHub's tokenizer."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import keras_hub
 import tensorflow as tf
 from tensorflow_text.tools.wordpiece_vocab.bert_vocab_from_dataset import bert_vocab_from_dataset
 
+from kmlc.data.encoder_state import BertSizes, EncoderState
 from kmlc.errors import UserError
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
-def fit_vocabulary(captions: Sequence[str], size: int) -> list[str]:
-    """Learn a lower-case WordPiece vocabulary from captions.
+def fit_vocabulary(captions: Sequence[str], size: int) -> tuple[str, ...]:
+    """Fit a lower-case WordPiece vocabulary to captions.
 
     Args:
         captions: the training captions.
@@ -27,7 +29,7 @@ def fit_vocabulary(captions: Sequence[str], size: int) -> list[str]:
     """
     data = tf.data.Dataset.from_tensor_slices(list(captions) or [""]).batch(1024)
     # KerasHub's own function drops every piece seen less than ten times, most words of a small data set.
-    return list(
+    return tuple(
         bert_vocab_from_dataset(
             data,
             vocab_size=size,
@@ -38,8 +40,8 @@ def fit_vocabulary(captions: Sequence[str], size: int) -> list[str]:
     )
 
 
-def preset_vocabulary(preset: str) -> tuple[list[str], bool]:
-    """Return the word pieces of a pretrained BERT, and whether it lower-cases.
+def preset_state(preset: str) -> EncoderState:
+    """Return the word pieces and the sizes of a pretrained BERT; a run needs the preset only for its weights.
 
     Args:
         preset: a KerasHub preset name, or a local KerasHub or Hugging Face folder.
@@ -48,7 +50,9 @@ def preset_vocabulary(preset: str) -> tuple[list[str], bool]:
         UserError: if the preset cannot be fetched or read.
     """
     tokenizer = from_preset(keras_hub.tokenizers.BertTokenizer, preset)
-    return list(tokenizer.get_vocabulary()), bool(tokenizer.lowercase)
+    settings = from_preset(keras_hub.models.BertBackbone, preset, load_weights=False).get_config()
+    sizes = BertSizes(**{field.name: settings[field.name] for field in fields(BertSizes)})
+    return EncoderState(tuple(tokenizer.get_vocabulary()), bool(tokenizer.lowercase), sizes)
 
 
 def from_preset(kind: Any, preset: str, **arguments: object) -> Any:

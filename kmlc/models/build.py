@@ -1,12 +1,12 @@
 """From settings to a model: the one place where towers and fusion are joined."""
 
 from dataclasses import replace
-from typing import Any
 
 import keras
 from keras import ops
 
 from kmlc.config import Config
+from kmlc.data.encoder_state import EncoderState
 from kmlc.data.records import PLACEHOLDER
 from kmlc.errors import UserError
 from kmlc.models import image, text
@@ -18,17 +18,6 @@ from kmlc.models.submodel import Submodel
 from kmlc.models.text import pretrained
 
 Inputs = dict[str, keras.KerasTensor]
-
-
-def pretrained_sizes(config: Config) -> dict[str, Any]:
-    """Return the sizes of the pretrained parts that the settings name, so that later only weights are loaded.
-
-    Raises:
-        UserError: if a preset cannot be loaded.
-    """
-    if config.captions.encoder != "bert" or config.captions.preset is None:
-        return {}
-    return {"backbone": pretrained.sizes(config.captions.preset)}
 
 
 def load_pretrained(model: keras.Model, config: Config) -> None:
@@ -46,14 +35,13 @@ def load_pretrained(model: keras.Model, config: Config) -> None:
         load_tower_weights(model.get_layer(LAYER).model, image.TOWERS[config.tower.name], config.tower)
 
 
-def build_model(config: Config, heads: Heads, learnt: dict[str, Any]) -> keras.Model:
+def build_model(config: Config, heads: Heads, state: EncoderState) -> keras.Model:
     """Build the model that the settings describe, with fresh weights.
 
     Args:
         config: `images.size` is resolved to a number.
         heads: the number of classes of each head by its name.
-        learnt: what the caption encoder learnt (`kmlc.data.captions.fit_captions`), the width of the
-            feature vectors, and the sizes of pretrained parts (`pretrained_sizes`).
+        state: the encoder state (`kmlc.data.captions.fit_captions`) with the width of the feature vectors.
 
     Returns:
         A functional model from named inputs (`image` or `features`, and those of the caption encoder) to
@@ -64,17 +52,17 @@ def build_model(config: Config, heads: Heads, learnt: dict[str, Any]) -> keras.M
 
     Example:
         config = Config(images=ImagesConfig(size=64), captions=CaptionsConfig(encoder="trigram"))
-        model = build_model(config, {"labels": 18}, learnt={})
+        model = build_model(config, {"labels": 18}, EncoderState())
     """
     inputs: Inputs = {}
     branches = []
     if config.tower.input != "none":
         add = _image_branch if config.tower.input == "image" else _features_branch
-        branches.append(add(inputs, config, learnt))
+        branches.append(add(inputs, config, state))
     if config.captions.encoder != "none":
         frozen = taken_from_run("caption", config.fusion)
         settings = replace(config.captions, trainable=False) if frozen else config.captions
-        caption_inputs, branch = text.TOWERS[settings.encoder](settings, learnt)
+        caption_inputs, branch = text.TOWERS[settings.encoder](settings, state)
         inputs |= caption_inputs
         branches.append(branch)
     if not branches:
@@ -83,7 +71,7 @@ def build_model(config: Config, heads: Heads, learnt: dict[str, Any]) -> keras.M
     return keras.Model(inputs, logits, name=config.model)
 
 
-def _image_branch(inputs: Inputs, config: Config, learnt: dict[str, Any]) -> Branch:
+def _image_branch(inputs: Inputs, config: Config, state: EncoderState) -> Branch:
     size = config.images.size
     assert isinstance(size, int), "images.size is resolved before a model is built"
     frozen = taken_from_run("image", config.fusion)
@@ -96,7 +84,7 @@ def _image_branch(inputs: Inputs, config: Config, learnt: dict[str, Any]) -> Bra
     return Branch("image", vector, present)
 
 
-def _features_branch(inputs: Inputs, config: Config, learnt: dict[str, Any]) -> Branch:
-    inputs["features"] = keras.Input((learnt["features"],), name="features")
+def _features_branch(inputs: Inputs, config: Config, state: EncoderState) -> Branch:
+    inputs["features"] = keras.Input((state.features,), name="features")
     present = ops.ones_like(inputs["features"][:, :1])
-    return Branch("image", mlp(learnt["features"], config.tower)(inputs["features"]), present)
+    return Branch("image", mlp(state.features, config.tower)(inputs["features"]), present)

@@ -28,7 +28,7 @@ def compiled_model(
     Raises:
         UserError: if the settings describe no model, or a pretrained part cannot be had or does not fit.
     """
-    model = build_model(config, task.heads, prepared.learnt)
+    model = build_model(config, task.heads, prepared.encoder_state)
     if fresh:
         load_pretrained(model, config)
         load_branches(model, config, prepared)

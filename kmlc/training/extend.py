@@ -42,7 +42,7 @@ def continue_from(finished: RunDirectory, path: Path, config: Config) -> None:
     files = [
         "split",
         "labels",
-        "learnt",
+        "encoder",
         "data_report",
         "environment",
         "history",

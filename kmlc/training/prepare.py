@@ -11,13 +11,13 @@ import pandas as pd
 
 from kmlc.config import Config
 from kmlc.data.captions import fit_captions
+from kmlc.data.encoder_state import EncoderState, load_encoder_state, save_encoder_state
 from kmlc.data.folder import read_test
 from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData, Records
 from kmlc.data.splits import split_rows
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_json, write_text
-from kmlc.models.build import pretrained_sizes
 from kmlc.settings import save_config
 from kmlc.training.environment import describe
 from kmlc.training.run_directory import RunDirectory, existing_run, new_run
@@ -31,13 +31,13 @@ class Prepared:
         training: the rows to train on.
         validation: the rows to validate on.
         test: the labelled rows held out from both; none if no test part was asked for.
-        learnt: what the caption encoder learnt, and the sizes of pretrained parts.
+        encoder_state: word pieces, sizes of a pretrained BERT, width of feature vectors.
     """
 
     training: Records
     validation: Records
     test: Records
-    learnt: dict[str, Any]
+    encoder_state: EncoderState
 
 
 def prepare(config: Config, data: LabelledData) -> Prepared:
@@ -66,12 +66,12 @@ def prepare(config: Config, data: LabelledData) -> Prepared:
         data.records.take, (known[split.training], validating, known[split.test])
     )
     if config.fusion.caption_run:
-        learnt = load_learnt(existing_run(Path(config.fusion.caption_run)))
+        state = load_encoder_state(existing_run(Path(config.fusion.caption_run)).encoder)
     else:
-        learnt = fit_captions(config.captions, training.captions) | pretrained_sizes(config)
+        state = fit_captions(config.captions, training.captions)
     if training.features is not None:
-        learnt["features"] = training.features.shape[1]
-    return Prepared(training, validation, test, learnt)
+        state = replace(state, features=training.features.shape[1])
+    return Prepared(training, validation, test, state)
 
 
 def begin_run(config: Config, data: LabelledData, prepared: Prepared) -> RunDirectory:
@@ -85,7 +85,7 @@ def begin_run(config: Config, data: LabelledData, prepared: Prepared) -> RunDire
     parts = {"training": prepared.training, "validation": prepared.validation, "test": prepared.test}
     write_json(run.split, {name: records.ids for name, records in parts.items()})
     write_json(run.labels, dataclasses.asdict(data.vocabulary))
-    write_json(run.learnt, prepared.learnt)
+    save_encoder_state(run.encoder, prepared.encoder_state)
     write_json(run.data_report, {"training": data.report.as_dict()})
     write_json(run.environment, describe())
     _write_cleaned(run, config, data)
@@ -131,7 +131,7 @@ def load_prepared(run: RunDirectory, data: LabelledData) -> Prepared:
         data.records.take([rows[name] for name in split.get(part, [])])
         for part in ("training", "validation", "test")
     )
-    return Prepared(training, validation, test, load_learnt(run))
+    return Prepared(training, validation, test, load_encoder_state(run.encoder))
 
 
 def load_vocabulary(run: RunDirectory) -> Vocabulary:
@@ -140,8 +140,3 @@ def load_vocabulary(run: RunDirectory) -> Vocabulary:
     for name, value in saved.items():
         saved[name] = tuple(value) if isinstance(value, list) else value
     return Vocabulary(**saved)
-
-
-def load_learnt(run: RunDirectory) -> dict[str, Any]:
-    """Return what the run's caption encoder learnt, and the sizes of pretrained parts."""
-    return read_json(run.learnt)

@@ -6,6 +6,7 @@ import keras
 
 from kmlc.config import Config
 from kmlc.data.captions import Encode, caption_encoder
+from kmlc.data.encoder_state import load_encoder_state
 from kmlc.data.labels import Vocabulary
 from kmlc.errors import UserError
 from kmlc.files import read_json, sha256
@@ -15,7 +16,7 @@ from kmlc.tasks.registry import task_of
 from kmlc.tasks.task import Task, Thresholds
 from kmlc.training import environment
 from kmlc.training.checkpoint import load_weights
-from kmlc.training.prepare import load_learnt, load_vocabulary
+from kmlc.training.prepare import load_vocabulary
 from kmlc.training.run_directory import RunDirectory
 
 
@@ -63,9 +64,9 @@ def restore(run: RunDirectory) -> TrainedRun:
     if sha256(run.best_weights) != read_json(run.metrics)["weights_sha256"]:
         raise UserError(f"{run.best_weights}: not the weights that the run finished with (sha256 differs)")
     keras.mixed_precision.set_dtype_policy(environment.precision(config.train))
-    vocabulary, learnt = load_vocabulary(run), load_learnt(run)
+    vocabulary, state = load_vocabulary(run), load_encoder_state(run.encoder)
     task = task_of(config, vocabulary)
-    model = build_model(config, task.heads, learnt)
+    model = build_model(config, task.heads, state)
     load_weights(run.best_weights, model)
-    encode = caption_encoder(config.captions, learnt)
+    encode = caption_encoder(config.captions, state)
     return TrainedRun(config, vocabulary, task, read_json(run.thresholds), encode, model)

@@ -49,9 +49,9 @@ class RunDirectory:
         return self.path / "labels.json"
 
     @property
-    def learnt(self) -> Path:
-        """What the caption encoder learnt, and the sizes of pretrained parts."""
-        return self.path / "learnt.json"
+    def encoder(self) -> Path:
+        """The encoder state: word pieces, sizes of a pretrained BERT, width of feature vectors."""
+        return self.path / "encoder.json"
 
     @property
     def history(self) -> Path:

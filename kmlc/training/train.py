@@ -78,7 +78,7 @@ def train(
         history = []
     print(f"{model.name}: {model.count_params():,} parameters", flush=True)
 
-    encode = caption_encoder(config.captions, prepared.learnt)
+    encode = caption_encoder(config.captions, prepared.encoder_state)
     parts = {"validation": validating}
     if len(prepared.test):
         parts["test"] = prepared.test

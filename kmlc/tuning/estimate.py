@@ -102,7 +102,7 @@ def measure_cost(config: Config, data: LabelledData) -> Cost:
     task = task_of(config, data.vocabulary)
     loss = task.loss(prepared.training.labels)
     model = compiled_model(config, task, prepared, loss, fresh=True)
-    encode = caption_encoder(config.captions, prepared.learnt)
+    encode = caption_encoder(config.captions, prepared.encoder_state)
     built = time.perf_counter() - begun
 
     first, step = _step_seconds(model, prepared.training, config, encode)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from kmlc.config import CaptionsConfig, Config, FusionConfig, ImagesConfig, TrainConfig
 from kmlc.data.batches import evaluation_batches, training_batches
 from kmlc.data.captions import caption_encoder
+from kmlc.data.encoder_state import EncoderState
 from kmlc.data.folder import read_labelled
 from kmlc.data.images import decode, resize
 from kmlc.data.records import Records
@@ -32,7 +33,8 @@ Batches = list[tuple[dict[str, np.ndarray], np.ndarray]]
 
 
 def batches(records: Records, config: Config, first_epoch: int = 0) -> tuple[Batches, int]:
-    dataset, steps = training_batches(records, config, caption_encoder(config.captions, {}), first_epoch)
+    encode = caption_encoder(config.captions, EncoderState())
+    dataset, steps = training_batches(records, config, encode, first_epoch)
     return list(dataset.as_numpy_iterator()), steps
 
 
@@ -65,7 +67,7 @@ def test_a_resumed_run_sees_what_it_would_have_seen(records: Records, config: Co
 
 
 def test_evaluation_is_in_order_and_unvaried(records: Records, config: Config) -> None:
-    found = evaluation_batches(records, config, caption_encoder(config.captions, {}))
+    found = evaluation_batches(records, config, caption_encoder(config.captions, EncoderState()))
     images = np.concatenate([batch["image"] for batch in found.as_numpy_iterator()])
     expected = [resize(decode(tf.io.read_file(path)), 16).numpy() for path in records.paths]
     np.testing.assert_array_equal(images, expected)
@@ -73,14 +75,14 @@ def test_evaluation_is_in_order_and_unvaried(records: Records, config: Config) -
 
 def test_an_unreadable_image_becomes_a_placeholder(records: Records, config: Config) -> None:
     broken = replace(records, paths=["", *records.paths[1:]])
-    found = evaluation_batches(broken, config, caption_encoder(config.captions, {}))
+    found = evaluation_batches(broken, config, caption_encoder(config.captions, EncoderState()))
     first = next(found.as_numpy_iterator())["image"]
     assert (first[0] == 127.5).all()
     assert not (first[1] == 127.5).any(axis=-1).all()
 
 
 def test_inputs_are_those_of_the_encoder(records: Records, config: Config) -> None:
-    encode = caption_encoder(config.captions, {})
+    encode = caption_encoder(config.captions, EncoderState())
     first = next(evaluation_batches(records, config, encode).as_numpy_iterator())
     assert set(first) == {"image", "ngrams"}
     np.testing.assert_array_equal(first["ngrams"], encode(tf.constant(records.captions[:16]))["ngrams"])
@@ -134,7 +136,7 @@ def test_modality_dropout_leaves_a_row_what_it_has(records: Records, config: Con
 
 def test_modality_dropout_is_for_training_alone(records: Records, config: Config) -> None:
     dropping = replace(config, fusion=FusionConfig(modality_dropout=1.0))
-    encode = caption_encoder(config.captions, {})
+    encode = caption_encoder(config.captions, EncoderState())
     for plain, other in zip(
         evaluation_batches(records, config, encode).as_numpy_iterator(),
         evaluation_batches(records, dropping, encode).as_numpy_iterator(),

@@ -16,6 +16,7 @@ from kmlc.config import CaptionsConfig, Config, ImagesConfig, TrainConfig
 from kmlc.data import pixel_cache
 from kmlc.data.batches import evaluation_batches, training_batches
 from kmlc.data.captions import caption_encoder
+from kmlc.data.encoder_state import EncoderState
 from kmlc.data.images import decode
 from kmlc.data.pixel_cache import bmp_bytes, cached
 from kmlc.data.records import Records
@@ -64,7 +65,7 @@ def test_batches_are_the_same(originals: Records, tmp_path: Path) -> None:
         captions=CaptionsConfig("none"),
         train=TrainConfig(epochs=2, batch_size=4),
     )
-    encode = caption_encoder(config.captions, {})
+    encode = caption_encoder(config.captions, EncoderState())
     copies = cached(originals, tmp_path / "cache", PLENTY)
     assert copies.paths[-1] == ""
     for path, original in zip(copies.paths[:-1], originals.paths[:-1], strict=True):

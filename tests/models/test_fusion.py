@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kmlc.config import CaptionsConfig, Config, FusionConfig, ImagesConfig, TowerConfig
+from kmlc.data.encoder_state import EncoderState
 from kmlc.errors import UserError
 from kmlc.models.branch import Branch
 from kmlc.models.build import build_model
@@ -108,7 +109,7 @@ def test_a_branch_from_a_run_stays_as_it_is() -> None:
         captions=CaptionsConfig("bigram"),
         fusion=FusionConfig("late", hidden_dim=4, dropout=0.5, image_run="a_run", caption_run="a_run"),
     )
-    model = build_model(config, {"labels": CLASSES}, {})
+    model = build_model(config, {"labels": CLASSES}, EncoderState())
     assert [weight.path for weight in model.trainable_weights] == ["mix/kernel", "mix/bias"]
     images = RNG.uniform(0, 255, (4, 8, 8, 3)).astype(np.float32)
     inputs = {"image": images, "ngrams": np.ones((4, 676), np.float32)}
@@ -126,7 +127,7 @@ def test_late_leaves_out_what_a_row_does_not_have() -> None:
         captions=CaptionsConfig("bigram"),
         fusion=FusionConfig("late", hidden_dim=4),
     )
-    model = build_model(config, {"labels": CLASSES}, {})
+    model = build_model(config, {"labels": CLASSES}, EncoderState())
     for weight in model.get_layer("mix").weights:
         weight.assign(RNG.normal(size=weight.shape))
     images = RNG.uniform(0, 255, (4, 8, 8, 3)).astype(np.float32)

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kmlc.config import CaptionsConfig, Config, FusionConfig, ImagesConfig, LossConfig, TowerConfig
 from kmlc.data.captions import caption_encoder
+from kmlc.data.encoder_state import EncoderState
 from kmlc.errors import UserError
 from kmlc.models import image, text
 from kmlc.models.build import build_model
@@ -21,11 +22,7 @@ from kmlc.models.submodel import Submodel
 from kmlc.models.text.bert import Pool
 from kmlc.objectives.losses import build_loss
 
-LEARNT: dict[str, Any] = {
-    "vocabulary": ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "dog", "bus", "##s"],
-    "lowercase": True,
-    "features": 5,
-}
+STATE = EncoderState(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "dog", "bus", "##s"), features=5)
 CLASSES = 3
 ROWS = 6
 HEADS = {"logits": CLASSES}
@@ -73,14 +70,14 @@ MODELS = {
 
 def inputs_of(config: Config) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
-    encode = caption_encoder(config.captions, LEARNT)
+    encode = caption_encoder(config.captions, STATE)
     captions = tf.constant(["a dog", "a bus", "dogs", "", "buses a a a a a a a", "zebra"])
     inputs = {name: np.asarray(value) for name, value in encode(captions).items()}
     if config.tower.input == "image":
         shape = (ROWS, config.images.size, config.images.size, 3)
         inputs["image"] = rng.uniform(0, 255, shape).astype(np.float32)  # type: ignore[arg-type]
     if config.tower.input == "features":
-        inputs["features"] = rng.normal(size=(ROWS, LEARNT["features"])).astype(np.float32)
+        inputs["features"] = rng.normal(size=(ROWS, STATE.features)).astype(np.float32)
     return inputs
 
 
@@ -90,7 +87,7 @@ LABELS = np.random.default_rng(1).integers(0, 2, (ROWS, CLASSES)).astype(np.floa
 @pytest.mark.parametrize("name", HEAVY)
 def test_build_and_call(name: str) -> None:
     """How many parameters each has: tests/models/test_image_towers.py."""
-    model = build_model(MODELS[name], HEADS, LEARNT)
+    model = build_model(MODELS[name], HEADS, STATE)
     logits = np.asarray(model(inputs_of(MODELS[name])))
     assert model.output.shape == (None, CLASSES)
     assert logits.shape == (ROWS, CLASSES)
@@ -107,7 +104,7 @@ def test_build_train_save_load(name: str, tmp_path: Path) -> None:
     config = MODELS[name]
     inputs = inputs_of(config)
     keras.utils.set_random_seed(0)
-    model = build_model(config, HEADS, LEARNT)
+    model = build_model(config, HEADS, STATE)
     logits = model(inputs)
     assert set(model.input) == set(inputs)
     assert logits.shape == (ROWS, CLASSES)
@@ -144,7 +141,7 @@ def test_build_train_save_load(name: str, tmp_path: Path) -> None:
 
     model.save_weights(tmp_path / "model.weights.h5")
     keras.utils.set_random_seed(1)
-    again = build_model(config, HEADS, LEARNT)
+    again = build_model(config, HEADS, STATE)
     expected = np.asarray(model(inputs))
     assert not np.allclose(again(inputs), expected)
     again.load_weights(tmp_path / "model.weights.h5")
@@ -176,7 +173,7 @@ def test_the_published_hybrid() -> None:
         captions=CaptionsConfig("trigram"),
         fusion=FusionConfig(hidden_dim=1024),
     )
-    model = build_model(config, {"logits": 18}, {})
+    model = build_model(config, {"logits": 18}, EncoderState())
     tower = model.get_layer("image_tower").model.get_layer("backbone").model
     assert model.get_layer("join").output.shape == (None, 17_704)
     assert tower.get_layer("lstm").input.shape == (None, 28 * 28, 64)
@@ -208,8 +205,8 @@ def test_pooling_passes_over_padding(pooling: str, expected: list[float]) -> Non
 def test_padding_does_not_change_a_caption() -> None:
     """A caption's logits are the same alone and beside longer ones."""
     config = MODELS["captions alone"]
-    encode = caption_encoder(config.captions, LEARNT)
-    model = build_model(config, HEADS, LEARNT)
+    encode = caption_encoder(config.captions, STATE)
+    model = build_model(config, HEADS, STATE)
     alone = model(encode(tf.constant(["a dog"])))
     beside = model(encode(tf.constant(["a dog", "a bus a bus a bus"])))[:1]
     np.testing.assert_allclose(alone, beside, atol=1e-6)
@@ -217,7 +214,7 @@ def test_padding_does_not_change_a_caption() -> None:
 
 def test_a_frozen_encoder_keeps_its_weights() -> None:
     config = replace(TINY, captions=replace(CAPTIONS, trainable=False))
-    model = build_model(config, HEADS, LEARNT)
+    model = build_model(config, HEADS, STATE)
     before = [np.array(weight) for weight in model.get_layer("bert").get_weights()]
     model.compile("adam", build_loss(LossConfig("bce"), LABELS), jit_compile=False)
     model.train_on_batch(inputs_of(config), LABELS)
@@ -228,13 +225,13 @@ def test_a_frozen_encoder_keeps_its_weights() -> None:
 def test_neither_images_nor_captions() -> None:
     config = replace(TINY, tower=TowerConfig("none"), captions=CaptionsConfig("none"))
     with pytest.raises(UserError, match="a model needs one of the two"):
-        build_model(config, HEADS, {})
+        build_model(config, HEADS, EncoderState())
 
 
 def test_mixed_precision_keeps_float32_logits() -> None:
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        model = build_model(TINY, HEADS, LEARNT)
+        model = build_model(TINY, HEADS, STATE)
     finally:
         keras.config.set_dtype_policy("float32")
     logits = model(inputs_of(TINY))

@@ -1,4 +1,4 @@
-import json
+from dataclasses import replace
 from pathlib import Path
 
 import keras_hub
@@ -8,10 +8,11 @@ import tensorflow as tf
 
 from kmlc.config import CaptionsConfig, Config, FusionConfig, TowerConfig
 from kmlc.data.captions import caption_encoder, fit_captions
+from kmlc.data.encoder_state import BertSizes, EncoderState
 from kmlc.errors import UserError
-from kmlc.models.build import build_model, load_pretrained, pretrained_sizes
+from kmlc.models.build import build_model, load_pretrained
 
-VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "dog", "bus", "##es"]
+VOCABULARY = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "dog", "bus", "##es")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,9 @@ def preset(tmp_path_factory: pytest.TempPathFactory) -> Path:
         max_sequence_length=12,
     )
     backbone.save_to_preset(str(folder))
-    keras_hub.tokenizers.BertTokenizer(vocabulary=VOCABULARY, lowercase=True).save_to_preset(str(folder))
+    keras_hub.tokenizers.BertTokenizer(vocabulary=list(VOCABULARY), lowercase=True).save_to_preset(
+        str(folder)
+    )
     return folder
 
 
@@ -41,13 +44,11 @@ def settings(preset: str, **captions: object) -> Config:
 
 def test_a_local_preset_is_loaded(preset: Path) -> None:
     config = settings(str(preset), pooling="first")
-    learnt = fit_captions(config.captions, []) | pretrained_sizes(config)
-    assert learnt["vocabulary"] == VOCABULARY
-    assert learnt["backbone"]["num_layers"] == 2
-    assert json.loads(json.dumps(learnt)) == learnt
-    model = build_model(config, {"logits": 3}, learnt)
+    state = fit_captions(config.captions, [])
+    assert state == EncoderState(VOCABULARY, True, BertSizes(len(VOCABULARY), 2, 2, 8, 16, 0.1, 12))
+    model = build_model(config, {"logits": 3}, state)
     load_pretrained(model, config)
-    inputs = caption_encoder(config.captions, learnt)(tf.constant(["A dog", "buses"]))
+    inputs = caption_encoder(config.captions, state)(tf.constant(["A dog", "buses"]))
     theirs = keras_hub.models.BertBackbone.from_preset(str(preset))(inputs)["sequence_output"]
     np.testing.assert_allclose(model.get_layer("bert").model(inputs), theirs, atol=1e-6)
 
@@ -63,20 +64,21 @@ def test_a_preset_that_cannot_be_had_is_one_line(tmp_path: Path) -> None:
 
 def test_captions_longer_than_the_encoder_reads(preset: Path) -> None:
     config = settings(str(preset))
-    learnt = fit_captions(config.captions, []) | pretrained_sizes(config)
-    learnt["backbone"]["max_sequence_length"] = 4
+    state = fit_captions(config.captions, [])
+    assert state.backbone is not None
+    state = replace(state, backbone=replace(state.backbone, max_sequence_length=4))
     with pytest.raises(UserError, match=r"captions\.sequence_length: expected at most 4, got 8"):
-        build_model(config, {"logits": 3}, learnt)
+        build_model(config, {"logits": 3}, state)
 
 
-def test_a_vocabulary_is_learnt_from_the_captions() -> None:
+def test_a_vocabulary_is_fitted_to_the_captions() -> None:
     captions = ["a red bus", "two red buses", "a dog", "dogs and a bus"] * 5
-    learnt = fit_captions(CaptionsConfig("bert", vocabulary_size=60), captions)
-    assert learnt["vocabulary"][:5] == ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    assert {"bus", "red", "a"} <= set(learnt["vocabulary"])
-    assert learnt == fit_captions(CaptionsConfig("bert", vocabulary_size=60), captions)
-    encode = caption_encoder(CaptionsConfig("bert", sequence_length=6), learnt)
+    state = fit_captions(CaptionsConfig("bert", vocabulary_size=60), captions)
+    assert state.vocabulary[:5] == ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+    assert {"bus", "red", "a"} <= set(state.vocabulary)
+    assert state == fit_captions(CaptionsConfig("bert", vocabulary_size=60), captions)
+    encode = caption_encoder(CaptionsConfig("bert", sequence_length=6), state)
     inputs = encode(tf.constant(["A RED bus"]))
-    pieces = [learnt["vocabulary"][place] for place in inputs["token_ids"].numpy()[0]]
+    pieces = [state.vocabulary[place] for place in inputs["token_ids"].numpy()[0]]
     assert pieces == ["[CLS]", "a", "red", "bus", "[SEP]", "[PAD]"]
     np.testing.assert_array_equal(inputs["padding_mask"], [[True] * 5 + [False]])

@@ -113,7 +113,7 @@ def test_rows_that_are_not_such_vectors(run: Path, tmp_path: Path, monkeypatch: 
     """Both ended in a traceback."""
     wide = tmp_path / "wide.npz"
     np.savez(wide, X=np.zeros((2, 3)), y=np.zeros((2, 3), int))
-    width = read_json(run / "learnt.json")["features"]
+    width = read_json(run / "encoder.json")["features"]
     for arguments, source, got in (
         (["--data", wide], str(wide), "3"),
         (["--caption", "a dog"], "--image and --caption", "none"),

@@ -7,6 +7,7 @@ import pytest
 from kmlc.config import CaptionsConfig, Config, ImagesConfig, TowerConfig, TrainConfig
 from kmlc.data.batches import evaluation_batches, training_batches
 from kmlc.data.captions import caption_encoder
+from kmlc.data.encoder_state import EncoderState
 from kmlc.data.folder import read_labelled
 from kmlc.files import write_json
 from kmlc.reports import plots
@@ -37,7 +38,7 @@ def test_the_sheet_shows_what_the_model_is_given(
         plots, "augmentation", lambda *arguments: shown.update(zip("ods", arguments, strict=True))
     )
     contact_sheet(begun(tmp_path, config, records.ids))
-    encode = caption_encoder(config.captions, {})
+    encode = caption_encoder(config.captions, EncoderState())
     evaluated = next(evaluation_batches(records, config, encode).as_numpy_iterator())["image"]
     np.testing.assert_array_equal(shown["o"], evaluated[:4])
     assert shown["d"].shape == (4, 8, 16, 16, 3)

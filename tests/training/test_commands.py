@@ -76,7 +76,7 @@ def test_a_run_directory_has_everything(folder: Path, data: Path) -> None:
         "environment.json",
         "history.csv",
         "labels.json",
-        "learnt.json",
+        "encoder.json",
         "logits.npz",
         "metrics.json",
         "per_class.csv",

@@ -135,7 +135,7 @@ def test_a_kill_leaves_what_a_repeat_completes(
             assert not run.config.exists()
     continue_from(short, run.path, config)
     assert load_config(run.config) == config
-    for name in ("split", "labels", "learnt", "data_report", "history", "best_weights", "checkpoint"):
+    for name in ("split", "labels", "encoder", "data_report", "history", "best_weights", "checkpoint"):
         assert getattr(run, name).read_bytes() == getattr(short, name).read_bytes()
     cleaned = {"train_cleaned.csv", "test_cleaned.csv"}
     assert {file.name for file in run.path.glob("*_cleaned.csv")} == cleaned

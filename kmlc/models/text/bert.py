@@ -1,5 +1,6 @@
 """A KerasHub BERT over the caption's word pieces."""
 
+from dataclasses import asdict
 from typing import Any
 
 import keras
@@ -7,6 +8,7 @@ from keras import layers, ops
 from keras_hub.models import BertBackbone
 
 from kmlc.config import CaptionsConfig
+from kmlc.data.encoder_state import BertSizes, EncoderState
 from kmlc.errors import UserError
 from kmlc.models.branch import Branch
 from kmlc.models.submodel import Submodel
@@ -15,12 +17,12 @@ BACKBONE = "bert"
 """Name of the encoder's layer in a model."""
 
 
-def bert(config: CaptionsConfig, learnt: dict[str, Any]) -> tuple[dict[str, keras.KerasTensor], Branch]:
+def bert(config: CaptionsConfig, state: EncoderState) -> tuple[dict[str, keras.KerasTensor], Branch]:
     """From word pieces to a vector.
 
     Args:
         config: the sizes for an encoder from scratch, `pooling`, `trainable`, `sequence_length`.
-        learnt: `vocabulary`; and `backbone`, the sizes of a pretrained encoder, if there is one.
+        state: `vocabulary`; and `backbone`, the sizes of a pretrained encoder, if there is one.
 
     Returns:
         The inputs `token_ids`, `segment_ids`, `padding_mask`, each (batch, sequence_length), and the branch,
@@ -29,11 +31,11 @@ def bert(config: CaptionsConfig, learnt: dict[str, Any]) -> tuple[dict[str, kera
     Raises:
         UserError: if captions may be longer than the pretrained encoder reads.
     """
-    sizes = _sizes(config, learnt)
-    longest = sizes["max_sequence_length"]
+    sizes = _sizes(config, state)
+    longest = sizes.max_sequence_length
     if config.sequence_length > longest:
         raise UserError(f"captions.sequence_length: expected at most {longest}, got {config.sequence_length}")
-    encoder = token_encoder(BertBackbone(**sizes))
+    encoder = token_encoder(BertBackbone(**asdict(sizes)))
     encoder.trainable = config.trainable
     inputs = {
         name: keras.Input((config.sequence_length,), dtype=dtype, name=name)
@@ -53,16 +55,16 @@ def token_encoder(backbone: BertBackbone) -> keras.Model:
     return keras.Model(backbone.input, backbone.output["sequence_output"])
 
 
-def _sizes(config: CaptionsConfig, learnt: dict[str, Any]) -> dict[str, Any]:
-    return learnt.get("backbone") or {
-        "vocabulary_size": len(learnt["vocabulary"]),
-        "num_layers": config.layers,
-        "num_heads": config.heads,
-        "hidden_dim": config.hidden_dim,
-        "intermediate_dim": config.feedforward_dim,
-        "dropout": config.dropout,
-        "max_sequence_length": config.sequence_length,
-    }
+def _sizes(config: CaptionsConfig, state: EncoderState) -> BertSizes:
+    return state.backbone or BertSizes(
+        vocabulary_size=len(state.vocabulary),
+        num_layers=config.layers,
+        num_heads=config.heads,
+        hidden_dim=config.hidden_dim,
+        intermediate_dim=config.feedforward_dim,
+        dropout=config.dropout,
+        max_sequence_length=config.sequence_length,
+    )
 
 
 class Pool(layers.Layer):
