@@ -8,8 +8,9 @@ import pytest
 
 from kmlc.config import Config, SplitConfig, TowerConfig
 from kmlc.data.folder import read_labelled, read_test
+from kmlc.data.readers.csv_table import read_csv
+from kmlc.data.readers.table import Table
 from kmlc.data.splits import split_rows
-from kmlc.data.table import Table, read_table
 from kmlc.models.image import TOWERS
 from kmlc.models.image.tower import image_tower, load_tower_weights
 from kmlc.reports.caption_words import clean, strongest_words
@@ -31,7 +32,7 @@ def captions(table: Table) -> dict[str, str]:
 
 
 def test_train_table() -> None:
-    table = read_table(FOLDER / "train.csv", "Caption")
+    table = read_csv(FOLDER / "train.csv", "Caption")
     assert len(table) == 10_000
     assert table.columns["ImageID"] == [f"{number}.jpg" for number in range(10_000)]
     assert len(table.repaired) == 28
@@ -49,7 +50,7 @@ def test_train_table() -> None:
 
 
 def test_test_table() -> None:
-    table = read_table(FOLDER / "test.csv", "Caption")
+    table = read_csv(FOLDER / "test.csv", "Caption")
     assert len(table) == 1_006
     assert len(table.repaired) == 29
     found = captions(table)

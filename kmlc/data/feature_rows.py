@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from kmlc.config import Config
-from kmlc.data.features import Features, read_features
 from kmlc.data.labels import Vocabulary
+from kmlc.data.readers.npz import Features, read_features
 from kmlc.data.records import LabelledData, Records, unknown_labels
 from kmlc.data.report import TableReport
 from kmlc.sample.overfitting import overfitting_rows
@@ -18,7 +18,7 @@ def labelled_features(config: Config) -> LabelledData:
     """Read the feature vectors to train on: the file `config.data`, or the built-in rows if there is none.
 
     Raises:
-        UserError: if the file is not as `kmlc.data.features.read_features` expects it.
+        UserError: if the file is not as `kmlc.data.readers.npz.read_features` expects it.
     """
     rows = _rows(config)
     report = _report(config, rows)
@@ -31,7 +31,7 @@ def features_to_predict(config: Config) -> tuple[Records, TableReport]:
     """Read the feature vectors to predict, all rows of the file or of the built-in ones.
 
     Raises:
-        UserError: if the file is not as `kmlc.data.features.read_features` expects it.
+        UserError: if the file is not as `kmlc.data.readers.npz.read_features` expects it.
     """
     rows = _rows(config)
     return _records(rows, unknown_labels(len(rows.ids))), _report(config, rows)

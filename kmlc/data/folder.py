@@ -1,20 +1,20 @@
 """From a data folder to checked records: the rows to train on, and the rows to predict."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from kmlc.config import Config, TableConfig
-from kmlc.data.class_folders import class_folder_settings, read_test_folder, read_training_folders
+from kmlc.config import Config
 from kmlc.data.feature_rows import feature_labels, features_to_predict, labelled_features
 from kmlc.data.hierarchy import read_hierarchy, read_hierarchy_labels
 from kmlc.data.images import find_problems
 from kmlc.data.labels import ParsedLabels, Targets, Vocabulary, parse_labels
 from kmlc.data.names import read_names
+from kmlc.data.readers import read_test_table, read_training_table
+from kmlc.data.readers.table import Table
 from kmlc.data.records import LabelledData, Records, unknown_labels
 from kmlc.data.report import TableReport
-from kmlc.data.table import Table, read_table
 from kmlc.errors import UserError
 from kmlc.sample import sample_folder
 from kmlc.sample.hierarchy import hierarchy_sample_folder
@@ -51,7 +51,7 @@ def read_labelled(config: Config) -> LabelledData:
     if config.tower.input == "features":
         return labelled_features(config)
     folder = data_folder(config)
-    table, config = _read(config, folder, config.table.train, read_training_folders)
+    table, config = read_training_table(config, folder)
     ids = table.column(config.table.image_column, "table.image_column")
     report = TableReport(str(table.path), len(table))
     _note_records(report, table, ids, "excluded from training")
@@ -85,7 +85,7 @@ def read_test(config: Config) -> tuple[Records, TableReport]:
     if config.tower.input == "features":
         return features_to_predict(config)
     folder = data_folder(config)
-    table, config = _read(config, folder, config.table.test, read_test_folder)
+    table, config = read_test_table(config, folder, config.table.test)
     ids = table.column(config.table.image_column, "table.image_column")
     if not ids:
         raise UserError(f"{table.path}: no rows; expected one for each image to predict")
@@ -111,7 +111,7 @@ def read_test_labels(config: Config, vocabulary: Vocabulary, records: Records) -
     folder = data_folder(config)
     if (folder / config.table.test).is_file() and not (folder / config.table.test_labels).is_file():
         return None
-    table, config = _read(config, folder, config.table.test_labels, read_test_folder)
+    table, config = read_test_table(config, folder, config.table.test_labels)
     if vocabulary.parents:
         # Class folders are no hierarchy.
         return read_hierarchy_labels(config, table, vocabulary, records.ids) if table.path.is_file() else None
@@ -128,16 +128,6 @@ def read_test_labels(config: Config, vocabulary: Vocabulary, records: Records) -
     parsed = parse_labels([cells[each] for each in records.ids], config.labels)
     rows = [[label for label in row if label in known] for row in parsed.rows]
     return vocabulary.encode(rows) if any(rows) else None
-
-
-def _read(
-    config: Config, folder: Path, name: str, read_folders: Callable[[Path, TableConfig], Table]
-) -> tuple[Table, Config]:
-    """Return a table, that of the folders if there is no such file, and the settings it is read under."""
-    path = folder / name
-    if path.is_file():
-        return read_table(path, config.table.caption_column), config
-    return read_folders(folder, config.table), class_folder_settings(config, folder)
 
 
 def _read_multilabel(config: Config, folder: Path, table: Table, report: TableReport) -> Targets:

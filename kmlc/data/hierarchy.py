@@ -14,8 +14,8 @@ import numpy as np
 from kmlc.config import Config, HierarchyConfig
 from kmlc.data.labels import Targets, Vocabulary, parse_labels
 from kmlc.data.names import read_names
+from kmlc.data.readers.table import Table
 from kmlc.data.report import TableReport
-from kmlc.data.table import Table
 from kmlc.errors import UserError
 from kmlc.objectives.hierarchy import Hierarchy
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kmlc.config import LabelsConfig
-from kmlc.data.table import read_table
+from kmlc.data.readers.csv_table import read_csv
 
 
 def read_names(path: Path, config: LabelsConfig) -> Mapping[str, str]:
@@ -18,6 +18,6 @@ def read_names(path: Path, config: LabelsConfig) -> Mapping[str, str]:
     """
     if not path.is_file():
         return {}
-    table = read_table(path, config.names_name_column)
+    table = read_csv(path, config.names_name_column)
     labels = table.column(config.names_label_column, "labels.names_label_column")
     return dict(zip(labels, table.column(config.names_name_column, "labels.names_name_column"), strict=True))

@@ -4,8 +4,8 @@ import keras
 
 from kmlc.config import Config
 from kmlc.data.batches import evaluation_batches
-from kmlc.data.features import Features
 from kmlc.data.folder import read_labelled
+from kmlc.data.readers.npz import Features
 from kmlc.errors import UserError
 from kmlc.models.image import TOWERS
 from kmlc.models.image.tower import image_tower, load_tower_weights

@@ -28,7 +28,7 @@ def main() -> None:
     config, _ = parse_train(settings)
 
     with without_chatter():
-        from kmlc.data.features import write_features
+        from kmlc.data.readers.npz import write_features
         from kmlc.files import check_writable
         from kmlc.prediction.extract import extract_features
 

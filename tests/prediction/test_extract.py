@@ -13,8 +13,8 @@ import tensorflow as tf
 import predict
 from kmlc.cli import parse_train
 from kmlc.config import TowerConfig
-from kmlc.data.features import read_features
 from kmlc.data.images import decode, resize
+from kmlc.data.readers.npz import read_features
 from kmlc.errors import UserError
 from kmlc.files import read_json
 from kmlc.models.image.simple_cnn import simple_cnn

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmlc.data.table import read_table
+from kmlc.data.readers.csv_table import read_csv
 from kmlc.errors import UserError
 
 
@@ -16,14 +16,14 @@ def write(folder: Path, text: str, encoding: str = "utf-8") -> Path:
 
 
 def rows(path: Path) -> list[tuple[str, ...]]:
-    return list(zip(*read_table(path, "Caption").columns.values(), strict=True))
+    return list(zip(*read_csv(path, "Caption").columns.values(), strict=True))
 
 
 def test_valid_csv_is_read_as_such(tmp_path: Path) -> None:
     path = write(
         tmp_path, 'ImageID,Labels,Caption\n0.jpg,1 3,"He said ""hi"", then left\nhome."\n1.png,2,bare\n'
     )
-    table = read_table(path, "Caption")
+    table = read_csv(path, "Caption")
     assert table.columns == {
         "ImageID": ["0.jpg", "1.png"],
         "Labels": ["1 3", "2"],
@@ -49,7 +49,7 @@ def test_unescaped_quotes_commas_and_line_breaks_are_repaired(tmp_path: Path) ->
         ("3.jpg", "2", "no quotes, but a comma"),
         ("4.jpg", "18", "plain"),
     ]
-    assert read_table(path, "Caption").repaired == [0, 1, 2, 3]
+    assert read_csv(path, "Caption").repaired == [0, 1, 2, 3]
 
 
 def test_the_caption_may_stand_before_other_columns(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_the_caption_may_stand_before_other_columns(tmp_path: Path) -> None:
 
 def test_no_row_of_a_broken_table_is_lost(tmp_path: Path) -> None:
     path = write(tmp_path, 'ImageID,Labels,Caption\nodd,1,"a "b""\n0.jpg\n1.jpg,1,"c "d""\n')
-    table = read_table(path, "Caption")
+    table = read_csv(path, "Caption")
     assert table.columns["ImageID"] == ["odd", "0.jpg", "1.jpg"]
     assert table.unreadable == [1]
 
@@ -72,16 +72,16 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
 
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.csv: no such file"):
-        read_table(tmp_path / "none.csv", "Caption")
+        read_csv(tmp_path / "none.csv", "Caption")
 
 
 def test_empty_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="the file is empty"):
-        read_table(write(tmp_path, ""), "Caption")
+        read_csv(write(tmp_path, ""), "Caption")
 
 
 def test_missing_column_names_those_that_are_there(tmp_path: Path) -> None:
-    table = read_table(write(tmp_path, "ImageID,Caption\n0.jpg,a\n"), "Caption")
+    table = read_csv(write(tmp_path, "ImageID,Caption\n0.jpg,a\n"), "Caption")
     with pytest.raises(
         UserError, match=r"no column 'Labels'; its columns are ImageID, Caption.*--table\.label_column"
     ):
@@ -91,7 +91,7 @@ def test_missing_column_names_those_that_are_there(tmp_path: Path) -> None:
 def test_broken_table_without_image_names_names_the_line(tmp_path: Path) -> None:
     path = write(tmp_path, "ImageID,Caption\nx,good\ny,one,two\n")
     with pytest.raises(UserError, match=r"line 3: expected 2 fields .*, got 3"):
-        read_table(path, "Caption")
+        read_csv(path, "Caption")
 
 
 captions = st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=40).map(str.strip)

@@ -1,83 +1,41 @@
-"""Reads the tables: CSV as people leave it, without losing a row.
+"""Reads CSV files, broken ones too, without losing a row.
 
 The competition's tables quote their captions but do not double the quotes inside them, and some captions
-hold a line break. pandas with its defaults fails on such a file, or loses rows. Here a file that is valid CSV
-is read as such; any other is cut into records where a line begins with an image's file name, and a record
-that is still not valid is cut by position: what the other columns leave is the caption.
+contain a line break. pandas with its defaults fails on such a file, or loses rows. Here a file that is valid
+CSV is read as such. Any other is cut into records where a line begins with the file name of an image; a
+record that is still not valid is cut by position, and what lies between the other columns is the caption.
 """
 
 import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from kmlc.data.readers.table import IMAGE_SUFFIXES, Table
 from kmlc.errors import UserError
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
-"""What the names of image files end in, in small letters."""
 
 _RECORD_START = re.compile(
     rf'^(?="?[^",\n]+(?:{"|".join(map(re.escape, IMAGE_SUFFIXES))})"?(?:,|$))', re.IGNORECASE | re.MULTILINE
 )
 
 
-@dataclass
-class Table:
-    """A table as text.
-
-    Attributes:
-        path: the file, or the folder of images, that it was read from.
-        columns: the values of each column by its name, all of one length.
-        repaired: row numbers of the records that were not valid CSV and were cut by position.
-        unreadable: row numbers of the records that could not be cut; all but their first value is empty.
-        skipped: what was found beside the rows and is not used, by what it is.
-    """
-
-    path: Path
-    columns: dict[str, list[str]]
-    repaired: list[int] = field(default_factory=list)
-    unreadable: list[int] = field(default_factory=list)
-    skipped: dict[str, list[str]] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(next(iter(self.columns.values())))
-
-    def column(self, name: str, key: str) -> list[str]:
-        """Return a column's values.
-
-        Args:
-            name: the column's name.
-            key: the setting that names it, for the message.
-
-        Raises:
-            UserError: if the table has no such column.
-        """
-        if name not in self.columns:
-            columns = ", ".join(self.columns)
-            raise UserError(
-                f"{self.path}: no column {name!r}; its columns are {columns} (name yours with --{key})"
-            )
-        return self.columns[name]
-
-
-def read_table(path: Path, text_column: str) -> Table:
+def read_csv(path: Path, text_column: str) -> Table:
     """Read a CSV file whose free text may hold unescaped quotes, commas and line breaks.
 
     Args:
         path: the file, in UTF-8 (with or without byte order mark) or else Windows-1252.
-        text_column: the column of free text, usually the caption. The table may lack it.
+        text_column: the column of free text, usually the caption; the table may lack it.
 
     Returns:
-        The table, every value as text with the white space around it removed.
+        The table, its values without leading or trailing white space.
 
     Raises:
-        UserError: if the file is not there, is empty, or has a broken record in a table whose first column
-            holds no image names, so that the records' beginnings cannot be told.
+        UserError: if the file is missing or empty, or if it has a broken record and its first column has no
+            image names, which mark where records begin.
 
     Example:
-        table = read_table(Path("train.csv"), text_column="Caption")
+        table = read_csv(Path("train.csv"), text_column="Caption")
         captions = table.columns["Caption"]
     """
     text = _read_text(path)
@@ -106,7 +64,7 @@ def _read_text(path: Path) -> str:
 
 
 def _valid_rows(text: str, width: int) -> list[list[str]] | None:
-    """Return the rows of valid CSV text, blank lines left out, or None if it is not valid."""
+    """Return the rows of valid CSV without blank lines, or None if it is not valid."""
     try:
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
     except csv.Error:
@@ -142,7 +100,7 @@ def _read_broken(path: Path, body: str, header: Sequence[str], text_column: str)
 
 
 def _first_broken_line(body: str, width: int) -> tuple[int, int]:
-    """Return the number of the first line without `width` fields, and how many it has."""
+    """Return the number of the first line that has not `width` fields, and how many it has."""
     for number, line in enumerate(body.split("\n"), start=2):
         fields = next(csv.reader([line]), [])
         if fields and len(fields) != width:
@@ -151,7 +109,7 @@ def _first_broken_line(body: str, width: int) -> tuple[int, int]:
 
 
 def _cut(record: str, header: Sequence[str], text_column: str) -> list[str] | None:
-    """Cut a record by position: fields before and after the free text hold no commas, the text may."""
+    """Cut a record by position: the free text may contain commas, the fields before and after it do not."""
     if text_column not in header:
         return None
     before = header.index(text_column)
@@ -166,7 +124,7 @@ def _cut(record: str, header: Sequence[str], text_column: str) -> list[str] | No
 
 
 def _unquote(value: str) -> str:
-    """Remove one pair of quotes around a value; those inside it stand as they are."""
+    """Remove one pair of quotes around a value and keep those inside it."""
     value = value.strip()
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
 

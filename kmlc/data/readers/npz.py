@@ -1,4 +1,4 @@
-"""Feature vectors with their labels, as arrays in one `.npz` file (system 5)."""
+"""Reads and writes feature vectors with their labels as arrays in one `.npz` file (system 5)."""
 
 import zipfile
 import zlib
@@ -14,7 +14,7 @@ from kmlc.files import write_with
 _ARRAYS = "arrays X (rows, features) and y (rows,) or (rows, classes)"
 _NPZ = f"an .npz file, as numpy.savez writes, with {_ARRAYS}"
 
-# A stray class number, such as an id in y, would otherwise ask for a multi-hot array that fits in no memory.
+# Otherwise one stray number, such as an id in y, would ask for a multi-hot array that fits in no memory.
 _MOST_CLASSES = 100_000
 
 
@@ -25,8 +25,8 @@ class Features:
     Attributes:
         features: float32 of shape (rows, features), finite.
         labels: multi-hot uint8 of shape (rows, classes).
-        ids: a text for each row, none twice.
-        names: a text for each class, none twice.
+        ids: a unique string for each row.
+        names: a unique string for each class.
     """
 
     features: np.ndarray
@@ -39,11 +39,11 @@ def read_features(path: Path) -> Features:
     """Read feature vectors and labels. Nothing in the file can run code: arrays that need pickle are refused.
 
     The file holds `X`, numbers of shape (rows, features), and `y`, either class numbers from 0 of shape
-    (rows,) or 0 and 1 of shape (rows, classes). It may hold `ids`, a text for each row, and `labels`, a text
-    for each class; without them rows and classes are called by their numbers, counted from 0.
+    (rows,) or 0 and 1 of shape (rows, classes). It may hold `ids`, a string for each row, and `labels`, a
+    string for each class; without them rows and classes are named by their numbers, counted from 0.
 
     Raises:
-        UserError: if the file is not there, is no `.npz`, or an array is missing or not as above.
+        UserError: if the file is missing or no `.npz`, or an array is missing or not as above.
 
     Example:
         np.savez("wine.npz", X=np.random.rand(100, 13), y=np.random.randint(0, 3, 100))
@@ -61,31 +61,31 @@ def read_features(path: Path) -> Features:
     if len(arrays["y"]) != rows:
         raise UserError(f"{path}: y: expected {rows:,} rows, as X has; got {len(arrays['y']):,}")
     targets = _whole_numbers(path, arrays["y"])
-    given = _texts(path, "labels", arrays["labels"]) if "labels" in arrays else None
+    given = _strings(path, "labels", arrays["labels"]) if "labels" in arrays else None
     labels = _multi_hot(path, targets, given) if targets.ndim == 1 else _zeros_and_ones(path, targets)
-    ids = _texts(path, "ids", arrays["ids"]) if "ids" in arrays else [str(row) for row in range(rows)]
+    ids = _strings(path, "ids", arrays["ids"]) if "ids" in arrays else [str(row) for row in range(rows)]
     names = [str(number) for number in range(labels.shape[1])] if given is None else given
-    for name, texts, length, kind in (
+    for name, strings, length, kind in (
         ("ids", ids, rows, "row"),
         ("labels", names, labels.shape[1], "class"),
     ):
-        if len(texts) != length:
-            raise UserError(f"{path}: {name}: expected {length:,}, one for each {kind}; got {len(texts):,}")
+        if len(strings) != length:
+            raise UserError(f"{path}: {name}: expected {length:,}, one for each {kind}; got {len(strings):,}")
     return Features(features, labels, ids, tuple(names))
 
 
 def write_features(path: Path, rows: Features) -> None:
-    """Write rows so that `read_features` gives them back; the file appears whole or not at all.
+    """Write rows as `read_features` reads them; the file is written whole or not at all.
 
     Raises:
-        UserError: if the disk refuses.
+        UserError: if the file cannot be written.
 
     Example:
         write_features(Path("rows.npz"), Features(x, y, ids, names=("red", "white")))
     """
 
     def save(temporary: Path) -> None:
-        # By an open file, because NumPy puts ".npz" behind a path that ends otherwise.
+        # An open file, because NumPy appends ".npz" to a path that ends otherwise.
         with temporary.open("wb") as stream:
             np.savez(
                 stream,
@@ -98,12 +98,12 @@ def write_features(path: Path, rows: Features) -> None:
     write_with(path, save)
 
 
-# What zipfile and NumPy raise for bytes that are not as they should be, a lock or an unknown packing.
+# What zipfile and NumPy raise for damaged bytes, a password or an unknown compression.
 _DAMAGE = (ValueError, EOFError, OSError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """Return those arrays of an .npz file that are ours; others are left unread."""
+    """Return the arrays of an .npz file that are used here; others are not read."""
     try:
         with path.open("rb") as stream:
             if not zipfile.is_zipfile(stream):
@@ -129,10 +129,10 @@ def _array(path: Path, name: str, archive: np.lib.npyio.NpzFile) -> np.ndarray:
         if "allow_pickle" not in str(error):
             raise
         raise UserError(
-            f"{path}: {name}: expected plain numbers or text; got Python objects, which are not read because "
-            "they can run code"
+            f"{path}: {name}: expected plain numbers or strings; got Python objects, which are not read "
+            "because they can run code"
         ) from None
-    # A member of the archive that is not in NumPy's format comes as bytes.
+    # NumPy returns a member of the archive in another format as bytes.
     if not isinstance(value, np.ndarray):
         raise UserError(f"{path}: {name}: expected an array; got something else")
     return value
@@ -145,7 +145,7 @@ def _features(path: Path, x: np.ndarray) -> np.ndarray:
         raise UserError(f"{path}: X: expected shape (rows, features); got {x.shape}")
     if x.size == 0:
         raise UserError(f"{path}: X: expected one row and one feature or more; got shape {x.shape}")
-    # What is too large for float32 becomes infinite, and is then reported as such.
+    # A number too large for float32 becomes infinite, and is reported below.
     with np.errstate(over="ignore"):
         features = x.astype(np.float32)
     bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
@@ -166,7 +166,7 @@ def _whole_numbers(path: Path, y: np.ndarray) -> np.ndarray:
 
 
 def _multi_hot(path: Path, y: np.ndarray, names: Sequence[str] | None) -> np.ndarray:
-    """Return class numbers as multi-hot rows; without names the highest number says how many there are."""
+    """Return class numbers as multi-hot rows; without names the highest number sets how many there are."""
     limit = _MOST_CLASSES if names is None else len(names)
     _refuse(path, y, y >= limit, f"class numbers below {limit:,}")
     classes = int(y.max()) + 1 if names is None else limit
@@ -182,22 +182,22 @@ def _zeros_and_ones(path: Path, y: np.ndarray) -> np.ndarray:
     return y.astype(np.uint8)
 
 
-def _texts(path: Path, name: str, values: np.ndarray) -> list[str]:
+def _strings(path: Path, name: str, values: np.ndarray) -> list[str]:
     if values.dtype.kind != "U" or values.ndim != 1:
         raise UserError(
-            f"{path}: {name}: expected a row of texts; got {values.dtype} of shape {values.shape}"
+            f"{path}: {name}: expected an array of strings; got {values.dtype} of shape {values.shape}"
         )
-    texts: list[str] = values.tolist()
+    strings: list[str] = values.tolist()
     seen: set[str] = set()
-    for text in texts:
-        if text in seen:
-            raise UserError(f"{path}: {name}: expected each text once; got {text!r} again")
-        seen.add(text)
-    return texts
+    for string in strings:
+        if string in seen:
+            raise UserError(f"{path}: {name}: expected each string once; got {string!r} again")
+        seen.add(string)
+    return strings
 
 
 def _refuse(path: Path, y: np.ndarray, wrong: np.ndarray, expected: str) -> None:
-    """Raise for the first of the wrong values in `y`, if there is one."""
+    """Raise UserError if any value in `y` is wrong, with the first of them."""
     bad = np.flatnonzero(wrong.reshape(len(y), -1).any(axis=1))
     if bad.size:
         value = y[wrong][0]
@@ -205,7 +205,7 @@ def _refuse(path: Path, y: np.ndarray, wrong: np.ndarray, expected: str) -> None
 
 
 def _counted(rows: np.ndarray) -> str:
-    """Say how many rows there are of a kind, and which is the first."""
+    """Return how many rows these are and which is the first, for a message."""
     if rows.size == 1:
         return f"row {rows[0]} (counted from 0) has"
     return f"{rows.size:,} rows, the first is row {rows[0]} (counted from 0), have"

@@ -1,11 +1,11 @@
-"""Reads images that lie in a folder for each class, as the table that a CSV file would have been.
+"""Reads images that lie in one folder for each class, as a table like that of a CSV file.
 
     my_folder/train/cat/1.jpg     or     my_folder/cat/1.jpg         the label is cat
     my_folder/test/1.jpg          or     my_folder/test/cat/1.jpg    not labelled, or cat
 
-An image's name is its path from the data folder; that of an image in test/ beside a training table is, as a
-table would write it, its path from test/. Its label is the name of the folder that it lies in.
-Hidden files and folders are passed over; what else is not used, as a folder inside a class folder, is listed.
+The name of an image is its path relative to the data folder; with a training table, the name of an image in
+test/ is relative to test/, as in a table. Its label is the name of its folder. Hidden files and folders are
+ignored; anything else that is not used, such as a folder inside a class folder, is listed.
 """
 
 import re
@@ -15,15 +15,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from kmlc.config import Config, TableConfig
-from kmlc.data.table import IMAGE_SUFFIXES, Table
+from kmlc.data.readers.table import IMAGE_SUFFIXES, Table
 from kmlc.errors import UserError
 
 
 def class_folder_settings(config: Config, folder: Path) -> Config:
-    """Return the settings under which a table of class folders is read.
+    """Return the settings with which a table of class folders is read.
 
-    `table.images` is where image names start. The whole of a folder's name is one label: the delimiter is the
-    one character that no folder's name holds, and `labels.kind: auto` means name.
+    Image names are relative to `table.images`. The whole name of a folder is one label: the delimiter is the
+    one character that no folder name contains, and `labels.kind: auto` means name.
     """
     kind = "name" if config.labels.kind == "auto" else config.labels.kind
     start = _start_of_names(folder, config.table).relative_to(folder).as_posix()
@@ -37,18 +37,18 @@ def class_folder_settings(config: Config, folder: Path) -> Config:
 def read_training_folders(folder: Path, config: TableConfig) -> Table:
     """Read the labelled images of a data folder that has no training table.
 
-    The class folders are those in `train/` (`table.train` less its suffix) or, where that is not there, those
-    in the data folder itself, save `test/` and the folder `table.images`.
+    The class folders are those in `train/` (`table.train` without its suffix) or, if there is none, those in
+    the data folder itself, except `test/` and the folder `table.images`.
 
     Args:
         folder: the data folder.
         config: names of files and columns.
 
     Returns:
-        The table, columns of image names and labels, sorted by image name: 2.jpg before 10.jpg.
+        The table with a column of image names and one of labels, sorted by image name, 2.jpg before 10.jpg.
 
     Raises:
-        UserError: if there are no images of two labels or more.
+        UserError: if there are not images of at least two labels.
 
     Example:
         table = read_training_folders(Path("my_folder"), TableConfig())
@@ -68,7 +68,7 @@ def read_training_folders(folder: Path, config: TableConfig) -> Table:
             f"labels, as {_folder_instead_of(Path(config.train))}/cat/1.jpg or cat/1.jpg; found {found}"
         )
     skipped["image outside the class folders"], others = _images_and_others(folder, root)
-    if root != folder:  # where tables and a README may lie as well
+    if root != folder:  # the data folder itself may hold tables and a README too
         skipped["file that is no image"] += others
     return _table(root, labels, skipped, config)
 
@@ -76,15 +76,15 @@ def read_training_folders(folder: Path, config: TableConfig) -> Table:
 def read_test_folder(folder: Path, config: TableConfig) -> Table:
     """Read the images to predict of a data folder that has no test table.
 
-    They lie in `test/` (`table.test` less its suffix). Folders in it are taken for class folders if every
-    image lies in one of them.
+    They lie in `test/` (`table.test` without its suffix). Folders in it count as class folders if every image
+    lies in one of them.
 
     Args:
         folder: the data folder.
         config: names of files and columns.
 
     Returns:
-        The table, columns of image names and labels, sorted as above; labels that are not known are "".
+        The table with a column of image names and one of labels, sorted likewise; an unknown label is "".
 
     Raises:
         UserError: if there is no such folder.
@@ -105,24 +105,24 @@ def read_test_folder(folder: Path, config: TableConfig) -> Table:
 
 
 def _folder_instead_of(table: Path) -> Path:
-    """Return the folder that is read where a table is not there: `train` for `train.csv`."""
+    """Return the folder that is read if a table is missing: `train` for `train.csv`."""
     return table.parent / table.stem
 
 
 def _start_of_names(folder: Path, config: TableConfig) -> Path:
-    """Return the folder that image names start at."""
+    """Return the folder that image names are relative to."""
     return _folder_instead_of(folder / config.test) if (folder / config.train).is_file() else folder
 
 
 def _images_of_classes(folder: Path, classes: Iterable[Path]) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Return the label of each image by the image's name, and what is not used by what it is."""
+    """Return the label of each image by its name, and what is not used by what it is."""
     labels: dict[str, str] = {}
     no_image: list[str] = []
     empty: list[str] = []
     nested: list[str] = []
     for class_folder in classes:
         images, others = _images_and_others(folder, class_folder)
-        # One name may be written in two ways, as a letter with its accent or as both apart.
+        # Unicode writes an accented letter in two ways; both are one label.
         labels |= dict.fromkeys(images, unicodedata.normalize("NFC", class_folder.name))
         no_image += others
         empty += [] if images else [_name(folder, class_folder)]
@@ -135,7 +135,7 @@ def _images_of_classes(folder: Path, classes: Iterable[Path]) -> tuple[dict[str,
 
 
 def _images_and_others(folder: Path, root: Path) -> tuple[list[str], list[str]]:
-    """Return the names of the images and of the other files that lie in a folder itself."""
+    """Return the names of the images and of the other files directly in a folder."""
     files = [path for path in _visible(root) if path.is_file()]
     images = [_name(folder, path) for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
     others = [_name(folder, path) for path in files if path.suffix.lower() not in IMAGE_SUFFIXES]
@@ -161,5 +161,5 @@ def _table(root: Path, labels: dict[str, str], skipped: dict[str, list[str]], co
 
 
 def _in_counting_order(name: str) -> list[tuple[str, int]]:
-    """Return what sorts names by the numbers in them: 2.jpg before 10.jpg."""
-    return [(text, int(digits or 0)) for text, digits in re.findall(r"(\D*)(\d*)", name)]
+    """Return a sort key by the numbers in a name: 2.jpg before 10.jpg."""
+    return [(letters, int(digits or 0)) for letters, digits in re.findall(r"(\D*)(\d*)", name)]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from kmlc.data.features import Features, read_features, write_features
+from kmlc.data.readers.npz import Features, read_features, write_features
 from kmlc.errors import UserError
 
 X = np.array([[0.5, -1.0], [2.0, 0.0], [1e-3, 7.0]])
@@ -52,7 +52,7 @@ def test_multi_hot_of_any_kind_of_number(tmp_path: Path, kind: type) -> None:
 def some_rows(draw: st.DrawFn) -> Features:
     rows, width, classes = (draw(st.integers(1, 6)) for _ in range(3))
     finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
-    # A NumPy text ends at its last character that is not NUL.
+    # A NumPy string ends at its last character that is not NUL.
     text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=5)
     return Features(
         draw(hnp.arrays(np.float32, (rows, width), elements=finite)),
@@ -81,7 +81,7 @@ WRONG = {
     "no y": ({"X": X, "z": Y}, "no array y; expected .*; got X"),
     "nothing": ({}, "no array X; .*; got no array"),
     "objects": ({"X": X, "y": np.array([1, "a", None], object)}, "y: expected plain numbers.*Python objects"),
-    "X of texts": ({"X": X.astype(str), "y": Y}, "X: expected numbers; got <U32"),
+    "X of strings": ({"X": X.astype(str), "y": Y}, "X: expected numbers; got <U32"),
     "flat X": ({"X": X[:, 0], "y": Y}, r"X: expected shape \(rows, features\); got \(3,\)"),
     "no rows": ({"X": X[:0], "y": Y[:0]}, r"X: expected one row and one feature or more; got shape \(0, 2\)"),
     "no features": ({"X": X[:, :0], "y": Y}, r"X: expected one row .*; got shape \(3, 0\)"),
@@ -94,7 +94,7 @@ WRONG = {
     "fractions": ({"X": X, "y": [0, 1.5, 2]}, r"y: expected whole numbers; row 1 .* has 1\.5"),
     "NaN in y": ({"X": X, "y": [0, 1, np.nan]}, "y: expected whole numbers; row 2 .* has nan"),
     "infinity in y": ({"X": X, "y": [np.inf, 1, 1]}, "y: expected whole numbers; row 0 .* has inf"),
-    "y of texts": ({"X": X, "y": ["a", "b", "c"]}, "y: expected whole numbers; got <U1"),
+    "y of strings": ({"X": X, "y": ["a", "b", "c"]}, "y: expected whole numbers; got <U1"),
     "negative": ({"X": X, "y": [0, -1, -2]}, "y: expected 0 or more; 2 rows, the first is row 1 .* have -1"),
     "an id as class": ({"X": X, "y": [0, 1, 10**12]}, "y: expected class numbers below 100,000; row 2 .*"),
     "no such class": (
@@ -113,9 +113,12 @@ WRONG = {
     ),
     "numbers as ids": (
         {"X": X, "y": Y, "ids": Y},
-        r"ids: expected a row of texts; got int64 of .*3",
+        r"ids: expected an array of strings; got int64 of .*3",
     ),
-    "an id twice": ({"X": X, "y": Y, "ids": ["a", "b", "a"]}, "ids: expected each text once; got 'a' again"),
+    "an id twice": (
+        {"X": X, "y": Y, "ids": ["a", "b", "a"]},
+        "ids: expected each string once; got 'a' again",
+    ),
 }
 
 
