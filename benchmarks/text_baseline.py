@@ -18,7 +18,7 @@ from kmlc.cli import OneLineParser, guard
 from kmlc.data.folder import read_labelled
 from kmlc.data.records import Records
 from kmlc.prediction.predict import predict_logits
-from kmlc.training.prepare import load_prepared
+from kmlc.training.prepare import load_prepared_data
 from kmlc.training.restore import restore
 from kmlc.training.run_directory import existing_run
 
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="run directory of a finished run")
     run = existing_run(parser.parse_args().run)
     trained = restore(run)
-    prepared = load_prepared(run, read_labelled(trained.config))
+    prepared = load_prepared_data(run, read_labelled(trained.config))
     training, validation = prepared.training, prepared.validation
     print(f"{len(training):,} rows to train on, {len(validation):,} to validate on; {run.path}")
     print(f"{'':<34}" + "".join(f"{name.replace('_', ' '):>12}" for name in METRICS))

@@ -12,7 +12,7 @@ from kmlc.files import read_json
 from kmlc.models.image.tower import LAYER
 from kmlc.models.text.bert import BACKBONE
 from kmlc.settings import load_config
-from kmlc.training.prepare import Prepared, load_vocabulary
+from kmlc.training.prepare import PreparedData, load_vocabulary
 from kmlc.training.restore import restore
 from kmlc.training.run_directory import RunDirectory, existing_run
 
@@ -40,7 +40,7 @@ def check_branches(config: Config, vocabulary: Vocabulary) -> None:
             raise UserError(f"fusion.{key}: {run.path}: {problem}")
 
 
-def load_branches(model: keras.Model, config: Config, prepared: Prepared) -> None:
+def load_branches(model: keras.Model, config: Config, prepared: PreparedData) -> None:
     """Copy the branches that `fusion.image_run` and `fusion.caption_run` name into a fresh model.
 
     Args:
@@ -92,7 +92,7 @@ def _mismatch(key: str, config: Config, vocabulary: Vocabulary, run: RunDirector
     return None
 
 
-def _seen(run: RunDirectory, prepared: Prepared) -> str | None:
+def _seen(run: RunDirectory, prepared: PreparedData) -> str | None:
     """Say that a run has learnt rows that it shall be evaluated on now, or None if it has not."""
     known = set(read_json(run.split)["training"])
     held_out = [*prepared.validation.ids, *prepared.test.ids]

@@ -3,17 +3,17 @@
 import time
 
 import keras
-import pandas as pd
 
 from kmlc.config import Config
-from kmlc.files import write_text
 from kmlc.progress import ProgressLine, duration
 from kmlc.tasks.task import Task
 from kmlc.training.checkpoint import save_state, save_weights
+from kmlc.training.early_stopping import best_epoch, monitored, should_stop
 from kmlc.training.ema import ema_weights
 from kmlc.training.evaluation import Validation
+from kmlc.training.history import History, write_history
+from kmlc.training.learning_rate import learning_rate
 from kmlc.training.run_directory import RunDirectory
-from kmlc.training.schedule import History, best_epoch, learning_rate, monitored, should_stop
 
 Logs = dict[str, float]
 
@@ -52,14 +52,7 @@ class EpochRecorder(keras.callbacks.Callback):
         save_state(self.run.checkpoint, self.model, history)
         # Only now: what the history has is what a resumed run finds on the disk.
         self.history.append(history[-1])
-        write_history(self.run, self.history)
-
-
-def write_history(run: RunDirectory, history: History) -> None:
-    """Write history.csv: a row for each epoch, numbers with every digit."""
-    table = pd.DataFrame(history)
-    table.insert(0, "epoch", range(1, len(history) + 1))
-    write_text(run.history, table.to_csv(index=False, float_format="%.17g", lineterminator="\n"))
+        write_history(self.run.history, self.history)
 
 
 class Progress(keras.callbacks.Callback):

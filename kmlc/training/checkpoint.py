@@ -10,7 +10,7 @@ import numpy as np
 
 from kmlc.errors import UserError
 from kmlc.files import check_room, write_with
-from kmlc.training.schedule import History
+from kmlc.training.history import History
 
 
 def save_weights(path: Path, model: keras.Model) -> None:

@@ -24,7 +24,7 @@ from kmlc.training.run_directory import RunDirectory, existing_run, new_run
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedData:
     """What is settled before the first step.
 
     Attributes:
@@ -40,7 +40,7 @@ class Prepared:
     encoder_state: EncoderState
 
 
-def prepare(config: Config, data: LabelledData) -> Prepared:
+def prepare_data(config: Config, data: LabelledData) -> PreparedData:
     """Settle a new run; nothing is written.
 
     Args:
@@ -71,10 +71,10 @@ def prepare(config: Config, data: LabelledData) -> Prepared:
         state = fit_captions(config.captions, training.captions)
     if training.features is not None:
         state = replace(state, features=training.features.shape[1])
-    return Prepared(training, validation, test, state)
+    return PreparedData(training, validation, test, state)
 
 
-def begin_run(config: Config, data: LabelledData, prepared: Prepared) -> RunDirectory:
+def create_run(config: Config, data: LabelledData, prepared: PreparedData) -> RunDirectory:
     """Make a run directory with everything that a later command needs besides weights.
 
     Returns:
@@ -110,7 +110,7 @@ def _write_cleaned(run: RunDirectory, config: Config, data: LabelledData) -> Non
         write_text(path, pd.DataFrame(cleaned).to_csv(index=False, lineterminator="\n"))
 
 
-def load_prepared(run: RunDirectory, data: LabelledData) -> Prepared:
+def load_prepared_data(run: RunDirectory, data: LabelledData) -> PreparedData:
     """Return what was settled when the run was begun.
 
     Raises:
@@ -131,7 +131,7 @@ def load_prepared(run: RunDirectory, data: LabelledData) -> Prepared:
         data.records.take([rows[name] for name in split.get(part, [])])
         for part in ("training", "validation", "test")
     )
-    return Prepared(training, validation, test, load_encoder_state(run.encoder))
+    return PreparedData(training, validation, test, load_encoder_state(run.encoder))
 
 
 def load_vocabulary(run: RunDirectory) -> Vocabulary:

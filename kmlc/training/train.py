@@ -16,15 +16,16 @@ from kmlc.settings import load_config
 from kmlc.tasks.registry import task_of
 from kmlc.training import environment
 from kmlc.training.branches import check_branches
-from kmlc.training.callbacks import EpochRecorder, Progress, write_history
+from kmlc.training.callbacks import EpochRecorder, Progress
 from kmlc.training.checkpoint import load_state, load_weights
 from kmlc.training.compiled import compiled_model
+from kmlc.training.early_stopping import best_epoch, monitored, should_stop
 from kmlc.training.evaluation import EvaluationSet, Validation
-from kmlc.training.prepare import begin_run, load_prepared, prepare
+from kmlc.training.history import History, write_history
+from kmlc.training.prepare import create_run, load_prepared_data, prepare_data
 from kmlc.training.results import write_results
 from kmlc.training.resume import resolve, unfinished_run
 from kmlc.training.run_directory import RunDirectory
-from kmlc.training.schedule import History, best_epoch, monitored, should_stop
 
 
 def train(
@@ -61,18 +62,18 @@ def train(
         print(data.report.summary(), flush=True)
     if begun is None:
         check_branches(config, data.vocabulary)
-    prepared = load_prepared(begun, data) if begun else prepare(config, data)
+    prepared = load_prepared_data(begun, data) if begun else prepare_data(config, data)
     training, validating = prepared.training, prepared.validation
     task = task_of(config, data.vocabulary)
     loss = task.loss(training.labels)
     fresh = begun is None or not begun.checkpoint.is_file()
     model = compiled_model(config, task, prepared, loss, fresh)
     # Nothing is written before all that settings can get wrong is behind us.
-    run = begun or begin_run(config, data, prepared)
+    run = begun or create_run(config, data, prepared)
     print(f"{len(training):,} rows to train on, {len(validating):,} to validate on; run directory {run.path}")
     if run.checkpoint.is_file():
         history = load_state(run.checkpoint, model)
-        write_history(run, history)  # A kill between the two files left the table an epoch short.
+        write_history(run.history, history)  # A kill between the two files left the table an epoch short.
         print(f"Going on after epoch {len(history)} of {config.train.epochs}")
     else:
         history = []

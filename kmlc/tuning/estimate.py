@@ -23,7 +23,7 @@ from kmlc.training.branches import check_branches
 from kmlc.training.checkpoint import save_state, save_weights
 from kmlc.training.compiled import compiled_model
 from kmlc.training.evaluation import EvaluationSet
-from kmlc.training.prepare import prepare
+from kmlc.training.prepare import prepare_data
 from kmlc.training.resume import resolve
 
 SPEED_NEUTRAL = (
@@ -98,7 +98,7 @@ def measure_cost(config: Config, data: LabelledData) -> Cost:
     config = resolve(config)
     environment.set_up(config)
     check_branches(config, data.vocabulary)
-    prepared = prepare(config, data)
+    prepared = prepare_data(config, data)
     task = task_of(config, data.vocabulary)
     loss = task.loss(prepared.training.labels)
     model = compiled_model(config, task, prepared, loss, fresh=True)

@@ -14,7 +14,7 @@ from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
 from kmlc.files import write_json
 from kmlc.objectives.hierarchy import Hierarchy
-from kmlc.training.prepare import begin_run, load_prepared, load_vocabulary, prepare
+from kmlc.training.prepare import create_run, load_prepared_data, load_vocabulary, prepare_data
 from kmlc.training.run_directory import RunDirectory
 from tests.data.test_folder import edit, findings
 
@@ -218,7 +218,7 @@ def test_another_seed_draws_others() -> None:
 def test_held_out_rows_are_never_trained_on_and_all_validated_on(folder: Path, tmp_path: Path) -> None:
     settings = config(folder, held_out_subclasses=[3])
     data = read_labelled(settings)
-    prepared = prepare(settings, data)
+    prepared = prepare_data(settings, data)
     held = {"3.jpg", "7.jpg"}
     assert held <= set(prepared.validation.ids)
     assert len(prepared.validation) >= 3
@@ -226,17 +226,17 @@ def test_held_out_rows_are_never_trained_on_and_all_validated_on(folder: Path, t
     assert prepared.training.labels[:, :2].any(axis=1).all()
     assert prepared.training.labels[:, 2:].any(axis=1).all()
 
-    run = begin_run(replace(settings, run=str(tmp_path / "run")), data, prepared)
+    run = create_run(replace(settings, run=str(tmp_path / "run")), data, prepared)
     cleaned = (run.path / "train_cleaned.csv").read_text().splitlines()
     assert cleaned[:4] == ["image,super,sub,Caption", "0.jpg,1,0,", "1.jpg,0,2,", "2.jpg,1,10,"]
     # The label of the novel subclass.
     assert cleaned[4] == "3.jpg,0,4,"
     assert load_vocabulary(run) == data.vocabulary
-    loaded = load_prepared(run, data)
+    loaded = load_prepared_data(run, data)
     assert loaded.validation.ids == prepared.validation.ids
     assert loaded.validation.labels.tolist() == prepared.validation.labels.tolist()
     with pytest.raises(UserError, match="its labels changed since"):
-        load_prepared(run, read(folder))
+        load_prepared_data(run, read(folder))
 
 
 def test_labels_of_before_there_were_hierarchies(tmp_path: Path) -> None:

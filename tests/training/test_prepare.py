@@ -10,7 +10,7 @@ from kmlc.data.folder import read_labelled
 from kmlc.data.records import LabelledData, Records
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_json
-from kmlc.training.prepare import Prepared, begin_run, load_prepared, prepare
+from kmlc.training.prepare import PreparedData, create_run, load_prepared_data, prepare_data
 from kmlc.training.run_directory import RunDirectory
 from tests.helpers import draw
 
@@ -31,44 +31,44 @@ def labelled(config: Config) -> LabelledData:
 
 
 @pytest.fixture
-def begun(config: Config, labelled: LabelledData) -> tuple[RunDirectory, Prepared]:
-    prepared = prepare(config, labelled)
-    return begin_run(config, labelled, prepared), prepared
+def begun(config: Config, labelled: LabelledData) -> tuple[RunDirectory, PreparedData]:
+    prepared = prepare_data(config, labelled)
+    return create_run(config, labelled, prepared), prepared
 
 
-def parts(prepared: Prepared) -> dict[str, Records]:
+def parts(prepared: PreparedData) -> dict[str, Records]:
     return {"training": prepared.training, "validation": prepared.validation, "test": prepared.test}
 
 
 def test_a_run_keeps_who_is_in_which_part(
-    begun: tuple[RunDirectory, Prepared], labelled: LabelledData
+    begun: tuple[RunDirectory, PreparedData], labelled: LabelledData
 ) -> None:
     run, prepared = begun
     ids = {name: records.ids for name, records in parts(prepared).items()}
     assert read_json(run.split) == ids
     assert sorted(name for names in ids.values() for name in names) == sorted(labelled.records.ids)
     assert 2 <= len(ids["test"]) <= 6 <= len(ids["validation"]) <= 10
-    loaded = parts(load_prepared(run, labelled))
+    loaded = parts(load_prepared_data(run, labelled))
     for name, records in parts(prepared).items():
         assert loaded[name].ids == records.ids
         assert loaded[name].labels.tolist() == records.labels.tolist()
 
 
 def test_a_run_begun_before_there_were_test_parts(
-    begun: tuple[RunDirectory, Prepared], labelled: LabelledData
+    begun: tuple[RunDirectory, PreparedData], labelled: LabelledData
 ) -> None:
     run, prepared = begun
     split = read_json(run.split)
     del split["test"]
     write_json(run.split, split)
-    loaded = load_prepared(run, labelled)
+    loaded = load_prepared_data(run, labelled)
     assert loaded.validation.ids == prepared.validation.ids
     assert len(loaded.test) == 0
     assert loaded.test.labels.shape == (0, 3)
 
 
 def test_without_a_test_part_there_is_none(config: Config, labelled: LabelledData) -> None:
-    prepared = prepare(replace(config, split=SplitConfig()), labelled)
+    prepared = prepare_data(replace(config, split=SplitConfig()), labelled)
     assert len(prepared.test) == 0
     assert len(prepared.training) + len(prepared.validation) == 40
 
@@ -89,7 +89,7 @@ def test_a_part_without_a_row(
         "expected a row for every part that is not 0"
     )
     with pytest.raises(UserError, match=re.escape(expected)):
-        prepare(replace(config, split=split), labelled)
+        prepare_data(replace(config, split=split), labelled)
 
 
 def write_untidy_data(folder: Path) -> None:
@@ -118,7 +118,7 @@ def test_cleaned_tables(config: Config, tmp_path: Path) -> None:
         config, data=str(tmp_path / "untidy"), images=ImagesConfig(size=16), split=SplitConfig("random", 0.34)
     )
     labelled = read_labelled(config)
-    run = begin_run(config, labelled, prepare(config, labelled))
+    run = create_run(config, labelled, prepare_data(config, labelled))
     assert (run.path / "train_cleaned.csv").read_text() == (
         'ImageID,Labels,Caption\n0.jpg,3 18,"A ""red"" car, parked."\n2.jpg,1,"A man\non a bench."\n3.jpg,,\n'
     )
@@ -132,6 +132,6 @@ def test_without_rows_to_predict_there_is_no_cleaned_test_table(config: Config, 
     (tmp_path / "untidy" / "test.csv").unlink()
     config = replace(config, data=str(tmp_path / "untidy"), split=SplitConfig("random", 0.34))
     labelled = read_labelled(config)
-    run = begin_run(config, labelled, prepare(config, labelled))
+    run = create_run(config, labelled, prepare_data(config, labelled))
     assert (run.path / "train_cleaned.csv").is_file()
     assert not (run.path / "test_cleaned.csv").exists()

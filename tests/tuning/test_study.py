@@ -18,9 +18,7 @@ from kmlc.errors import UserError
 from kmlc.files import read_json
 from kmlc.settings import load_config
 from kmlc.training import callbacks as callbacks_module
-from kmlc.training.callbacks import write_history
-from kmlc.training.run_directory import RunDirectory
-from kmlc.training.schedule import History
+from kmlc.training.history import History, write_history
 from kmlc.training.train import train
 from kmlc.tuning import trial as trial_module
 from kmlc.tuning.grid import read_grid
@@ -192,10 +190,10 @@ def test_a_stop_before_the_last_epoch_is_in_the_table(
     config = dataclasses.replace(config, max_trials=2)
     study = begin_or_continue(config, tmp_path / "stopped")
 
-    def stopped(run: RunDirectory, history: History) -> None:
+    def stopped(path: Path, history: History) -> None:
         if len(history) == 2:
             raise KeyboardInterrupt
-        write_history(run, history)
+        write_history(path, history)
 
     with monkeypatch.context() as patch:
         patch.setattr(callbacks_module, "write_history", stopped)

@@ -1,0 +1,20 @@
+"""The history of a run: the metrics of each finished epoch.
+
+Patience, best epoch and learning rate are computed from it, so a resumed run needs no other state of them.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from kmlc.files import write_text
+
+History = list[dict[str, float]]
+"""The metrics of each finished epoch, by name."""
+
+
+def write_history(path: Path, history: History) -> None:
+    """Write history.csv: a row for each epoch, floats with all their digits."""
+    table = pd.DataFrame(history)
+    table.insert(0, "epoch", range(1, len(history) + 1))
+    write_text(path, table.to_csv(index=False, float_format="%.17g", lineterminator="\n"))
