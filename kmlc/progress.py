@@ -1,49 +1,139 @@
-"""What a user sees while they wait."""
+"""Progress of long work: a bar on a terminal, a line every minute elsewhere; and a log of what is printed."""
 
+import io
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+from tqdm import tqdm
+
+BAR_SECONDS = 0.2
+"""Seconds between two updates of a bar on a terminal."""
+LINE_SECONDS = 60.0
+"""Seconds between two lines where output goes to a file or a pipe."""
 
 
-class ProgressLine:
-    """A line that moves on a terminal; where output goes to a file, only the lines that are left stay.
+class ProgressBar(tqdm):
+    """A tqdm bar on a terminal, which disappears when it is closed; elsewhere a plain line every minute.
 
-    It is written where output goes when the line is made.
+    Args:
+        total: steps.
+        description: what is in progress; the number of steps follows it.
+        unit: what the rate counts.
+        step: units in a step, such as the rows of a batch.
+        stream: where to write; None is `sys.stdout` as it is now.
 
     Example:
-        line = ProgressLine()
-        for done in range(1, total + 1):
-            if line.due():
-                line.show(f"{done}/{total}")
-        line.leave(f"{total} done")
+        with ProgressBar(len(batches), "epoch 1/10: step", step=32) as bar:
+            for batch in batches:
+                bar.set_postfix_str(f"loss {fit(batch):.4f}", refresh=False)
+                bar.update()
     """
 
-    def __init__(self) -> None:
-        self._stream = sys.stdout
-        self._moving = self._stream.isatty()
-        self._shown = 0.0
+    monitor_interval = 0  # tqdm starts a thread otherwise
 
-    def due(self) -> bool:
-        """Return whether the line should move now: on a terminal, five times a second."""
-        return self._moving and time.monotonic() - self._shown >= 0.2
+    def __init__(
+        self, total: int, description: str, unit: str = "rows", step: int = 1, stream: TextIO | None = None
+    ) -> None:
+        stream = sys.stdout if stream is None else stream
+        terminal = stream.isatty()
+        if isinstance(stream, OutputLog) and terminal:
+            stream = stream.stream
+        seconds = BAR_SECONDS if terminal else LINE_SECONDS
+        self.step = step
+        super().__init__(
+            total=total,
+            desc=description,
+            unit=unit,
+            file=stream if terminal else _Lines(stream),
+            leave=False,
+            position=0,
+            dynamic_ncols=terminal,
+            mininterval=seconds,
+            delay=seconds,
+            miniters=1,
+            bar_format="{desc} {n_fmt}/{total_fmt}{postfix}, {speed}" + ("  |{bar}|" if terminal else ""),
+        )
 
-    def show(self, text: str) -> None:
-        """Put `text` in the line's place."""
-        self._shown = time.monotonic()
-        # \\x1b[K clears what a longer line left behind.
-        print(f"\r{text}\x1b[K", end="", file=self._stream, flush=True)
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        """The values of the format; `speed` is the rate and the time left."""
+        values = super().format_dict
+        done, total, elapsed = values["n"], values["total"], values["elapsed"]
+        rate = self.step * done / elapsed if elapsed else 0
+        left = duration(elapsed / done * (total - done)) if done else "?"
+        return values | {"speed": f"{rate:,.{0 if rate >= 10 else 1}f} {values['unit']}/s, {left} left"}
 
-    def clear(self) -> None:
-        """Take the line away."""
-        if self._moving:
-            self.show("")
 
-    def leave(self, text: str) -> None:
-        """Put `text` in the line's place and go on below it."""
-        print(f"\r{text}\x1b[K" if self._moving else text, file=self._stream, flush=True)
+class _Lines:
+    """Turns the updates of a bar, which overwrite each other, into lines."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        if text.strip():
+            print(text.strip(), file=self._stream, flush=True)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
+class OutputLog(io.TextIOBase):
+    """A stream whose lines go to a log file as well; the bars on a terminal do not.
+
+    Attributes:
+        stream: the stream itself.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self._log: TextIO = io.StringIO()
+
+    def save_to(self, path: Path) -> None:
+        """Append to a file what was written so far and what will be."""
+        log = path.open("a", encoding="utf-8", buffering=1)
+        log.write(cast(io.StringIO, self._log).getvalue())
+        self._log = log
+
+    def write(self, text: str) -> int:
+        """Write to the stream and to the log."""
+        self._log.write(text)
+        return self.stream.write(text)
+
+    def flush(self) -> None:
+        """Flush the stream; each line of the log is written at once."""
+        self.stream.flush()
+
+    def isatty(self) -> bool:
+        """Return whether the stream is a terminal."""
+        return self.stream.isatty()
+
+    def close(self) -> None:
+        """Close the log; the stream stays open."""
+        self._log.close()
+        super().close()
+
+
+@contextmanager
+def logged_output() -> Iterator[OutputLog]:
+    """Log what the block prints, to the file that `OutputLog.save_to` names in it.
+
+    Example:
+        with logged_output() as log:
+            print("Reading")
+            log.save_to(Path("train.log"))
+            print("Training")  # train.log has both lines
+    """
+    log = OutputLog(sys.stdout)
+    with log, redirect_stdout(cast(TextIO, log)):
+        yield log
 
 
 def duration(seconds: float) -> str:
-    """Return a time as people say it: 45 s, 12 min, 3 h 20 min."""
+    """Return a duration for people: 45 s, 12 min, 3 h 20 min."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

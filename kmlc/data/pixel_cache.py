@@ -21,7 +21,7 @@ from kmlc.data.images import decode
 from kmlc.data.records import Records
 from kmlc.errors import UserError
 from kmlc.files import write_with
-from kmlc.progress import ProgressLine
+from kmlc.progress import ProgressBar
 
 
 def cached(records: Records, folder: Path, limit_bytes: int) -> Records:
@@ -79,19 +79,18 @@ def _fill(folder: Path, missing: Mapping[str, Path], limit_bytes: int) -> None:
     pixels = tf.data.Dataset.from_tensor_slices(list(missing)).map(
         lambda path: decode(tf.io.read_file(path)), num_parallel_calls=tf.data.AUTOTUNE
     )
-    line = ProgressLine()
-    for done, (copy, image) in enumerate(zip(missing.values(), pixels.as_numpy_iterator(), strict=True)):
-        room -= bmp_bytes(*image.shape[:2])
-        if room < 0:
-            break
-        try:
-            write_with(copy, Image.fromarray(image).save)
-        except UserError as error:
-            line.leave(f"{error}; {len(missing) - done:,} images are decoded in every epoch")
-            return
-        if line.due():
-            line.show(f"decoding images: {done + 1:,}/{len(missing):,}")
-    line.clear()
+    with ProgressBar(len(missing), "decoding images:", unit="images") as bar:
+        for copy, image in zip(missing.values(), pixels.as_numpy_iterator(), strict=True):
+            room -= bmp_bytes(*image.shape[:2])
+            if room < 0:
+                return
+            try:
+                write_with(copy, Image.fromarray(image).save)
+            except UserError as error:
+                bar.clear()
+                print(f"{error}; {len(missing) - bar.n:,} images are decoded in every epoch", flush=True)
+                return
+            bar.update()
 
 
 def bmp_bytes(height: int, width: int) -> int:

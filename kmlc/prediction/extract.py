@@ -45,5 +45,6 @@ def extract_features(config: Config) -> Features:
     batches = evaluation_batches(data.records, config, lambda captions: {})
     steps = -(-len(data.records) // config.train.batch_size)
     images = batches.map(lambda inputs: inputs["image"])
-    vectors = model.predict(images, verbose=0, callbacks=[PredictionProgress(steps)])
+    progress = PredictionProgress(steps, config.train.batch_size)
+    vectors = model.predict(images, verbose=0, callbacks=[progress])
     return Features(vectors, data.records.labels, data.records.ids, tuple(data.vocabulary.unique_labels()))

@@ -98,7 +98,7 @@ def predict_logits(trained: TrainedRun, records: Records, views: str = "one") ->
     """Return the logits, float32 (rows, classes), of every record in order: their mean over the views."""
     boxes = VIEWS[views if trained.config.tower.input == "image" else "one"]
     steps = -(-len(records) // trained.config.train.batch_size)
-    progress = PredictionProgress(steps * len(boxes))
+    progress = PredictionProgress(steps * len(boxes), trained.config.train.batch_size)
     logits = [
         trained.model.predict(
             evaluation_batches(records, trained.config, trained.encode, view), verbose=0, callbacks=[progress]

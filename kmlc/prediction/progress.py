@@ -1,30 +1,27 @@
-"""What a user sees while a model predicts."""
-
-import time
+"""Progress of `keras.Model.predict`."""
 
 import keras
 
-from kmlc.progress import ProgressLine, duration
+from kmlc.progress import ProgressBar
 
 
 class PredictionProgress(keras.callbacks.Callback):
-    """Shows on a terminal how far prediction is; one may serve several calls of `predict`.
+    """Shows the progress of prediction; one may serve several calls of `predict`.
 
     Args:
         steps: batches of all calls together.
+        batch_size: rows of a batch.
     """
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int, batch_size: int) -> None:
         super().__init__()
-        self.steps, self.done, self.line, self.began = steps, 0, ProgressLine(), time.monotonic()
+        self.bar = ProgressBar(steps, "predicting: step", step=batch_size)
 
     def on_predict_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Move the line."""
-        self.done += 1
-        if self.line.due():
-            left = (time.monotonic() - self.began) / self.done * (self.steps - self.done)
-            self.line.show(f"predicting: step {self.done}/{self.steps}, {duration(left)} left")
+        """Advance the bar."""
+        self.bar.update()
 
     def on_predict_end(self, logs: dict[str, float] | None = None) -> None:
-        """Take the line away."""
-        self.line.clear()
+        """Remove the bar after the last step."""
+        if self.bar.n == self.bar.total:
+            self.bar.close()

@@ -5,7 +5,7 @@ import time
 import keras
 
 from kmlc.config import Config
-from kmlc.progress import ProgressLine, duration
+from kmlc.progress import ProgressBar, duration
 from kmlc.tasks.task import Task
 from kmlc.training.checkpoint import save_state, save_weights
 from kmlc.training.early_stopping import best_epoch, monitored, should_stop
@@ -56,12 +56,12 @@ class EpochRecorder(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """Shows a line that moves on a terminal, and leaves a line for each epoch anywhere.
+    """Shows the progress of an epoch, and prints a line at its end.
 
     Args:
         config: the settings.
         task: what the logits mean.
-        history: the run's history, as the recorder leaves it.
+        history: the run's history, as `EpochRecorder` leaves it.
         steps: batches of an epoch.
     """
 
@@ -69,39 +69,35 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         self.config, self.task, self.history, self.steps = config, task, history, steps
         self.done_before = len(history)
-        self.line = ProgressLine()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Start the clock of the run."""
-        self.run_began = time.monotonic()
+        self.run_start = time.monotonic()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Start the clock of the epoch."""
-        self.epoch_began = time.monotonic()
+        """Start the clock of the epoch, and its bar."""
+        self.epoch_start = time.monotonic()
+        name = f"epoch {epoch + 1}/{self.config.train.epochs}: step"
+        self.bar = ProgressBar(self.steps, name, step=self.config.train.batch_size)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Move the line."""
-        if not self.line.due():
-            return
-        done, seconds = batch + 1, time.monotonic() - self.epoch_began
-        self.line.show(
-            f"epoch {len(self.history) + 1}/{self.config.train.epochs}  step {done}/{self.steps}"
-            f"  loss {(logs or {}).get('loss', float('nan')):.4f}"
-            f"  {done * self.config.train.batch_size / seconds:.0f} rows/s"
-            f"  {duration(seconds / done * (self.steps - done))} left"
-        )
+        """Advance the bar."""
+        self.bar.set_postfix_str(f"loss {(logs or {}).get('loss', float('nan')):.4f}", refresh=False)
+        self.bar.update()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Leave the epoch's line."""
-        now, metrics = time.monotonic(), self.history[-1]
+        """Replace the bar by the epoch's line."""
+        self.bar.close()
+        now, metrics, epochs = time.monotonic(), self.history[-1], self.config.train.epochs
         best = best_epoch(self.history, monitored(self.config, self.task)) == epoch
         objective = self.task.objective
         done = len(self.history) - self.done_before
-        left = (now - self.run_began) / done * (self.config.train.epochs - len(self.history))
-        self.line.leave(
-            f"epoch {epoch + 1:{len(str(self.config.train.epochs))}}/{self.config.train.epochs}"
+        left = (now - self.run_start) / done * (epochs - len(self.history))
+        print(
+            f"epoch {epoch + 1:{len(str(epochs))}}/{epochs}"
             f"  loss {metrics['loss']:.4f}  val_loss {metrics['val_loss']:.4f}"
             f"  {objective.replace('_', ' ')} {metrics[f'val_{objective}']:.4f}{' *' if best else '  '}"
-            f"  {now - self.epoch_began:.0f} s"
-            + ("" if self.model.stop_training or not left else f"  at most {duration(left)} left")
+            f"  {now - self.epoch_start:.0f} s"
+            + ("" if self.model.stop_training or not left else f"  at most {duration(left)} left"),
+            flush=True,
         )

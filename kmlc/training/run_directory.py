@@ -54,6 +54,11 @@ class RunDirectory:
         return self.path / "encoder.json"
 
     @property
+    def log(self) -> Path:
+        """What training printed."""
+        return self.path / "train.log"
+
+    @property
     def history(self) -> Path:
         """The metrics of every epoch."""
         return self.path / "history.csv"

@@ -12,6 +12,7 @@ from kmlc.data.captions import Encode, caption_encoder
 from kmlc.data.folder import read_labelled
 from kmlc.data.records import LabelledData, Records
 from kmlc.errors import UserError
+from kmlc.progress import OutputLog, logged_output
 from kmlc.settings import load_config
 from kmlc.tasks.registry import task_of
 from kmlc.training import environment
@@ -51,6 +52,17 @@ def train(
     Example:
         run = train(Config(data="my_folder"))
     """
+    with logged_output() as log:
+        return _train(config, resume, callbacks, data, log)
+
+
+def _train(
+    config: Config,
+    resume: Path | Literal["newest"] | None,
+    callbacks: Sequence[keras.callbacks.Callback],
+    data: LabelledData | None,
+    log: OutputLog,
+) -> RunDirectory:
     config = resolve(config)
     begun = unfinished_run(config, resume)
     if begun is not None:
@@ -70,6 +82,7 @@ def train(
     model = compiled_model(config, task, prepared, loss, fresh)
     # Nothing is written before all that settings can get wrong is behind us.
     run = begun or create_run(config, data, prepared)
+    log.save_to(run.log)
     print(f"{len(training):,} rows to train on, {len(validating):,} to validate on; run directory {run.path}")
     if run.checkpoint.is_file():
         history = load_state(run.checkpoint, model)

@@ -1,10 +1,11 @@
 """The two callbacks of a trial: one keeps its time, one shows how far it is."""
 
+import sys
 import time
 
 import keras
 
-from kmlc.progress import ProgressLine, duration
+from kmlc.progress import ProgressBar
 from kmlc.training.run_directory import RunDirectory
 from kmlc.tuning.records import read_seconds, write_seconds
 
@@ -33,32 +34,29 @@ class EpochSeconds(keras.callbacks.Callback):
 
 
 class TrialProgress(keras.callbacks.Callback):
-    """Shows the trial, epoch and step on a terminal, in a line that moves.
+    """Shows the progress of a trial's epoch.
 
     Args:
         trial: what to call the trial, such as "trial 3 of 16".
         epochs: most epochs of the trial.
+        batch_size: rows of a batch.
     """
 
-    def __init__(self, trial: str, epochs: int) -> None:
+    def __init__(self, trial: str, epochs: int, batch_size: int) -> None:
         super().__init__()
-        self.trial, self.epochs = trial, epochs
-        self.line = ProgressLine()
+        self.trial, self.epochs, self.batch_size = trial, epochs, batch_size
+        self.stream = sys.stdout  # what the training prints goes elsewhere
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Start the clock."""
-        self.epoch, self.began = epoch, time.monotonic()
+        """Start the epoch's bar."""
+        name = f"{self.trial}, epoch {epoch + 1}/{self.epochs}: step"
+        self.bar = ProgressBar(self.params["steps"], name, step=self.batch_size, stream=self.stream)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Move the line."""
-        if self.line.due():
-            done, steps = batch + 1, self.params["steps"]
-            left = (time.monotonic() - self.began) / done * (steps - done)
-            self.line.show(
-                f"{self.trial}  epoch {self.epoch + 1}/{self.epochs}  step {done}/{steps}"
-                f"  loss {(logs or {}).get('loss', float('nan')):.4f}  {duration(left)} left of the epoch"
-            )
+        """Advance the bar."""
+        self.bar.set_postfix_str(f"loss {(logs or {}).get('loss', float('nan')):.4f}", refresh=False)
+        self.bar.update()
 
-    def on_train_end(self, logs: Logs | None = None) -> None:
-        """Take the line away."""
-        self.line.clear()
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Remove the bar."""
+        self.bar.close()

@@ -73,7 +73,8 @@ class TrialTrainer:
             if self.share:
                 self._begin_as_shorter(trial, config)
         count = f" of {self.config.trial_count}" if self.config.trial_count else ""
-        progress = TrialProgress(f"trial {trial.number}{count}", config.train.epochs)
+        name = f"trial {trial.number}{count}"
+        progress = TrialProgress(name, config.train.epochs, config.train.batch_size)
         free_last_model()
         data = None
         try:

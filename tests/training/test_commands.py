@@ -63,7 +63,14 @@ def folder(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = run_command(folder, str(ROOT / "train.py"), *train_command(data, "runs/whole"))
     assert done.returncode == 0, done.stderr
     assert "python predict.py --run runs/whole" in done.stdout
+    (folder / "stdout.txt").write_text(done.stdout)
     return folder
+
+
+def test_what_training_prints_is_logged(folder: Path) -> None:
+    log = (folder / "runs" / "whole" / "train.log").read_text()
+    assert "epoch 3/3" in log
+    assert (folder / "stdout.txt").read_text().startswith(log)
 
 
 def test_a_run_directory_has_everything(folder: Path, data: Path) -> None:
@@ -86,6 +93,7 @@ def test_a_run_directory_has_everything(folder: Path, data: Path) -> None:
         "tensorboard",
         "test_cleaned.csv",
         "thresholds.json",
+        "train.log",
         "train_cleaned.csv",
     }
     assert {file.name for file in (path / "plots").iterdir()} == {
@@ -145,6 +153,8 @@ def test_a_killed_run_goes_on_as_if_never_stopped(folder: Path, data: Path) -> N
     assert done.returncode == 0, done.stderr
     assert "Going on after epoch 1 of 3" in done.stdout
     assert_same_run(folder / "runs" / "whole", killed)
+    log = (killed / "train.log").read_text().splitlines()
+    assert [line.split()[1] for line in log if line.startswith("epoch ")] == ["1/3", "2/3", "3/3"]
 
 
 @pytest.mark.slow
