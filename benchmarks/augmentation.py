@@ -12,13 +12,14 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import median
 
 import keras
 import tensorflow as tf
 
-from kmlc.cli import OneLineParser, guard
+from kmlc.arguments import OneLineParser
+from kmlc.commands.process import command
 from kmlc.data.augment import augment, epoch_key, fold_in
 from kmlc.data.images import resize
 from kmlc.settings import CONFIGS, layered
@@ -29,12 +30,13 @@ SYSTEM1 = layered([CONFIGS / "system1.yaml"], []).images
 Vary = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
-def main() -> None:
+@command
+def main(argv: Sequence[str]) -> None:
     """Print the images per second of both, and the ratio."""
     parser = OneLineParser(description="System 1's augmentation against Keras's preprocessing layers.")
     parser.add_argument("--images", type=int, default=400, help="images of one timing")
     parser.add_argument("--repeats", type=int, default=5, help="timings of each")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     pictures = tf.cast(tf.random.stateless_uniform((16, 240, 320, 3), (0, 0), maxval=256), tf.uint8)
     pipelines = {
         name: pipeline(vary, pictures, arguments.images)
@@ -94,4 +96,4 @@ def seconds(batches: tf.data.Dataset) -> float:
 
 
 if __name__ == "__main__":
-    guard(main)
+    raise SystemExit(main())

@@ -7,11 +7,14 @@ if they had no images, as if they had no captions. Branches alone are what a mis
 The last row trains the two branches alone first and then nothing but the mix of their logits.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from kmlc.cli import OneLineParser, guard, parse_train
+from kmlc.arguments import OneLineParser
+from kmlc.commands.process import command
 from kmlc.data.folder import read_test, read_test_labels
 from kmlc.prediction.predict import predict_logits
+from kmlc.settings import config_from_flags
 from kmlc.training.restore import restore
 from kmlc.training.run_directory import RUNS, RunDirectory
 from kmlc.training.train import train
@@ -34,16 +37,17 @@ MODELS = {
 }
 
 
-def main() -> None:
+@command
+def main(argv: Sequence[str]) -> None:
     """Train each unless it is trained already, and print its line."""
     OneLineParser(
         description="The fusions on the built-in sample, with and without each modality."
-    ).parse_args()
+    ).parse_args(argv)
     lines = ["| fusion | both | without captions | without images |", "| --- | ---: | ---: | ---: |"]
     for name, flags in MODELS.items():
         run = RunDirectory(RUNS / f"fusion-{name.replace(',', '').replace(' ', '-')}")
         if not run.finished:
-            config, _ = parse_train(["--model", "hybrid", "--run", str(run.path), *flags])
+            config = config_from_flags(["--model", "hybrid", "--run", str(run.path), *flags])
             train(config)
         scores = [f"{score:.4f}" for score in micro_f1(run)]
         lines.append(f"| {name} | {' | '.join(scores)} |")
@@ -65,4 +69,4 @@ def micro_f1(run: RunDirectory) -> list[float]:
 
 
 if __name__ == "__main__":
-    guard(main)
+    raise SystemExit(main())

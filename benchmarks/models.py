@@ -12,15 +12,17 @@ import multiprocessing
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 
 import keras
 import pandas as pd
 
-from kmlc.cli import OneLineParser, guard, parse_train
+from kmlc.arguments import OneLineParser
+from kmlc.commands.process import command
 from kmlc.files import read_json
-from kmlc.settings import model_names
+from kmlc.settings import config_from_flags, model_names
 from kmlc.training.train import train
 
 
@@ -44,13 +46,14 @@ class StepTimer(keras.callbacks.Callback):
         return statistics.median(self.seconds)
 
 
-def main() -> None:
+@command
+def main(argv: Sequence[str]) -> None:
     """Train each, print a line for each."""
     parser = OneLineParser(description="Every model on the built-in sample, with small settings.")
     parser.add_argument(
         "--model", action="append", choices=model_names(), help="only this one; may be repeated"
     )
-    names = parser.parse_args().model or model_names()
+    names = parser.parse_args(argv).model or model_names()
     print("| model | parameters | step, ms | train loss, first → last epoch | validation |")
     print("| --- | ---: | ---: | ---: | ---: |")
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
@@ -67,7 +70,7 @@ def measure(name: str) -> str:
 def _measure(name: str, folder: Path) -> str:
     size = "75" if name == "inceptionv3" else "32"
     flags = ["--epochs", "3", "--train.batch_size", "32", "--images.size", size, "--run", str(folder / "run")]
-    config, _ = parse_train(["--model", name, *flags])
+    config = config_from_flags(["--model", name, *flags])
     with (folder / "log").open("w") as log, redirect_stdout(log):
         timer = StepTimer()
         run = train(config, callbacks=[timer])
@@ -81,4 +84,4 @@ def _measure(name: str, folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    guard(main)
+    raise SystemExit(main())

@@ -14,6 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -22,7 +23,8 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.augmentation import seconds
-from kmlc.cli import OneLineParser, guard
+from kmlc.arguments import OneLineParser
+from kmlc.commands.process import command
 from kmlc.config import CaptionsConfig, Config, ImagesConfig, TrainConfig
 from kmlc.data.batches import evaluation_batches, training_batches
 from kmlc.data.captions import caption_encoder
@@ -34,13 +36,14 @@ from kmlc.data.records import Records
 SIZES = (64, 224)
 
 
-def main() -> None:
+@command
+def main(argv: Sequence[str]) -> None:
     """Print the rows per second with and without the copies, and the ratio, at each size."""
     parser = OneLineParser(description="The input pipeline with and without decoded copies of the images.")
     parser.add_argument("--data", help="data folder; the built-in sample without it")
     parser.add_argument("--rows", type=int, default=1000, help="most rows of one pass")
     parser.add_argument("--repeats", type=int, default=5, help="passes of each")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     config = Config(data=arguments.data, captions=CaptionsConfig("none"), train=TrainConfig(epochs=1))
     records = read_labelled(config).records
     records = records.take(np.arange(min(len(records), arguments.rows)))
@@ -78,4 +81,4 @@ def rates(pipelines: list[tf.data.Dataset], rows: int, repeats: int) -> list[flo
 
 
 if __name__ == "__main__":
-    guard(main)
+    raise SystemExit(main())

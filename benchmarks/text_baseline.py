@@ -7,6 +7,7 @@ the run's training rows and evaluated on its validation rows. Both are shown at 
 thresholds fitted on the validation rows by the run's own method; rows without a label take the run's rule.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
-from kmlc.cli import OneLineParser, guard
+from kmlc.arguments import OneLineParser
+from kmlc.commands.process import command
 from kmlc.data.folder import read_labelled
 from kmlc.data.records import Records
 from kmlc.prediction.predict import predict_logits
@@ -25,11 +27,12 @@ from kmlc.training.run_directory import existing_run
 METRICS = ("micro_f1", "macro_f1", "samples_f1", "macro_map")
 
 
-def main() -> None:
+@command
+def main(argv: Sequence[str]) -> None:
     """Print both, side by side."""
     parser = OneLineParser(description="A finished run against TF-IDF + logistic regression.")
     parser.add_argument("--run", type=Path, required=True, help="run directory of a finished run")
-    run = existing_run(parser.parse_args().run)
+    run = existing_run(parser.parse_args(argv).run)
     trained = restore(run)
     prepared = load_prepared_data(run, read_labelled(trained.config))
     training, validation = prepared.training, prepared.validation
@@ -58,4 +61,4 @@ def baseline_logits(training: Records, validation: Records) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    guard(main)
+    raise SystemExit(main())

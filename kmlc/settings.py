@@ -1,28 +1,29 @@
-"""Settings from YAML files and flags, held to their types; what is wrong is one line that names the key.
+"""Settings from YAML files and flags, checked against their types; an error is one line that names the key.
 
-jsonargparse reads, layers and types; here are the files, the names that exist, and the messages. Nothing here
-imports TensorFlow, so that `--help` answers at once.
+jsonargparse parses, layers and checks; here are the files and the names that exist. Nothing here imports
+TensorFlow, so that `--help` answers at once.
 """
 
-import argparse
 import dataclasses
-import difflib
 import functools
-import re
-import types
+import json
 import typing
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
-from jsonargparse import ArgumentParser
+from jsonargparse import Namespace
 
+from kmlc.arguments import OneLineParser, nearest
 from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.files import read_yaml, write_yaml
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+
+_SHORT = {"--epochs": "--train.epochs"}
+"""Short names of settings."""
 
 
 def load_config(path: Path) -> Config:
@@ -44,33 +45,102 @@ def model_names() -> list[str]:
     return sorted(path.stem for path in CONFIGS.glob("*.yaml"))
 
 
-def nearest(name: str, valid: Sequence[str]) -> str:
-    """Return " (did you mean X?)" for the valid name most like `name`, or nothing if none is like it."""
-    found = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
-    return f" (did you mean {found[0]}?)" if found else ""
+class SettingsParser(OneLineParser):
+    """A parser whose flags are the settings, and what a command adds to them.
+
+    Args:
+        skip: settings, or groups such as "train", that the command does not take.
+        **parser: arguments of the parser, such as `description`.
+    """
+
+    def __init__(self, skip: Collection[str] = (), **parser: Any) -> None:
+        super().__init__(**parser)
+        self._keys = [key for key in setting_types() if not {key, key.partition(".")[0]} & set(skip)]
+        self.add_class_arguments(Config, skip=set(skip))
+
+    def split(self, arguments: Sequence[str]) -> tuple[Namespace, Namespace]:
+        """Return the command's own flags with their defaults, and those settings that were given.
+
+        Raises:
+            UserError: for an unknown flag, or a value out of its range.
+        """
+        given = self.parse_args([_long(argument) for argument in arguments], defaults=False)
+        settings = Namespace()
+        for key in self._keys:
+            if key in given:
+                settings[key] = given.pop(key)
+        options = self.get_defaults()
+        options.update(given)
+        return options, settings
 
 
-def layered(layers: Sequence[Path], flags: Sequence[str]) -> Config:
+def config_from_flags(flags: Sequence[str]) -> Config:
+    """Return the settings of a model and those given over it, as `train.py FLAGS` takes them.
+
+    Raises:
+        UserError: for an unknown model or key, or a value out of its range.
+
+    Example:
+        config_from_flags(["--model", "hybrid", "--train.batch_size", "30"])
+    """
+    return model_config([], SettingsParser().split(flags)[1])
+
+
+def model_config(files: Sequence[Path], given: Namespace) -> Config:
+    """Return a model's settings, under those of files, under those given as flags.
+
+    Args:
+        files: YAML files, weakest first; the last that names a model picks it unless `given` does.
+        given: as `SettingsParser.split` returns them.
+
+    Raises:
+        UserError: for an unknown model or key, or a value out of its range.
+    """
+    named = [settings["model"] for file in files if "model" in (settings := read_settings(file))]
+    model = given.get("model") or (named or [Config.model])[-1]
+    if model not in model_names():
+        expected = ", ".join(model_names())
+        raise UserError(f"--model: expected one of {expected}; got {model!r}{nearest(model, model_names())}")
+    return config_of([CONFIGS / f"{model}.yaml", *files], given)
+
+
+def layered(files: Sequence[Path], flags: Sequence[str]) -> Config:
     """Return the settings of YAML files and flags, each over those before it.
 
     Args:
-        layers: the files, weakest first.
-        flags: words such as "--train.batch_size", "30".
+        files: the files, weakest first.
+        flags: command-line arguments such as "--train.batch_size", "30".
 
     Raises:
-        UserError: for an unknown key in a file, or a value out of its range.
+        UserError: for an unknown key, or a value out of its range.
 
     Example:
         layered([CONFIGS / "hybrid.yaml"], ["--seed", "7"])
     """
-    for path in layers:
-        _check_keys(read_settings(path), str(path))
-    arguments = [word for path in layers for word in ("--config", str(path))] + list(flags)
+    return config_of(files, _parser().split(flags)[1])
+
+
+@functools.cache
+def _parser() -> SettingsParser:
+    return SettingsParser()
+
+
+def config_of(files: Sequence[Path], given: Namespace) -> Config:
+    """Return the settings of files, weakest first, under those given as flags.
+
+    Raises:
+        UserError: for an unknown key in a file, or a value out of its range.
+    """
     parser = _parser()
-    try:
-        config = parser.instantiate(parser.parse_args(arguments))
-    except argparse.ArgumentError as error:
-        raise UserError(_explain(str(error), layers, flags)) from None
+    settings = parser.get_defaults()
+    for file in files:
+        found = read_settings(file)
+        _check_keys(found, str(file))
+        try:
+            settings = parser.parse_object(found, settings)
+        except UserError as error:
+            raise UserError(f"{file}: {str(error).removeprefix('--')}") from None
+    config = parser.instantiate(parser.parse_object(given, settings))
     return Config(**{field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(Config)})
 
 
@@ -87,31 +157,21 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser(
-        prog="train.py",
-        description="Train a model, tune its thresholds, leave a run directory. "
-        f"Models: {', '.join(model_names())}.",
-        exit_on_error=False,
-    )
-    parser.add_argument("--config", action="config", help="YAML file of settings; flags win over it")
-    parser.add_argument(
-        "--resume",
-        nargs="?",
-        const="newest",
-        # Not a setting of the run, so --print_config and config.yaml leave it out.
-        default=argparse.SUPPRESS,
-        metavar="RUN",
-        help="go on with an unfinished run; without RUN, with the newest",
-    )
-    parser.add_argument(
-        "--models",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="list the models with their size and the images they were made for, and exit",
-    )
-    parser.add_class_arguments(Config)
-    return parser
+def _long(argument: str) -> str:
+    flag, equals, value = argument.partition("=")
+    return _SHORT.get(flag, flag) + equals + value
+
+
+def setting_flags(settings: Mapping[str, Any]) -> list[str]:
+    """Return settings by their dotted keys as flags.
+
+    Example:
+        setting_flags({"images.size": 48, "train.xla": True})  # ["--images.size=48", "--train.xla=true"]
+    """
+    # JSON is YAML, which the flags are read as.
+    return [
+        f"--{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in settings.items()
+    ]
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -134,7 +194,7 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 
 def setting_types(owner: type = Config, prefix: str = "") -> dict[str, Any]:
-    """Return the type of every setting by its dotted key, groups (as `train`) left out."""
+    """Return the type of every setting by its dotted key; groups (as `train`) are not among them."""
     found: dict[str, Any] = {}
     for name, kind in typing.get_type_hints(owner).items():
         if dataclasses.is_dataclass(kind):
@@ -164,55 +224,3 @@ def _check_keys(settings: dict[str, Any], source: str, owner: type = Config, pre
             if not isinstance(value, dict):
                 raise UserError(f"{source}: {key}: expected settings below it; got {value!r}")
             _check_keys(value, source, typing.cast(type, kinds[name]), f"{key}.")
-
-
-# The value stands behind one of these words in jsonargparse's messages.
-_VALUE = re.compile(
-    r"(?:Given value|Got value|Int|Float|Interval|Seed|Ratio|Angle): (.*?)(?: does not conform.*)?$"
-)
-
-
-def _explain(message: str, layers: Sequence[Path], flags: Sequence[str]) -> str:
-    """Turn jsonargparse's message into one line: the key, what was expected, what came."""
-    found = re.search(r'key "([\w.]+)"', message)
-    key = found[1] if found else ""
-    kind = setting_types().get(key)
-    value = _VALUE.search(message)
-    if kind is None or value is None:
-        return " ".join(message.split())
-    # "invalid literal for int() with base 10: 'abc'" holds the value behind the last colon.
-    got = value[1].rsplit(": ", 1)[-1].strip("'")
-    is_flag = any(word.split("=")[0] == f"--{key}" for word in flags)
-    source = f"--{key}" if is_flag else f"{' and '.join(map(str, layers))}: {key}"
-    return f"{source}: expected {_describe(kind)}; got {got}"
-
-
-_WORDS = {
-    "Seed": "a whole number from 0 to 4294967295",
-    "PositiveInt": "a whole number above 0",
-    "NonNegativeInt": "a whole number, 0 or more",
-    "PositiveFloat": "a number above 0",
-    "NonNegativeFloat": "a number, 0 or more",
-    "ClosedUnitInterval": "a number from 0 to 1",
-    "OpenUnitInterval": "a number above 0 and below 1",
-    "HalfOpenUnitInterval": "a number from 0 to below 1",
-    "AspectRatio": "a number from 1 to 100",
-    "Angle": "a number from 0 to 180",
-    "bool": "true or false",
-    "str": "a text",
-    "int": "a whole number",
-    "float": "a number",
-    "NoneType": "null",
-}
-
-
-def _describe(kind: Any) -> str:
-    """Say in words which values a type takes."""
-    if typing.get_origin(kind) is Literal:
-        choices = [str(choice) for choice in typing.get_args(kind)]
-        return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return " or ".join(_describe(part) for part in typing.get_args(kind))
-    if typing.get_origin(kind) is list:
-        return f"a list, each {_describe(typing.get_args(kind)[0])}"
-    return _WORDS[kind.__name__]

@@ -35,7 +35,7 @@ def runs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     `both` takes images and captions, `words` captions alone; they validate on the same rows, `elsewhere`,
     like `both` but for its seed, on others.
     """
-    from kmlc.cli import parse_train
+    from kmlc.settings import config_from_flags
     from kmlc.training.train import train
 
     folder = tmp_path_factory.mktemp("runs")
@@ -46,5 +46,5 @@ def runs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "elsewhere": ["--tower.name=simple_cnn", "--seed=7"],
     }.items():
         flags = [*TINY, *settings, *own, f"--data={data}", f"--run={folder / name}", "--train.epochs=1"]
-        train(parse_train(flags)[0])
+        train(config_from_flags(flags))
     return folder

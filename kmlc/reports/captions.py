@@ -1,24 +1,14 @@
-"""Look at the captions of a data folder: the words of each label, and the labels that stand together.
+"""System 2's caption analysis: the words of each label, and the labels that occur together."""
 
-    python -m kmlc.reports.captions                                      # the built-in sample
-    python -m kmlc.reports.captions --data my_folder --out my_report
-
-It is system 2's caption analysis. The pictures, their figures as CSV and a page that shows both (captions.md)
-are left in the folder that `--out` names; images are not read.
-"""
-
-import argparse
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from kmlc.cli import OneLineParser, guard, without_chatter
-from kmlc.config import Config, TowerConfig
+from kmlc.config import Config
 from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
@@ -27,7 +17,6 @@ from kmlc.markdown import markdown_table
 from kmlc.plotting import save_plot
 from kmlc.reports import caption_plots
 from kmlc.reports.caption_words import clean, strongest_words
-from kmlc.settings import layered, setting_types
 
 RANKED, CLOUDED = 10, 20
 """How many words of a label are in the table and the chart, and in the word cloud."""
@@ -167,33 +156,3 @@ def _words_section(names: Sequence[str], words: Sequence[Mapping[str, float]], r
         for name, each, count in zip(names, words, rows, strict=True)
     ]
     return markdown_table(["label", f"its {RANKED} strongest words", "rows"], lines, text_columns=2)
-
-
-def main() -> None:
-    """Parse, read the table, write the report."""
-    parser = OneLineParser(
-        prog="python -m kmlc.reports.captions", description="Look at the captions of a data folder."
-    )
-    parser.add_argument(
-        "--out", type=Path, default=Path("captions-report"), help="folder of the report (%(default)s)"
-    )
-    settings = parser.add_argument_group("settings, as in python train.py --help")
-    for key in setting_types():
-        if key in ("data", "seed") or key.startswith(("table.", "labels.")):
-            settings.add_argument(f"--{key}", metavar="VALUE", default=argparse.SUPPRESS)
-    options = vars(parser.parse_args())
-    out = options.pop("out")
-    config = layered([], [f"--{key}={value}" for key, value in options.items()])
-    config = replace(config, tower=TowerConfig(name="none"))
-
-    with without_chatter():
-        from kmlc.data.folder import read_labelled
-
-    data = read_labelled(config)
-    print(data.report.summary())
-    write_caption_report(data, config, out)
-    print(f"The report: {out / 'captions.md'}")
-
-
-if __name__ == "__main__":
-    guard(main)

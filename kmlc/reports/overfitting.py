@@ -1,14 +1,9 @@
-"""Compare how far runs overfit: their label accuracy on training and on validation rows (system 5).
-
-python -m kmlc.reports.overfitting RUN RUN            # the table; overfitting.md and .png in the last RUN
-python -m kmlc.reports.overfitting RUN RUN --out DIR  # the files in DIR instead
-"""
+"""How far runs overfit: their label accuracy on training and on validation rows (system 5)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kmlc.cli import OneLineParser, guard
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_text
 from kmlc.markdown import markdown_table
@@ -106,18 +101,3 @@ def _table(fits: Sequence[Fit]) -> str:
         for fit in fits
     ]
     return markdown_table(["run", "model", "training", "validation", "gap", bounds], rows)
-
-
-def main() -> None:
-    """Parse, compare, and say where the files are."""
-    parser = OneLineParser(prog="python -m kmlc.reports.overfitting", description=__doc__.partition("\n")[0])
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="directory of a finished run")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the files; else the last RUN")
-    arguments = parser.parse_args()
-    folder = arguments.out or arguments.runs[-1]
-    print(write_comparison([read_fit(path) for path in arguments.runs], folder))
-    print(f"\nTable:  {folder / 'overfitting.md'}\nChart:  {folder / 'overfitting.png'}")
-
-
-if __name__ == "__main__":
-    guard(main)

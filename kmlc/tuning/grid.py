@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import json
 import math
 import re
 import sys
@@ -11,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from kmlc.arguments import nearest
 from kmlc.config import Config
 from kmlc.errors import UserError
-from kmlc.settings import CONFIGS, layered, model_names, nearest, read_settings, setting_types
+from kmlc.settings import CONFIGS, layered, model_names, read_settings, setting_flags, setting_types
 
 GRIDS = CONFIGS / "grids"
 
@@ -116,8 +116,8 @@ class Grid:
         Example:
             read_grid("report2").config({"train.epochs": 1})
         """
-        fixed = [_flag(key, value) for key, value in self.settings.items()]
-        varied = [_flag(key, value) for key, value in values.items() if key != "model"]
+        fixed = setting_flags(self.settings)
+        varied = setting_flags({key: value for key, value in values.items() if key != "model"})
         model = values.get("model", self.model)
         return layered([CONFIGS / f"{model}.yaml"], [*fixed, *flags, *varied])
 
@@ -330,8 +330,3 @@ def _dotted(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in settings.items():
         found |= _dotted(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return found
-
-
-def _flag(key: str, value: Any) -> str:
-    # JSON is YAML, which the flags are read as.
-    return f"--{key}={value if isinstance(value, str) else json.dumps(value)}"

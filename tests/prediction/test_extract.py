@@ -1,7 +1,5 @@
 """The command that makes feature vectors, and the mlp that is trained on them."""
 
-import re
-import sys
 from pathlib import Path
 
 import keras
@@ -10,22 +8,19 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-import predict
-from kmlc.cli import parse_train
+from kmlc.commands import features, predict
 from kmlc.config import TowerConfig
 from kmlc.data.images import decode, resize
 from kmlc.data.readers.npz import read_features
-from kmlc.errors import UserError
 from kmlc.files import read_json
 from kmlc.models.image.simple_cnn import simple_cnn
-from kmlc.prediction import features
+from kmlc.settings import config_from_flags
 from kmlc.training.train import train
 from tests.helpers import draw
 
 
-def command(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:
-    monkeypatch.setattr(sys, "argv", ["features.py", *map(str, arguments)])
-    features.main()
+def command(*arguments: str | Path) -> int:
+    return features.main([str(each) for each in arguments])
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +39,7 @@ def extracted(
 ) -> Path:
     out = tmp_path_factory.mktemp("features") / "rows.npz"
     settings = ["--model", "simple_cnn", "--images.size=16", f"--tower.weights={backbone[1]}"]
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        command(monkeypatch, *settings, "--out", out, "--data", data)
+    assert command(*settings, "--out", out, "--data", data) == 0
     return out
 
 
@@ -53,13 +47,12 @@ def extracted(
 def run(extracted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An mlp that was trained on the vectors."""
     path = tmp_path_factory.mktemp("mlp") / "run"
-    train(parse_train(["--model=mlp", f"--data={extracted}", f"--run={path}", "--train.epochs=2"])[0])
+    train(config_from_flags(["--model=mlp", f"--data={extracted}", f"--run={path}", "--train.epochs=2"]))
     return path
 
 
-def predicted(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:
-    monkeypatch.setattr(sys, "argv", ["predict.py", *map(str, arguments)])
-    predict.main()
+def predicted(*arguments: str | Path) -> int:
+    return predict.main([str(each) for each in arguments])
 
 
 def test_vectors_are_what_the_tower_makes_of_the_images(
@@ -78,9 +71,7 @@ def test_vectors_are_what_the_tower_makes_of_the_images(
     np.testing.assert_allclose(rows.features, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_labels_of_a_hierarchy_come_back(
-    backbone: tuple[keras.Model, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_labels_of_a_hierarchy_come_back(backbone: tuple[keras.Model, Path], tmp_path: Path) -> None:
     """Superclass 0 and subclass 0 were both called 0, in a file that was then refused."""
     (tmp_path / "train_images").mkdir()
     lines = ["image,superclass_index,subclass_index"]
@@ -90,7 +81,7 @@ def test_labels_of_a_hierarchy_come_back(
     (tmp_path / "train_data.csv").write_text("\n".join(lines) + "\n")
     tower = ["--tower.name=simple_cnn", "--images.size=16", f"--tower.weights={backbone[1]}"]
     out = tmp_path / "rows.npz"
-    command(monkeypatch, "--model=efficientnet_hierarchy", *tower, f"--data={tmp_path}", f"--out={out}")
+    assert not command("--model=efficientnet_hierarchy", *tower, f"--data={tmp_path}", f"--out={out}")
     rows = read_features(out)
     assert rows.names == ("superclass 0", "superclass 1", "subclass 0", "subclass 1", "subclass 2")
     np.testing.assert_array_equal(
@@ -99,17 +90,19 @@ def test_labels_of_a_hierarchy_come_back(
 
 
 def test_the_mlp_trains_on_them_and_predicts_them(
-    run: Path, extracted: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    run: Path, extracted: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert {"validation", "training"} <= read_json(run / "metrics.json").keys()
-    predicted(monkeypatch, "--run", run)
+    assert predicted("--run", run) == 0
     table = pd.read_csv(run / "submission.csv", dtype=str)
     assert table["ImageID"].tolist() == read_features(extracted).ids
     # These are the rows that it was trained on: their score would say nothing.
     assert "Against the labels" not in capsys.readouterr().out
 
 
-def test_rows_that_are_not_such_vectors(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_are_not_such_vectors(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Both ended in a traceback."""
     wide = tmp_path / "wide.npz"
     np.savez(wide, X=np.zeros((2, 3)), y=np.zeros((2, 3), int))
@@ -119,35 +112,26 @@ def test_rows_that_are_not_such_vectors(run: Path, tmp_path: Path, monkeypatch: 
         (["--caption", "a dog"], "--image and --caption", "none"),
     ):
         message = f"{source}: expected vectors of {width} features, as the run takes; got {got}"
-        with pytest.raises(UserError, match=re.escape(message)):
-            predicted(monkeypatch, "--run", run, *arguments)
+        assert predicted("--run", run, *arguments) == 2
+        assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--outt", "x"], "--outt: no such setting"),
+        (["--outt", "x"], "--outt: no such flag (did you mean --out?)"),
         (["--model", "mlp"], "tower.name: expected an image tower; got mlp"),
         (["--tower.name", "none"], "tower.name: expected an image tower; got none"),
         (["--model", "simple_cnn"], "tower.weights: expected weights, as an untrained tower's vectors say"),
         (["--out", "no/such/x.npz"], "no/such: no such folder to write x.npz in"),
         (["--out=no/such/x.npz"], "no/such: no such folder to write x.npz in"),
-        (["--model", "simple_cnn", "--out"], "argument --out: expected one argument"),
+        (["--model", "simple_cnn", "--out"], "--out: expected one argument"),
     ],
 )
 def test_what_is_wrong_is_one_line(
-    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(UserError) as raised:
-        command(monkeypatch, *arguments)
-    assert str(raised.value).startswith(message)
-    assert "\n" not in str(raised.value)
-
-
-def test_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SystemExit) as left:
-        command(monkeypatch, "--help")
-    assert left.value.code == 0
-    shown = capsys.readouterr().out
-    assert shown.startswith("usage: python -m kmlc.prediction.features [--out FILE]")
-    assert "python train.py --help" in shown
+    assert command(*arguments) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"kmlc features: error: {message}")
+    assert said.count("\n") == 1

@@ -1,6 +1,5 @@
 """The predict command, in this process, on runs of one epoch."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +7,10 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-import predict
+from kmlc.commands.predict import main
 from kmlc.data.folder import read_test
 from kmlc.data.images import decode, resize
 from kmlc.data.records import Records
-from kmlc.errors import UserError
 from kmlc.prediction.predict import predict_logits
 from kmlc.training.restore import TrainedRun, restore
 from kmlc.training.run_directory import RunDirectory
@@ -31,9 +29,8 @@ def records(both: TrainedRun) -> Records:
     return read_test(both.config)[0]
 
 
-def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
-    monkeypatch.setattr(sys, "argv", ["predict.py", *map(str, arguments)])
-    predict.main()
+def command(*arguments: object) -> None:
+    assert main([str(each) for each in arguments]) == 0
 
 
 def model_logits(trained: TrainedRun, images: np.ndarray, captions: list[str]) -> np.ndarray:
@@ -75,45 +72,41 @@ def test_views_of_a_run_without_images_are_one(runs: Path, records: Records) -> 
     np.testing.assert_array_equal(predict_logits(words, records, "crops"), predict_logits(words, records))
 
 
-def test_several_runs_are_the_mean_of_their_logits(
-    runs: Path, records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_several_runs_are_the_mean_of_their_logits(runs: Path, records: Records, tmp_path: Path) -> None:
     logits = [
         predict_logits(restore(RunDirectory(runs / name)), records) for name in ("words", "both", "elsewhere")
     ]
     # The run of captions alone comes first: it must not keep the images from the others.
     order = ["--run", runs / "words", "--run", runs / "both", "--run", runs / "elsewhere"]
-    command(monkeypatch, *order, "--out", tmp_path / "s.csv", "--proba", tmp_path / "p.csv")
+    command(*order, "--out", tmp_path / "s.csv", "--proba", tmp_path / "p.csv")
     found = read_probabilities(tmp_path / "p.csv")
     np.testing.assert_allclose(found, sigmoid(np.mean(logits, axis=0)), rtol=1e-5)
 
 
 def test_without_captions_is_a_table_whose_captions_are_empty(
-    runs: Path, both: TrainedRun, records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runs: Path, both: TrainedRun, records: Records, tmp_path: Path
 ) -> None:
     run = ["--run", runs / "both", "--out", tmp_path / "s.csv"]
-    command(monkeypatch, *run, "--proba", tmp_path / "p.csv", "--without", "captions")
+    command(*run, "--proba", tmp_path / "p.csv", "--without", "captions")
     expected = model_logits(both, pictures(records), [""] * len(records))
     np.testing.assert_allclose(read_probabilities(tmp_path / "p.csv"), sigmoid(expected), rtol=1e-4)
 
 
 def test_without_images_is_neutral_images(
-    runs: Path, both: TrainedRun, records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runs: Path, both: TrainedRun, records: Records, tmp_path: Path
 ) -> None:
     run = ["--run", runs / "both", "--out", tmp_path / "s.csv"]
-    command(monkeypatch, *run, "--proba", tmp_path / "p.csv", "--without", "images")
+    command(*run, "--proba", tmp_path / "p.csv", "--without", "images")
     neutral = np.full((len(records), 16, 16, 3), 127.5, np.float32)
     expected = model_logits(both, neutral, records.captions)
     np.testing.assert_allclose(read_probabilities(tmp_path / "p.csv"), sigmoid(expected), rtol=1e-4)
 
 
-def test_the_submission_goes_into_the_run_directory(
-    runs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_submission_goes_into_the_run_directory(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = runs / "elsewhere" / "submission.csv"
     assert not out.exists()
     try:
-        command(monkeypatch, "--run", runs / "elsewhere")
+        command("--run", runs / "elsewhere")
         table = pd.read_csv(out, dtype=str, keep_default_na=False)
         assert f"{out}: 7 rows\n" in capsys.readouterr().out
     finally:
@@ -130,15 +123,14 @@ def test_one_picture_is_predicted_as_in_a_table(
     records: Records,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     several = ["--run", runs / "words", "--run", runs / "both", *tta]
     files = [tmp_path / "s.csv", tmp_path / "p.csv"]
-    command(monkeypatch, *several, "--out", files[0], "--proba", files[1])
+    command(*several, "--out", files[0], "--proba", files[1])
     capsys.readouterr()
     row = 3
     picture = data / "data" / records.ids[row]
-    command(monkeypatch, *several, "--image", picture, "--caption", records.captions[row])
+    command(*several, "--image", picture, "--caption", records.captions[row])
     *scores, predicted = capsys.readouterr().out.splitlines()
     found = {line.split()[0]: float(line.split()[1]) for line in scores}
     expected = dict(zip(LABELS, read_probabilities(files[1])[row], strict=True))
@@ -147,6 +139,6 @@ def test_one_picture_is_predicted_as_in_a_table(
 
 
 @pytest.mark.parametrize("flag", ["--data", "--out", "--proba", "--without"])
-def test_flags_of_a_table_do_not_go_with_one_picture(flag: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UserError, match=f"{flag}: goes with a table; got --image or --caption as well"):
-        command(monkeypatch, "--caption", "a dog", flag, "captions")
+def test_flags_of_a_table_do_not_go_with_one_picture(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--caption", "a dog", flag, "captions"]) == 2
+    assert f"{flag}: goes with a table; got --image or --caption as well" in capsys.readouterr().err

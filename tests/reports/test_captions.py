@@ -1,8 +1,7 @@
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from kmlc.cli import guard
+from kmlc.commands.captions import main
 from kmlc.config import Config, TowerConfig
 from kmlc.data.folder import read_labelled
 from kmlc.reports import captions
@@ -28,23 +27,18 @@ ImageID,Labels,Caption
 NAMES = "Label,Name\n1,person\n7,train\n19,horse\n"
 
 
-Command = Callable[..., int | str | None]
+Command = Callable[..., int]
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+def command(monkeypatch: pytest.MonkeyPatch) -> Command:
     """The command in this process, run in a given folder; it returns the exit code."""
-    terminate = signal.getsignal(signal.SIGTERM)
 
-    def run(folder: Path, *arguments: str) -> int | str | None:
+    def run(folder: Path, *arguments: str) -> int:
         monkeypatch.chdir(folder)
-        monkeypatch.setattr(sys, "argv", ["captions.py", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            guard(captions.main)
-        return ended.value.code
+        return main(arguments)
 
-    yield run
-    signal.signal(signal.SIGTERM, terminate)
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "train.csv").write_text(TRAIN)
     (folder / "label_names.csv").write_text(NAMES)
     done = subprocess.run(
-        [sys.executable, "-m", "kmlc.reports.captions", "--data=.", "--out=report"],
+        [sys.executable, "-m", "kmlc", "captions", "--data=.", "--out=report"],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -62,7 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("The report: report/captions.md\n")
+    assert done.stdout.endswith("Report:  report/captions.md\n")
     return folder
 
 
@@ -149,7 +143,7 @@ def test_data_without_captions_is_one_line(
     (tmp_path / "train.csv").write_text(table)
     assert command(tmp_path, "--data=.") == 2
     assert capsys.readouterr().err == (
-        "captions.py: error: train.csv: no row has a caption with words; expected captions in the column "
+        "kmlc captions: error: train.csv: no row has a caption with words; expected captions in the column "
         "'Caption' (name yours with --table.caption_column)\n"
     )
     assert not (tmp_path / "captions-report").exists()
@@ -161,7 +155,7 @@ def test_data_without_labels_is_one_line(
     (tmp_path / "train.csv").write_text("ImageID,Labels,Caption\n0.jpg,,a dog\n1.jpg,,a cat\n")
     assert command(tmp_path, "--data=.") == 2
     assert capsys.readouterr().err == (
-        "captions.py: error: train.csv: no row has a label; expected labels in the column "
+        "kmlc captions: error: train.csv: no row has a label; expected labels in the column "
         "'Labels' (name yours with --table.label_column)\n"
     )
 
@@ -185,7 +179,10 @@ def test_settings_name_the_columns(tmp_path: Path, command: Command) -> None:
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("--train.epochs=3", "unrecognized arguments: --train.epochs=3; --help lists what there is"),
+        (
+            "--train.epochs=3",
+            "--train.epochs: no such flag (did you mean --table.train?); --help lists them all",
+        ),
         ("--labels.kind=x", "--labels.kind: expected one of auto, integer, name; got x"),
     ],
 )
@@ -193,4 +190,4 @@ def test_a_wrong_flag_is_one_line(
     flag: str, message: str, tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command(tmp_path, flag) == 2
-    assert capsys.readouterr().err == f"captions.py: error: {message}\n"
+    assert capsys.readouterr().err == f"kmlc captions: error: {message}\n"

@@ -1,13 +1,12 @@
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from kmlc.commands.compare import main as compare
 from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.files import write_json
-from kmlc.reports import overfitting
 from kmlc.reports.overfitting import Fit, read_fit
 from kmlc.settings import save_config
 
@@ -37,11 +36,10 @@ def test_bounds_of_system_5(training: float, validation: float, holds: bool) -> 
     assert Fit("run", "model", training, validation).holds is holds
 
 
-def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     large = make_run(tmp_path / "large", 0.9871, 0.7126)
     small = make_run(tmp_path / "small", 0.8860, 0.8727)
-    monkeypatch.setattr(sys, "argv", ["overfitting", str(large), str(small)])
-    overfitting.main()
+    assert compare([str(large), str(small)]) == 0
     table = (
         "| run | model | training | validation | gap | training < 92%, validation ≥ 85% |\n"
         "| --- | ---: | ---: | ---: | ---: | ---: |\n"
@@ -54,8 +52,7 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
         assert picture.format == "PNG"
     assert not (large / "overfitting.md").exists()
 
-    monkeypatch.setattr(sys, "argv", ["overfitting", str(large), "--out", str(tmp_path / "new" / "folder")])
-    overfitting.main()
+    assert compare([str(large), "--out", str(tmp_path / "new" / "folder")]) == 0
     assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == [
         "overfitting.md",
         "overfitting.png",

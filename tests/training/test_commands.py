@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from kmlc.cli import parse_train
 from kmlc.errors import UserError
+from kmlc.settings import config_from_flags
 from kmlc.training.train import train
 from tests.helpers import ROOT, TINY, run_command
 
@@ -28,7 +28,7 @@ def interrupt(self, batch, logs=None):
         os.kill(os.getpid(), {signal})
 callbacks.Progress.on_train_batch_end = interrupt
 import train
-train.guard(train.main)
+sys.exit(train.main())
 """
 
 
@@ -185,7 +185,7 @@ def test_ctrl_c_says_how_to_go_on(folder: Path, data: Path) -> None:
 def test_a_finished_run_is_not_trained_again(folder: Path, data: Path) -> None:
     finished = str(folder / "runs" / "whole")
     with pytest.raises(UserError, match=f"^{finished}: this run is finished"):
-        train(parse_train(train_command(data, finished))[0])
+        train(config_from_flags(train_command(data, finished)))
 
 
 def test_settings_that_cannot_be_built_leave_no_run(data: Path, tmp_path: Path) -> None:
@@ -194,5 +194,5 @@ def test_settings_that_cannot_be_built_leave_no_run(data: Path, tmp_path: Path) 
     with pytest.raises(
         UserError, match=r"loss\.class_weights: expected 3 numbers, one for each label; got 2"
     ):
-        train(parse_train(command)[0])
+        train(config_from_flags(command))
     assert not (tmp_path / "run").exists()

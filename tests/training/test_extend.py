@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kmlc.cli import parse_train
 from kmlc.config import Config
 from kmlc.data.folder import read_labelled
 from kmlc.files import read_json, write_text
-from kmlc.settings import load_config
+from kmlc.settings import config_from_flags, load_config
 from kmlc.training import extend
 from kmlc.training.extend import continue_from
 from kmlc.training.run_directory import RunDirectory
@@ -35,7 +34,7 @@ STOPS_EARLY = ["--train.monitor=loss", "--train.early_stopping=1", "--train.lear
 
 
 def settings(data: Path, run: Path, epochs: int, *flags: str) -> Config:
-    return parse_train([*FAST, f"--data={data}", f"--run={run}", *flags, f"--train.epochs={epochs}"])[0]
+    return config_from_flags([*FAST, f"--data={data}", f"--run={run}", *flags, f"--train.epochs={epochs}"])
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve
 
-from kmlc.cli import parse_train
 from kmlc.files import read_json
 from kmlc.reports.report import write_report
+from kmlc.settings import config_from_flags
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.train import train
 
@@ -22,7 +22,7 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     flags = ["--images.size=32", "--train.epochs=6", "--train.batch_size=8", "--train.early_stopping=0"]
     # A rate that is too high and no patience, so that there are plateaus in few epochs.
     rate = ["--train.learning_rate=0.003", "--train.plateau_patience=1"]
-    config, _ = parse_train(["--model=advanced_cnn", f"--data={data}", f"--run={path}", *flags, *rate])
+    config = config_from_flags(["--model=advanced_cnn", f"--data={data}", f"--run={path}", *flags, *rate])
     run = train(config)
     write_report(run)
     return run

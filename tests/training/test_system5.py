@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kmlc.cli import parse_train
 from kmlc.files import read_json
 from kmlc.reports.overfitting import Fit, read_fit, write_comparison
 from kmlc.sample.overfitting import overfitting_rows
+from kmlc.settings import config_from_flags
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.train import train
 
@@ -20,7 +20,7 @@ def fits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Fit]:
     folder = tmp_path_factory.mktemp("system5")
     found = {}
     for model in ("mlp_overfit", "mlp"):
-        run = train(parse_train([f"--model={model}", f"--run={folder / model}"])[0])
+        run = train(config_from_flags([f"--model={model}", f"--run={folder / model}"]))
         assert_accuracy(run)
         found[model] = read_fit(run.path)
     return found

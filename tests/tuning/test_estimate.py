@@ -4,10 +4,9 @@ from pathlib import Path
 import keras
 import pytest
 
-from kmlc.cli import parse_train
 from kmlc.config import Config, FusionConfig, LossConfig, TowerConfig, TrainConfig
 from kmlc.data.folder import read_labelled
-from kmlc.settings import setting_types
+from kmlc.settings import config_from_flags, setting_types
 from kmlc.tuning.estimate import SPEED_NEUTRAL, Cost, cost_key, measure_cost, study_seconds
 from tests.helpers import TINY
 
@@ -104,7 +103,7 @@ def test_measuring_trains_and_leaves_nothing(
     """Of so small a run, building and tracing are the larger part."""
     monkeypatch.chdir(tmp_path)
     flags = [*TINY, "--tower.name=none", "--captions.encoder=bigram", f"--data={data}", "--split.test=0.2"]
-    config = parse_train(flags)[0]
+    config = config_from_flags(flags)
     before = keras.config.dtype_policy()
     cost = measure_cost(config, read_labelled(config))
     assert 0 < cost.epoch < cost.start < 60

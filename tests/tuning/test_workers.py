@@ -10,7 +10,7 @@ from platform import node
 
 import pytest
 
-from kmlc.cli import WorkCommand, parse_tune
+from kmlc.commands.tune import WorkCommand, parse
 from kmlc.errors import UserError
 from kmlc.tuning import chief, workers
 from kmlc.tuning.options import Options
@@ -54,7 +54,7 @@ def runs(process: int) -> bool:
 def test_a_chief_shows_the_flags_that_its_workers_need() -> None:
     options = Options(chief="0.0.0.0:8500", workers=0, keep=2, share=False, cache="off")
     flags = worker_flags(Study(Path("runs/study")), options, reachable("0.0.0.0:8500"))
-    command = parse_tune(flags)
+    command = parse(flags)
     assert isinstance(command, WorkCommand)
     assert command.worker == f"{node()}:8500"
     assert command.run == Path("runs/study")
@@ -142,13 +142,13 @@ def test_workers_in_a_trial_end_with_their_chief(script: Script, tmp_path: Path)
     script(
         f"import os, sys\nsys.path.append({str(ROOT / 'tests' / 'tuning')!r})\n"
         "from pathlib import Path\nfrom tuning_fakes import Fake, grid\n"
-        "from kmlc.cli import guard\nfrom kmlc.tuning.chief import work\n"
+        "from kmlc.commands.process import command\nfrom kmlc.tuning.chief import work\n"
         "from kmlc.tuning.workers import end_with_parent\n"
-        "def main():\n"
+        "@command\ndef main(argv):\n"
         "    end_with_parent()\n"
         f"    fake = Fake(Path({str(log)!r}), seconds=60)\n"
         f"    work(grid(), Path({str(tmp_path)!r}), {address!r}, str(os.getpid()), fake)\n"
-        "guard(main)"
+        "sys.exit(main())"
     )
     lead = (
         f"import sys\nsys.path.append({str(ROOT / 'tests' / 'tuning')!r})\n"

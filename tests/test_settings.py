@@ -1,13 +1,11 @@
 import dataclasses
-import subprocess
-import sys
 import typing
 from pathlib import Path
 
 import pytest
 import yaml
 
-from kmlc.cli import parse_train
+from kmlc.commands.train import parse
 from kmlc.config import CaptionsConfig, Config, FusionConfig, TowerConfig
 from kmlc.errors import UserError
 from kmlc.files import write_yaml
@@ -17,12 +15,12 @@ ROOT = Path(__file__).parent.parent
 
 
 def config_of(*arguments: str) -> Config:
-    return parse_train(arguments)[0]
+    return parse(arguments)[1]
 
 
 def error_of(*arguments: str) -> str:
     with pytest.raises(UserError) as raised:
-        parse_train(arguments)
+        parse(arguments)
     message = str(raised.value)
     assert "\n" not in message
     return message
@@ -48,18 +46,6 @@ def test_a_config_file_may_pick_the_model(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     write_yaml(file, {"model": "system2"})
     assert config_of(f"--config={file}").thresholds.no_label == "3"
-
-
-@pytest.mark.parametrize("model", model_names())
-def test_what_print_config_shows_is_a_config_file(model: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "train.py", "--model", model, "--print_config"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    (tmp_path / "shown.yaml").write_text(done.stdout)
-    assert config_of("--config", str(tmp_path / "shown.yaml")) == config_of("--model", model)
 
 
 def test_resolved_settings_come_back_from_a_file(tmp_path: Path) -> None:
@@ -90,13 +76,6 @@ def test_system2_is_the_published_form() -> None:
     assert config.split.method == "random"
 
 
-def test_resume() -> None:
-    assert parse_train(["--resume"])[1] == "newest"
-    assert parse_train(["--resume", "runs/x"])[1] == Path("runs/x")
-    assert parse_train(["--seed", "1"])[1] is None
-    assert "--resume: expected no other flags" in error_of("--resume", "runs/x", "--seed", "1")
-
-
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
@@ -104,7 +83,7 @@ def test_resume() -> None:
         (["--train.batch_size", "abc"], ["--train.batch_size", "a whole number above 0", "got abc"]),
         (
             ["--train.batchsize", "30"],
-            ["--train.batchsize: no such setting", "did you mean train.batch_size?"],
+            ["--train.batchsize: no such flag", "did you mean --train.batch_size?"],
         ),
         (["--train.epochs=0"], ["--train.epochs", "a whole number above 0", "got 0"]),
         (["--epochs", "0"], ["--train.epochs", "a whole number above 0", "got 0"]),
@@ -160,31 +139,6 @@ def documented(owner: type) -> None:
 
 def test_every_setting_has_a_line_of_meaning() -> None:
     documented(Config)
-
-
-def test_help_shows_the_meaning() -> None:
-    done = subprocess.run([sys.executable, "train.py", "--help"], cwd=ROOT, capture_output=True, text=True)
-    assert "rows of one step" in done.stdout
-
-
-def test_help_does_not_import_tensorflow() -> None:
-    code = (
-        "import sys; from kmlc.cli import parse_train\n"
-        "try: parse_train(['--help'])\n"
-        "except SystemExit: print('tensorflow' in sys.modules, file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == "False"
-
-
-def test_a_command_ends_with_exit_code_2_and_one_line() -> None:
-    done = subprocess.run(
-        [sys.executable, "train.py", "--train.batchsize", "30"], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("train.py: error: --train.batchsize")
 
 
 def test_the_default_config_is_that_of_the_yaml_files_model() -> None:

@@ -1,51 +1,27 @@
-"""The flags of `tune.py`, and how a command ends that was started with Ctrl-C ignored."""
+"""The flags of `tune.py`."""
 
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from kmlc.cli import TuneCommand, WorkCommand, parse_tune
+from kmlc.commands.tune import TuneCommand, WorkCommand, parse
 from kmlc.errors import UserError
 from kmlc.tuning.options import Options
-from tests.helpers import ROOT
 
 WORKER = ["--worker", "10.0.0.1:8500", "--run", "runs/study"]
 
 
 def error_of(*arguments: str) -> str:
     with pytest.raises(UserError) as raised:
-        parse_tune(arguments)
+        parse(arguments)
     message = str(raised.value)
     assert "\n" not in message
     return message
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_a_command_started_in_the_background_of_a_script_can_be_ended(end: signal.Signals) -> None:
-    """Shells start such a command with SIGINT ignored, and Python then leaves it so."""
-    code = "import time; from kmlc.cli import guard; guard(lambda: (print('up', flush=True), time.sleep(60)))"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"up\n"
-        process.send_signal(end)
-        assert process.wait(timeout=10) == 130
-    finally:
-        process.kill()
-        process.wait()
-
-
 def test_a_worker_is_told_how() -> None:
     options = Options(keep=3, share=False, cache="memory", cache_gb=2.5)
-    command = parse_tune([*WORKER, *options.flags()])
+    command = parse([*WORKER, *options.flags()])
     assert command == WorkCommand("10.0.0.1:8500", Path("runs/study"), options)
 
 
@@ -77,15 +53,15 @@ def test_no_address_is_refused_at_once(flag: str, address: str) -> None:
 
 @pytest.mark.parametrize("address", ["10.0.0.1:8500", "machine:1", "[::1]:65535"])
 def test_addresses(address: str) -> None:
-    assert parse_tune(["--worker", address, "--run", "x"]) == WorkCommand(address, Path("x"), Options())
+    assert parse(["--worker", address, "--run", "x"]) == WorkCommand(address, Path("x"), Options())
 
 
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--fraction=nan"], "--fraction: expected a number above 0 to 1; got nan"),
-        (["--cache-gb=inf"], "--cache-gb: expected a number above 0 to 1000000; got inf"),
-        (["--cache-gb=nan"], "--cache-gb: expected a number above 0 to 1000000; got nan"),
+        (["--fraction=nan"], "--fraction: expected a number above 0, up to 1; got nan"),
+        (["--cache-gb=inf"], "--cache-gb: expected a number above 0, up to 1000000; got inf"),
+        (["--cache-gb=nan"], "--cache-gb: expected a number above 0, up to 1000000; got nan"),
         (["--workers=1" + "0" * 400], None),
         (["--workers=0"], "--workers 0: expected --chief beside it"),
         (["--workers=0", "--dry-run"], "--workers 0: expected --chief beside it"),
@@ -98,13 +74,13 @@ def test_addresses(address: str) -> None:
 def test_wrong_flags(flags: list[str], said: str | None) -> None:
     arguments = ["--grid", "report2", *flags]
     if said is None:
-        parse_tune(arguments)
+        parse(arguments)
     else:
         assert said in error_of(*arguments)
 
 
 def test_settings_lie_over_those_of_the_grid_and_the_last_counts() -> None:
-    command = parse_tune(["--grid=report2", "--seed=1", "--images.size", "48", "--seed=2"])
+    command = parse(["--grid=report2", "--seed=1", "--images.size", "48", "--seed=2"])
     assert isinstance(command, TuneCommand)
     study = command.study
     assert study is not None

@@ -1,0 +1,93 @@
+"""A parser of command-line arguments whose errors are one line: the flag, what was expected, what came.
+
+jsonargparse parses and checks the types; here are the messages.
+"""
+
+import difflib
+import re
+import types
+import typing
+from collections.abc import Sequence
+from typing import Any, Literal, NoReturn
+
+from jsonargparse import ArgumentParser
+
+from kmlc.errors import UserError
+
+
+class OneLineParser(ArgumentParser):
+    """An argument parser that raises `UserError`, without printing its usage first.
+
+    Example:
+        parser = OneLineParser(prog="kmlc compare")
+        parser.add_argument("--seeds", type=PositiveInt, default=1)
+        parser.parse_args(["--seeds", "0"])  # UserError: --seeds: expected a whole number above 0; got 0
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, print_config=None, **settings)
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raise the message as a `UserError` of one line.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError(self._explain(message)) from None
+
+    def _explain(self, message: str) -> str:
+        if unknown := message.partition("unrecognized arguments: ")[2]:
+            flag = unknown.split("=")[0].split()[0]
+            valid = [option for action in self._actions for option in action.option_strings]
+            return f"{flag}: no such flag{nearest(flag, valid)}; --help lists them all"
+        found = re.match(r'Parser key "([\w.]+)":', message)
+        # The value that came is on the line "Given value", or stands before the restriction that it breaks.
+        value = re.search(r"G(?:iven|ot) value: (.*)", message) or re.search(
+            r"Not of type \w+: (.*?)(?: does not conform.*)?$", message, re.MULTILINE
+        )
+        if found is None or value is None:
+            return " ".join(message.split()).removeprefix("argument ")
+        action = next(action for action in self._actions if action.dest == found[1])
+        name = action.option_strings[0] if action.option_strings else str(action.metavar)
+        # "invalid literal for int() with base 10: 'abc'" ends with the value.
+        got = value[1].rsplit(": ", 1)[-1].strip("'")
+        return f"{name}: expected {_describe(getattr(action, '_typehint', action.type))}; got {got}"
+
+
+def nearest(name: str, valid: Sequence[str]) -> str:
+    """Return " (did you mean X?)" for the valid name most like `name`, or nothing if none is like it."""
+    found = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    return f" (did you mean {found[0]}?)" if found else ""
+
+
+_DESCRIPTIONS = {
+    "Seed": "a whole number from 0 to 4294967295",
+    "PositiveInt": "a whole number above 0",
+    "NonNegativeInt": "a whole number, 0 or more",
+    "PositiveFloat": "a number above 0",
+    "NonNegativeFloat": "a number, 0 or more",
+    "ClosedUnitInterval": "a number from 0 to 1",
+    "OpenUnitInterval": "a number above 0 and below 1",
+    "HalfOpenUnitInterval": "a number from 0 to below 1",
+    "Fraction": "a number above 0, up to 1",
+    "Gigabytes": "a number above 0, up to 1000000",
+    "AspectRatio": "a number from 1 to 100",
+    "Angle": "a number from 0 to 180",
+    "bool": "true or false",
+    "str": "a string",
+    "int": "a whole number",
+    "float": "a number",
+    "NoneType": "null",
+}
+
+
+def _describe(kind: Any) -> str:
+    """Return which values a type accepts, in plain English."""
+    if typing.get_origin(kind) is Literal:
+        choices = [str(choice) for choice in typing.get_args(kind)]
+        return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return " or ".join(_describe(part) for part in typing.get_args(kind))
+    if typing.get_origin(kind) is list:
+        return f"a list, each {_describe(typing.get_args(kind)[0])}"
+    return _DESCRIPTIONS[kind.__name__]

@@ -1,0 +1,56 @@
+"""Predict the rows of a table, or one image.
+
+The table is that of a data folder, by default the run's own; every row comes back once and in order.
+
+    kmlc predict --out submission.csv                   # the newest finished run, its own data folder
+    kmlc predict --run RUN --data DIR --out submission.csv --proba probabilities.csv
+    kmlc predict --run RUN --run OTHER_RUN              # the mean of several runs
+    kmlc predict --image photo.jpg --caption "A man rides a bike."
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from kmlc.arguments import OneLineParser
+from kmlc.commands.process import command, quiet_imports
+from kmlc.errors import UserError
+from kmlc.program import program
+
+
+def parser() -> OneLineParser:
+    """Return the parser of the command's flags."""
+    parser = OneLineParser(prog=program("predict"), description=__doc__.partition("\n")[0])
+    add = parser.add_argument
+    add("--run", action="append", help="finished run (default: the newest in runs/); repeat for a mean")
+    add("--data", help="data folder; default: the one that the run was trained on")
+    add("--out", type=Path, help="submission; default: submission.csv in the run directory")
+    add("--proba", type=Path, help="also write the probabilities, a column for each label")
+    add("--image", type=Path, help="predict this image instead of a table")
+    add("--caption", help="caption of that image, or a caption alone")
+    add("--tta", type=Literal["one", "flip", "crops"], default="one", help="average views of each image")
+    add("--without", type=Literal["images", "captions"], default=None, help="predict as if there were none")
+    return parser
+
+
+@command
+def main(argv: Sequence[str]) -> None:
+    """Parse, load the runs, predict, and say what to type next."""
+    options = parser().parse_args(argv)
+    one = options.image is not None or options.caption is not None
+    for name in ("data", "out", "proba", "without"):
+        if one and options[name] is not None:
+            raise UserError(f"--{name}: goes with a table; got --image or --caption as well")
+
+    with quiet_imports():
+        from kmlc.prediction.ensemble import load_ensemble
+        from kmlc.prediction.predict import predict_one, predict_table
+        from kmlc.training.run_directory import newest_run
+
+    paths = [Path(run) for run in options.run or [newest_run(finished=True).path]]
+    ensemble = load_ensemble(paths)
+    if one:
+        predict_one(ensemble, options.image, options.caption or "", options.tta)
+    else:
+        out = options.out or paths[0] / "submission.csv"
+        predict_table(ensemble, options.data, out, options.proba, options.tta, options.without)

@@ -1,0 +1,120 @@
+"""What all commands share: exit codes, signals, a closed pipe, and imports that print nothing."""
+
+import errno
+import functools
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Protocol
+
+from kmlc.errors import UserError
+from kmlc.program import program
+
+INTERRUPTED, CLOSED_PIPE = 128 + signal.SIGINT, 128 + signal.SIGPIPE
+"""Exit codes, those of a program that the signal ends."""
+
+_REFUSALS = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.ENOENT, errno.ENOTDIR, errno.EEXIST),
+}
+"""What the disk answers that a user can mend: full, over quota, read-only, not permitted, not there …"""
+
+
+class Main(Protocol):
+    """The entry of a command: arguments (those of the process without any) to exit code."""
+
+    def __call__(self, argv: Sequence[str] | None = None) -> int:
+        """Run the command."""
+
+
+def command(body: Callable[[Sequence[str]], None]) -> Main:
+    """Wrap the function that does a command's work; the result returns the exit code.
+
+    The code is 0 when done; 2 for an error that the user can mend, after one line; 130 after Ctrl-C; 141 when
+    the reader of the output has gone (`kmlc train --help | head -1`). SIGTERM ends a command as Ctrl-C does,
+    so that nothing is half-written. Any other exception is a bug of ours and keeps its traceback.
+
+    Example:
+        @command
+        def main(argv):
+            print(parser().parse_args(argv))
+    """
+    module = body.__module__.rpartition(".")[2]
+
+    @functools.wraps(body)
+    def main(argv: Sequence[str] | None = None) -> int:
+        # What TensorFlow says of missing GPUs is not the user's concern; its errors are Python exceptions.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        name = program("" if module == "__main__" else module)
+        with _interruptible():
+            try:
+                with suppress(SystemExit):  # of --help and --version
+                    body(sys.argv[1:] if argv is None else argv)
+                sys.stdout.flush()
+            except UserError as error:
+                return _fail(name, str(error))
+            except BrokenPipeError:
+                if not _reader_gone():
+                    raise
+                return CLOSED_PIPE
+            except OSError as error:
+                if error.errno not in _REFUSALS:
+                    raise
+                return _fail(name, f"{error.filename or 'the disk'}: {error.strerror}")
+            except KeyboardInterrupt:
+                return INTERRUPTED
+        return 0
+
+    return main
+
+
+@contextmanager
+def quiet_imports() -> Iterator[None]:
+    """Keep off the screen what TensorFlow's libraries write while they are imported; errors are exceptions.
+
+    They write to the file descriptor, before any log level counts, so that is where they are stopped.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGINT and SIGTERM raise KeyboardInterrupt.
+
+    A shell starts a command in the background of a script with SIGINT ignored; neither would end it.
+    """
+    earlier = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
+def _reader_gone() -> bool:
+    """Return whether the output is a closed pipe; if so, point it elsewhere, or Python complains at exit."""
+    output = select.poll()
+    output.register(1, 0)
+    gone = bool(output.poll(0))
+    if gone:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return gone
+
+
+def _fail(name: str, message: str) -> int:
+    print(f"{name}: error: {message}", file=sys.stderr)
+    return 2

@@ -1,0 +1,95 @@
+"""Train a model and tune its thresholds.
+
+It leaves a run directory in runs/.
+
+    kmlc train --model hybrid                      # on the built-in sample
+    kmlc train --model hybrid --data DIR           # on your own tables and images
+    kmlc train --resume                            # go on with the newest unfinished run
+    kmlc train --models                            # every model
+    kmlc train --help                              # every setting
+"""
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from jsonargparse import Namespace
+
+from kmlc.commands.process import command, quiet_imports
+from kmlc.config import Config
+from kmlc.errors import UserError
+from kmlc.program import command_line, program
+from kmlc.settings import SettingsParser, model_config, model_names
+
+
+def parser() -> SettingsParser:
+    """Return the parser of the command's flags."""
+    parser = SettingsParser(
+        prog=program("train"),
+        description="Train a model, tune its thresholds, and leave a run directory. "
+        f"Models: {', '.join(model_names())}.",
+    )
+    add_config_file(parser)
+    add = parser.add_argument
+    add("--resume", nargs="?", const="newest", metavar="RUN", help="go on with RUN, without it the newest")
+    add("--models", action="store_true", help="list the models with their size and exit")
+    add("--print_config", action="store_true", help="print the resolved settings and exit")
+    return parser
+
+
+def add_config_file(parser: SettingsParser) -> None:
+    """Add the flag for files of settings."""
+    parser.add_argument(
+        "--config",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="YAML file of settings; overrides the model's, flags override it; of several the last wins",
+    )
+
+
+def read_config(options: Namespace, given: Namespace) -> Config:
+    """Return the settings that a command with `--model`, `--config` and settings was given."""
+    return model_config([Path(file) for file in options.config], given)
+
+
+def parse(argv: Sequence[str]) -> tuple[Namespace, Config]:
+    """Return the command's own flags, and the resolved settings.
+
+    Raises:
+        UserError: for an unknown flag or key, a value out of its range, or a file that is not there.
+
+    Example:
+        options, config = parse(["--model", "hybrid", "--train.batch_size", "30"])
+    """
+    options, given = parser().split(argv)
+    if options.resume and (given or options.config):
+        raise UserError("--resume: expected no other flags, a resumed run keeps its settings; got more")
+    return options, read_config(options, given)
+
+
+@command
+def main(argv: Sequence[str]) -> None:
+    """Parse, train, report, and say what to type next."""
+    options, config = parse(argv)
+    if options.models:
+        from kmlc.models.listing import list_models
+
+        list_models()
+        return
+    if options.print_config:
+        yaml.safe_dump(dataclasses.asdict(config), sys.stdout, sort_keys=False, allow_unicode=True)
+        return
+
+    with quiet_imports():
+        from kmlc.reports.report import write_report
+        from kmlc.training.train import train
+
+    resume = options.resume if options.resume in (None, "newest") else Path(options.resume)
+    run = train(config, resume)
+    write_report(run)
+    print(f"\nReport:       {run.path / 'report.md'}")
+    print(f"Predict:      {command_line('predict', '--run', run.path, '--out', 'submission.csv')}")
+    print(f"TensorBoard:  tensorboard --logdir {run.path / 'tensorboard'}")

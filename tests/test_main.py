@@ -1,0 +1,71 @@
+"""`kmlc` and `python -m kmlc`."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+from kmlc import __version__
+from kmlc.__main__ import main
+from kmlc.commands import NAMES
+from tests.helpers import ROOT
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_the_help_lists_every_command_on_a_line(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out.splitlines()
+    for name in NAMES:
+        (line,) = [line for line in shown if line.startswith(f"    {name} ")]
+        assert line.endswith(".")
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"kmlc {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["trian"],
+            "kmlc: error: trian: no such command (did you mean train?); expected train, tune",
+        ),
+        (
+            ["zzz"],
+            "kmlc: error: zzz: no such command; expected train, tune, predict, captions",
+        ),
+        (["--verison"], "kmlc: error: --verison: no such flag (did you mean --version?)"),
+        (["train", "--seed"], "kmlc train: error: --seed: expected one argument"),
+        (["compare"], "kmlc compare: error: the following arguments are required: "),
+    ],
+)
+def test_an_error_is_one_line(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith(said)
+    assert shown.err.count("\n") == 1
+
+
+def test_the_module_runs_a_command() -> None:
+    command = [sys.executable, "-m", "kmlc", "train", "--epochs", "0"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "kmlc train: error: --train.epochs: expected a whole number above 0; got 0\n"
+
+
+@pytest.mark.skipif(find_spec("shtab") is None, reason="needs kmlc[completion]")
+def test_shell_completion_knows_commands_and_settings() -> None:
+    command = [sys.executable, "-m", "kmlc", "--print_completion", "shtab-bash"]
+    script = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    typed = "COMP_WORDS=(kmlc {}); COMP_CWORD={}; _shtab_kmlc; echo ${{COMPREPLY[@]}}"
+    for words, place, found in (("t", 1, {"train", "tune"}), ("train --train.ep", 2, {"--train.epochs"})):
+        done = subprocess.run(
+            ["bash", "-c", f"{script}\n{typed.format(words, place)}"], capture_output=True, text=True
+        )
+        assert set(done.stdout.split()) == found, done.stderr
