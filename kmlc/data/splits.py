@@ -1,4 +1,4 @@
-"""Seeded splits into training, validation and test rows."""
+"""Seeded splits of rows into training, validation and test."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from kmlc.errors import UserError
 
 @dataclass(frozen=True)
 class Split:
-    """The row numbers of each part, int64 and in ascending order; together every row once.
+    """The row numbers of each split, int64 and ascending; every row is in exactly one.
 
     Attributes:
         training: the rows to train on.
         validation: the rows to validate on.
-        test: the rows held out for a last, untouched metric; none if no test part was asked for.
+        test: the rows held out for the final evaluation; empty if `split.test` is 0.
     """
 
     training: np.ndarray
@@ -28,80 +28,80 @@ def split_rows(labels: np.ndarray, config: SplitConfig, seed: int) -> Split:
 
     Args:
         labels: multi-hot labels, shape (rows, classes).
-        config: the method and the parts held out.
-        seed: the same seed gives the same split.
+        config: the method and the shares of the validation and test rows.
+        seed: the same seed gives the same splits.
 
     Returns:
-        The row numbers of each part.
+        The row numbers of each split.
 
     Raises:
-        UserError: if the parts held out leave nothing to train on.
+        UserError: if the shares leave no training rows.
 
     Example:
         split = split_rows(labels, SplitConfig(validation=0.15, test=0.15), seed=42)
         labels[split.training]
     """
-    left = 1 - config.validation - config.test
-    if left <= 0:
+    training = 1 - config.validation - config.test
+    if training <= 0:
         raise UserError(
             f"split.validation {config.validation} and split.test {config.test}: "
-            "expected a sum below 1, so that rows to train on are left"
+            "expected a sum below 1, which leaves rows to train on"
         )
-    shares = np.array([left, config.validation, config.test])
+    shares = np.array([training, config.validation, config.test])
     fold = _METHODS[config.method](labels, shares, np.random.default_rng(seed))
     return Split(*(np.flatnonzero(fold == number) for number in range(len(shares))))
 
 
 def _random(labels: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     fold = np.zeros(len(labels), np.int64)
-    _deal(fold, rng.permutation(len(labels)), shares * len(labels))
+    _assign(fold, rng.permutation(len(labels)), shares * len(labels))
     return fold
 
 
 def _stratified(labels: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Iterative stratification (Sechidis, Tsoumakas and Vlahavas, ECML PKDD 2011), a fold for each share.
 
-    The rarest label that still has rows to place is dealt out first; each of its rows goes to the fold that
-    wants that label most, then to the fold that wants more rows, then by lot. A fold with a share of 0 gets
-    no row: what all folds want of a label is what is left of it, so one of them wants more than 0.
+    The label with the fewest unassigned rows comes first. Each of its rows goes to the fold that needs most
+    rows with this label; ties go to the fold that needs more rows, then to a random one. A fold with a share
+    of 0 gets no row: the needs of all folds add up to the unassigned rows, so another fold needs more than 0.
 
     Returns:
         The fold of each row, shape (rows,).
     """
     remaining = labels.astype(bool)
-    unplaced = np.ones(len(labels), bool)
-    wanted_rows = shares * len(labels)
-    wanted_labels = shares[:, None] * remaining.sum(axis=0)
+    unassigned = np.ones(len(labels), bool)
+    needed_rows = shares * len(labels)
+    needed_labels = shares[:, None] * remaining.sum(axis=0)
     fold = np.zeros(len(labels), np.int64)
     while True:
-        counts = remaining[unplaced].sum(axis=0)
+        counts = remaining[unassigned].sum(axis=0)
         if not counts.any():
             break
         rarest = np.flatnonzero(counts == counts[counts > 0].min())[0]
-        for row in rng.permutation(np.flatnonzero(unplaced & remaining[:, rarest])):
-            neediest = _neediest(wanted_labels[:, rarest], wanted_rows, rng)
+        for row in rng.permutation(np.flatnonzero(unassigned & remaining[:, rarest])):
+            neediest = _neediest(needed_labels[:, rarest], needed_rows, rng)
             fold[row] = neediest
-            wanted_labels[neediest] -= remaining[row]
-            wanted_rows[neediest] -= 1
-            unplaced[row] = False
-    # Rows without a label fill up what each fold still wants.
-    _deal(fold, rng.permutation(np.flatnonzero(unplaced)), wanted_rows)
+            needed_labels[neediest] -= remaining[row]
+            needed_rows[neediest] -= 1
+            unassigned[row] = False
+    # Rows without a label fill the folds to their sizes.
+    _assign(fold, rng.permutation(np.flatnonzero(unassigned)), needed_rows)
     return fold
 
 
-def _neediest(wanted_labels: np.ndarray, wanted_rows: np.ndarray, rng: np.random.Generator) -> int:
-    best = np.flatnonzero(wanted_labels == wanted_labels.max())
+def _neediest(needed_labels: np.ndarray, needed_rows: np.ndarray, rng: np.random.Generator) -> int:
+    best = np.flatnonzero(needed_labels == needed_labels.max())
     if len(best) > 1:
-        best = best[wanted_rows[best] == wanted_rows[best].max()]
+        best = best[needed_rows[best] == needed_rows[best].max()]
     return int(best[0] if len(best) == 1 else rng.choice(best))
 
 
-def _deal(fold: np.ndarray, rows: np.ndarray, wanted: np.ndarray) -> None:
-    """Deal rows in their order to folds 1, 2, … as many as each wants; fold 0 keeps the rest."""
-    # Rounding the sums, not each number, holds every fold within one row of what it wants.
-    ends = np.rint(np.cumsum(wanted[1:].clip(min=0))).astype(int)
-    for number, part in enumerate(np.split(rows, ends)[:-1], start=1):
-        fold[part] = number
+def _assign(fold: np.ndarray, rows: np.ndarray, needed: np.ndarray) -> None:
+    """Assign rows in their order to folds 1, 2, …, as many as each needs; fold 0 keeps the rest."""
+    # Rounding the cumulative sums keeps every fold within one row of its size.
+    ends = np.rint(np.cumsum(needed[1:].clip(min=0))).astype(int)
+    for number, chunk in enumerate(np.split(rows, ends)[:-1], start=1):
+        fold[chunk] = number
 
 
 _METHODS = {"random": _random, "stratified": _stratified}

@@ -1,7 +1,6 @@
-"""Losses on logits: multi-hot labels against float logits, one number a row.
+"""Multi-label losses on logits, one value for each row.
 
-All compute in float32 with `keras.ops`, so that they are the same on every Keras backend and under mixed
-precision.
+All compute in float32 with `keras.ops`, so they are equal on every Keras backend and under mixed precision.
 """
 
 import math
@@ -17,10 +16,10 @@ from kmlc.errors import UserError
 
 
 class ElementwiseLoss(keras.losses.Loss):
-    """A loss that is a mean over the classes, each class with a weight if there are weights.
+    """A loss that is the mean over the classes of an elementwise loss, optionally weighted by class.
 
     Args:
-        class_weights: one factor for each class, shape (classes,); None weighs all alike.
+        class_weights: one factor for each class, shape (classes,); None weights all classes equally.
 
     Call arguments:
         y_true: multi-hot labels, (batch, classes).
@@ -46,8 +45,8 @@ class ElementwiseLoss(keras.losses.Loss):
 class SigmoidCrossEntropy(ElementwiseLoss):
     """Binary cross-entropy of each label, on logits.
 
-    This is also the multi-label soft margin loss of system 2: the mean over the classes of
-    `-y·log p - (1-y)·log(1-p)`, p the sigmoid of the logit, as PyTorch's MultiLabelSoftMarginLoss.
+    This is also the multi-label soft margin loss of system 2, PyTorch's MultiLabelSoftMarginLoss: the mean
+    over the classes of `-y·log p - (1-y)·log(1-p)`, where p is the sigmoid of the logit.
 
     Example:
         SigmoidCrossEntropy()([[1, 0]], [[0.0, 0.0]])  # log 2
@@ -61,13 +60,13 @@ class SigmoidCrossEntropy(ElementwiseLoss):
 class SmoothedFocalLoss(ElementwiseLoss):
     """System 1's focal loss with label smoothing, on logits.
 
-    `y' = y·(1-s) + s/C`, `bce = BCE(y', logits)`, `p_t = exp(-bce)`, loss `alpha·(1-p_t)^gamma·bce`. It is
-    not Keras's BinaryFocalCrossentropy: p_t comes from the smoothed cross-entropy, and s is divided by the
-    number of classes C.
+    `y' = y·(1-s) + s/C`, `bce = BCE(y', logits)`, `p_t = exp(-bce)`, loss `alpha·(1-p_t)^gamma·bce`. It
+    differs from Keras's BinaryFocalCrossentropy: p_t is computed from the smoothed cross-entropy, and s is
+    divided by the number of classes C.
 
     Args:
-        alpha: factor of the whole loss; system 1 takes `mean_class_alpha` of the training labels.
-        gamma: how far easy labels count less.
+        alpha: factor of the whole loss; system 1 uses `mean_class_alpha` of the training labels.
+        gamma: the focusing parameter.
         label_smoothing: s.
         class_weights: one factor for each class, or None.
 
@@ -97,11 +96,12 @@ class SmoothedFocalLoss(ElementwiseLoss):
 class SigmoidFocalCrossEntropy(ElementwiseLoss):
     """Keras's focal cross-entropy on logits (Lin et al., ICCV 2017), balanced by `positive_weight`.
 
-    Keras calls the weight alpha and leaves it out unless told to apply it; here it always counts.
+    Keras calls this weight `alpha` and ignores it unless `apply_class_balancing` is set; here it is always
+    applied.
 
     Args:
-        positive_weight: weight of a label that is there; one that is not weighs 1 minus it.
-        gamma: how far easy labels count less.
+        positive_weight: weight of a positive label; a negative label has 1 minus it.
+        gamma: the focusing parameter.
         class_weights: one factor for each class, or None.
 
     Example:
@@ -122,18 +122,18 @@ class SigmoidFocalCrossEntropy(ElementwiseLoss):
 
 
 class AsymmetricLoss(ElementwiseLoss):
-    """Focal loss with a gamma for each side, blind to negatives of low probability (ASL), on logits.
+    """Asymmetric loss (ASL) on logits: focal loss with a gamma for each side and a margin for negatives.
 
-    As "Asymmetric Loss For Multi-Label Classification" (Ridnik et al., ICCV 2021) defines it: with p the
-    sigmoid of the logit and `p_m = max(p - margin, 0)`, a label that is there costs
-    `-(1-p)^gamma_positive·log p`, and one that is not `-p_m^gamma_negative·log(1-p_m)`. With both gammas and
-    the margin 0 it is the binary cross-entropy. The gradient is that of the formula: the authors' code can
-    hold the factors before the logarithms constant, this does not.
+    From "Asymmetric Loss For Multi-Label Classification" (Ridnik et al., ICCV 2021): with p the sigmoid of
+    the logit and `p_m = max(p - margin, 0)`, the loss of a positive label is `-(1-p)^gamma_positive·log p`,
+    that of a negative label `-p_m^gamma_negative·log(1-p_m)`. With both gammas and the margin 0 it is the
+    binary cross-entropy. The focusing factors are differentiated too; the authors' code has an option to
+    treat them as constants.
 
     Args:
-        gamma_positive: how far easy labels that are there count less; the paper's choice is 0.
-        gamma_negative: the same of labels that are not there; 4 in the paper.
-        margin: probability up to which a label that is not there costs nothing, 0 to 1; 0.05 in the paper.
+        gamma_positive: the focusing parameter of positive labels; 0 in the paper.
+        gamma_negative: the focusing parameter of negative labels; 4 in the paper.
+        margin: probability up to which a negative label has no loss, 0 to 1; 0.05 in the paper.
         class_weights: one factor for each class, or None.
 
     Example:
@@ -155,7 +155,7 @@ class AsymmetricLoss(ElementwiseLoss):
         """Return the asymmetric loss of each label."""
         log_margin = math.log(self.margin) if self.margin else -math.inf
         positive = ops.softplus(-logits)
-        # -log(1-p_m) as -log(min(1-p+margin, 1)), summed as logarithms: 1-p is 0 in float32 at a large logit.
+        # -log(1-p_m) = -log(min(1-p+margin, 1)), added in log space: 1-p is 0 in float32 at a large logit.
         negative = ops.maximum(-ops.logaddexp(-ops.softplus(logits), log_margin), 0.0)
         return labels * _focused(positive, self.gamma_positive) + (1 - labels) * _focused(
             negative, self.gamma_negative
@@ -165,11 +165,11 @@ class AsymmetricLoss(ElementwiseLoss):
 def _focused(cross_entropy: keras.KerasTensor, gamma: float) -> keras.KerasTensor:
     """Return `(1-p_t)^gamma · cross_entropy` with `p_t = exp(-cross_entropy)`.
 
-    For targets 0 and 1, p_t is the probability that the model gives to the target.
+    For targets 0 and 1, p_t is the predicted probability of the target.
     """
-    # 1 - p_t, exact where the loss is small. Its power has an infinite slope at 0 for gamma below 1.
-    miss = ops.maximum(-ops.expm1(-cross_entropy), keras.config.epsilon())
-    return ops.power(miss, gamma) * cross_entropy
+    # expm1 is exact for small losses. The lower bound keeps the gradient of the power finite for gamma < 1.
+    complement = ops.maximum(-ops.expm1(-cross_entropy), keras.config.epsilon())
+    return ops.power(complement, gamma) * cross_entropy
 
 
 def build_loss(config: LossConfig, labels: np.ndarray) -> keras.losses.Loss:
@@ -177,10 +177,10 @@ def build_loss(config: LossConfig, labels: np.ndarray) -> keras.losses.Loss:
 
     Args:
         config: the loss's settings.
-        labels: multi-hot training labels, shape (rows, classes), for what `auto` and `balanced` come to.
+        labels: multi-hot training labels, shape (rows, classes), from which `auto` and `balanced` follow.
 
     Raises:
-        UserError: if there are class weights, but not one for each class, or the loss is that of a hierarchy.
+        UserError: if there is not one class weight for each class, or the loss is that of a hierarchy.
 
     Example:
         build_loss(LossConfig("focal", class_weights="balanced"), labels)
@@ -198,10 +198,10 @@ def class_weights(config: LossConfig, labels: np.ndarray) -> np.ndarray | None:
 
     Args:
         config: `class_weights`.
-        labels: multi-hot training labels, shape (rows, classes), for what `balanced` comes to.
+        labels: multi-hot training labels, shape (rows, classes), from which `balanced` follows.
 
     Raises:
-        UserError: if there are weights, but not one for each class.
+        UserError: if there is not one weight for each class.
 
     Example:
         class_weights(LossConfig(class_weights=[1.0, 2.0]), labels)
@@ -242,14 +242,14 @@ LOSSES: dict[str, Callable[[LossConfig, np.ndarray, np.ndarray | None], keras.lo
     "sigmoid_focal": _sigmoid_focal,
     "asymmetric": _asymmetric,
 }
-"""By the name in `loss.name`: from settings, training labels and class weights to a loss."""
+"""The builder of each loss by its `loss.name`; it takes settings, training labels and class weights."""
 
 
 def mean_class_alpha(labels: np.ndarray) -> float:
-    """Return system 1's alpha: the mean over the classes seen of total/(K·v).
+    """Return system 1's alpha: the mean of total/(K·v) over the classes that occur.
 
-    v is a class's number of rows, total the sum of all v, K the number of classes seen. Without any label it
-    is 1.
+    v is a class's number of rows, total the sum of all v, K the number of classes that occur. Without any
+    label alpha is 1.
 
     Args:
         labels: multi-hot labels, shape (rows, classes).
@@ -263,13 +263,13 @@ def mean_class_alpha(labels: np.ndarray) -> float:
 
 
 def balanced_class_weights(labels: np.ndarray) -> np.ndarray:
-    """Return a weight for each class that grows as the class is rarer: total/(K·v), scaled to a mean of 1.
+    """Return a weight for each class, inversely proportional to its rows: total/(K·v), scaled to a mean of 1.
 
     Args:
         labels: multi-hot labels, shape (rows, classes). v, total and K are as in `mean_class_alpha`.
 
     Returns:
-        float32 of shape (classes,). A class that was never seen weighs 1.
+        float32 of shape (classes,). A class without rows has the weight 1.
 
     Example:
         balanced_class_weights(np.array([[1, 0], [1, 1]]))  # [0.667, 1.333]

@@ -1,38 +1,43 @@
 """Metrics of multi-label predictions, as scikit-learn defines them.
 
-All but average precision come from counts: scikit-learn takes a single class for a binary problem, where
-micro-F1 is accuracy.
+F1 is computed here from counts: scikit-learn treats a single class as a binary problem, where micro-F1 is
+accuracy.
 """
 
 from typing import Literal
 
 import numpy as np
-from sklearn.metrics import average_precision_score
+from scipy.special import expit
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    hamming_loss,
+    precision_recall_fscore_support,
+)
 
 Average = Literal["micro", "macro", "samples"]
 AVERAGES: tuple[Average, ...] = ("micro", "macro", "samples")
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
-    """Return the sigmoid of logits, float32 of the same shape; the one place where it is taken.
+    """Return the sigmoid of logits, float32 of the same shape; every other room calls this.
 
     Example:
         probabilities(np.array([0.0, -1000.0, 1000.0]))  # [0.5, 0, 1]
     """
-    # Neither overflows nor loses the small side, as 1 / (1 + exp(-x)) does.
-    return np.exp(-np.logaddexp(0, -np.asarray(logits, np.float64))).astype(np.float32)
+    return expit(np.asarray(logits, np.float64)).astype(np.float32)
 
 
 def f1(labels: np.ndarray, predictions: np.ndarray, average: Average) -> float:
     """Return the F1 of predicted labels.
 
-    What is not defined counts as 0: with `samples` a row that has no label and gets none, with `macro` a
-    class that no row has and none gets.
+    An undefined F1 counts as 0: with `samples` that of a row without true and predicted labels, with `macro`
+    that of a class that is neither true nor predicted in any row.
 
     Args:
         labels: true labels, bool or 0/1, shape (rows, classes).
         predictions: predicted labels, likewise.
-        average: micro over all labels of all rows, macro over the classes, samples over the rows.
+        average: `micro` over all labels of all rows, `macro` over the classes, `samples` over the rows.
 
     Example:
         f1(np.array([[1, 0], [1, 1]]), np.array([[1, 0], [0, 1]]), "micro")  # 0.8
@@ -46,13 +51,13 @@ def f1(labels: np.ndarray, predictions: np.ndarray, average: Average) -> float:
 def batch_macro_f1(labels: np.ndarray, predictions: np.ndarray, batch_size: int) -> float:
     """Return system 1's metric: the macro-F1 of each batch of rows, averaged over the batches.
 
-    As torchmetrics' MultilabelF1Score gives it batch by batch: a class that a batch neither has nor gets
-    counts as 0. It is far below the macro-F1 of all rows where classes are rare.
+    This is what torchmetrics' MultilabelF1Score returns batch by batch: a class that is neither true nor
+    predicted in a batch counts as 0. With rare classes it is far below the macro-F1 of all rows.
 
     Args:
         labels: true labels, bool or 0/1, shape (rows, classes).
         predictions: predicted labels, likewise.
-        batch_size: rows of a batch; the last may have fewer.
+        batch_size: rows of a batch; the last batch may have fewer.
 
     Example:
         batch_macro_f1(labels, scores >= 0.5, batch_size=16)
@@ -63,12 +68,12 @@ def batch_macro_f1(labels: np.ndarray, predictions: np.ndarray, batch_size: int)
 
 
 def f1_of_counts(true_positives: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Return F1 from numbers of labels; 0 where nothing is true and nothing predicted.
+    """Return F1 from counts of labels; 0 where no label is true or predicted.
 
     Args:
-        true_positives: how many are both.
-        predicted: how many are predicted.
-        true: how many are true.
+        true_positives: number of labels that are true and predicted.
+        predicted: number of predicted labels.
+        true: number of true labels.
     """
     return 2 * true_positives / np.maximum(predicted + true, 1)
 
@@ -76,7 +81,7 @@ def f1_of_counts(true_positives: np.ndarray, predicted: np.ndarray, true: np.nda
 def evaluate(
     labels: np.ndarray, probabilities: np.ndarray, predictions: np.ndarray
 ) -> dict[str, float | None]:
-    """Return the metrics of a whole set of rows.
+    """Return the metrics of a set of rows.
 
     Args:
         labels: true labels, bool or 0/1, shape (rows, classes).
@@ -85,7 +90,7 @@ def evaluate(
 
     Returns:
         `micro_f1`, `macro_f1`, `samples_f1`, `micro_map`, `macro_map`, `hamming_loss`, `subset_accuracy`.
-        Mean average precision is over the classes that some row has, None where there is none.
+        Mean average precision is over the classes with a true label in some row; None if there is none.
 
     Example:
         evaluate(labels, scores, scores >= 0.5)["micro_f1"]
@@ -101,8 +106,8 @@ def evaluate(
         if seen.any()
         else None,
         "macro_map": float(np.mean(average_precisions[seen])) if seen.any() else None,
-        "hamming_loss": float(np.mean(labels != predictions)),
-        "subset_accuracy": float(np.mean((labels == predictions).all(axis=1))),
+        "hamming_loss": float(hamming_loss(labels, predictions)),
+        "subset_accuracy": float(accuracy_score(labels, predictions)),
     }
 
 
@@ -117,23 +122,23 @@ def per_class(
         predictions: predicted labels, bool or 0/1, same shape.
 
     Returns:
-        One dict for each class. Average precision is None for a class that no row has; the others are 0 where
-        they are not defined.
+        One dict for each class. Average precision is None for a class without true labels; the others are 0
+        where they are undefined.
 
     Example:
         per_class(labels, scores, scores >= 0.5)[0]["f1"]
     """
     labels, predictions = labels.astype(bool), predictions.astype(bool)
-    true_positives, predicted, true = (
-        (labels & predictions).sum(axis=0),
-        predictions.sum(axis=0),
-        labels.sum(axis=0),
+    # A single class is a binary problem to scikit-learn, whose positive label is 1.
+    positive = [1] if labels.shape[1] == 1 else None
+    precision, recall, f_score, support = precision_recall_fscore_support(
+        labels, predictions, labels=positive, zero_division=0
     )
     columns = {
-        "support": true,
-        "precision": true_positives / np.maximum(predicted, 1),
-        "recall": true_positives / np.maximum(true, 1),
-        "f1": f1_of_counts(true_positives, predicted, true),
+        "support": support,
+        "precision": precision,
+        "recall": recall,
+        "f1": f_score,
         "average_precision": _average_precisions(labels, probabilities),
     }
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
@@ -143,10 +148,11 @@ def per_class(
 
 
 def _average_precisions(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Return each class's average precision, NaN for a class that no row has."""
-    return np.array(
-        [
-            average_precision_score(truth, scores) if truth.any() else np.nan
-            for truth, scores in zip(labels.T, probabilities.T, strict=True)
-        ]
-    )
+    """Return each class's average precision, NaN for a class without true labels."""
+    seen = labels.any(axis=0)
+    found = np.full(labels.shape[1], np.nan)
+    if seen.any():
+        # `labels[:, seen]` has its columns contiguous, which scikit-learn copies once for each class.
+        labels, probabilities = (table.compress(seen, axis=1) for table in (labels, probabilities))
+        found[seen] = average_precision_score(labels, probabilities, average=None)
+    return found

@@ -23,8 +23,8 @@ def split_of(
     return split_rows(labels, SplitConfig(method, validation, test), seed)  # type: ignore[arg-type]
 
 
-def parts(split: Split) -> list[list[int]]:
-    return [part.tolist() for part in (split.training, split.validation, split.test)]
+def row_numbers(split: Split) -> list[list[int]]:
+    return [rows.tolist() for rows in (split.training, split.validation, split.test)]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -36,20 +36,20 @@ def parts(split: Split) -> list[list[int]]:
     test=st.just(0.0) | st.floats(0.01, 0.39),
 )
 @settings(max_examples=60)
-def test_every_row_is_in_one_part(
+def test_every_row_is_in_exactly_one_split(
     method: str, rows: int, classes: int, seed: int, validation: float, test: float
 ) -> None:
-    found = parts(split_of(random_labels(rows, classes, seed), method, validation, test, seed))
-    assert sorted(row for part in found for row in part) == list(range(rows))
-    assert all(part == sorted(part) for part in found)
+    found = row_numbers(split_of(random_labels(rows, classes, seed), method, validation, test, seed))
+    assert sorted(row for split in found for row in split) == list(range(rows))
+    assert all(split == sorted(split) for split in found)
     assert test > 0 or found[2] == []
 
 
 @given(rows=st.integers(1, 200), validation=st.floats(0.01, 0.6), test=st.just(0.0) | st.floats(0.01, 0.39))
 def test_random_is_within_one_row_of_the_shares(rows: int, validation: float, test: float) -> None:
-    found = parts(split_of(np.ones((rows, 1), np.uint8), "random", validation, test))
-    wanted = rows * np.array([1 - validation - test, validation, test])
-    assert np.abs([len(part) for part in found] - wanted).max() <= 1
+    found = row_numbers(split_of(np.ones((rows, 1), np.uint8), "random", validation, test))
+    expected = rows * np.array([1 - validation - test, validation, test])
+    assert np.abs([len(split) for split in found] - expected).max() <= 1
 
 
 @given(
@@ -64,24 +64,24 @@ def test_stratified_keeps_sizes_and_label_shares(
 ) -> None:
     """Within 5 % of the rows for sizes; within 2 rows and 8 % of a label's rows for labels."""
     labels = random_labels(400, classes, seed)
-    found = parts(split_of(labels, "stratified", validation, test, seed))
+    found = row_numbers(split_of(labels, "stratified", validation, test, seed))
     shares = np.array([1 - validation - test, validation, test])
-    assert np.abs([len(part) for part in found] - 400 * shares).max() <= 0.05 * 400
+    assert np.abs([len(split) for split in found] - 400 * shares).max() <= 0.05 * 400
     counts = labels.sum(axis=0)
-    placed = np.array([labels[part].sum(axis=0) for part in found])
-    assert np.all(np.abs(placed - shares[:, None] * counts) <= 2 + 0.08 * counts)
+    assigned = np.array([labels[split].sum(axis=0) for split in found])
+    assert np.all(np.abs(assigned - shares[:, None] * counts) <= 2 + 0.08 * counts)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_seed_decides(method: str) -> None:
+def test_the_same_seed_gives_the_same_splits(method: str) -> None:
     labels = random_labels(300, 5, seed=0)
-    first, again, other = (parts(split_of(labels, method, 0.2, 0.2, seed)) for seed in (1, 1, 2))
+    first, again, other = (row_numbers(split_of(labels, method, 0.2, 0.2, seed)) for seed in (1, 1, 2))
     assert first == again
     assert all(one != two for one, two in zip(first, other, strict=True))
 
 
 @pytest.mark.parametrize(
-    ("method", "part", "validation"),
+    ("method", "share", "validation"),
     [
         ("random", 0.2, [9, 15, 16, 18, 19]),
         ("random", 0.35, [7, 9, 15, 16, 17, 18, 19, 23]),
@@ -89,18 +89,18 @@ def test_the_seed_decides(method: str) -> None:
         ("stratified", 0.35, [1, 5, 11, 12, 13, 17, 19, 23]),
     ],
 )
-def test_without_a_test_part_the_split_is_that_of_published_results(
-    method: str, part: float, validation: list[int]
+def test_without_a_test_split_the_rows_are_those_of_published_results(
+    method: str, share: float, validation: list[int]
 ) -> None:
-    """The numbers are those of the version that knew two parts only; three rows here have no label."""
+    """The row numbers are those of the version that had two splits only; three rows here have no label."""
     labels = np.array([[int(bit) for bit in f"{(7 * i * i + 3 * i) % 16:04b}"] for i in range(24)], np.uint8)
     training = [row for row in range(24) if row not in validation]
-    assert parts(split_of(labels, method, part)) == [training, validation, []]
+    assert row_numbers(split_of(labels, method, share)) == [training, validation, []]
 
 
 @pytest.mark.parametrize(("test", "slack"), [(0.0, 0.01), (0.1, 0.02)])
 def test_stratified_keeps_every_labels_share(test: float, slack: float) -> None:
-    """Sechidis et al.: also a label of ten rows in a thousand is divided as asked."""
+    """Sechidis et al.: even a label with ten rows in a thousand is divided by the shares."""
     labels = random_labels(1000, 12, seed=3)
     labels[:, 0] = 0
     labels[:10, 0] = 1
@@ -108,10 +108,10 @@ def test_stratified_keeps_every_labels_share(test: float, slack: float) -> None:
     assert labels[split.validation, 0].sum() == 2
     assert labels[split.test, 0].sum() == 10 * test
     counts = labels.sum(axis=0)
-    for part, share in ((split.validation, 0.2), (split.test, test)):
+    for rows, share in ((split.validation, 0.2), (split.test, test)):
         # Each label is within one row and a hundredth or two of its rows.
-        assert np.all(np.abs(labels[part].sum(axis=0) - share * counts) <= 1 + slack * counts)
-        assert abs(len(part) - share * 1000) <= 10
+        assert np.all(np.abs(labels[rows].sum(axis=0) - share * counts) <= 1 + slack * counts)
+        assert abs(len(rows) - share * 1000) <= 10
 
 
 def test_stratified_with_one_label_a_row_is_exact() -> None:
@@ -124,11 +124,11 @@ def test_stratified_with_one_label_a_row_is_exact() -> None:
 
 def test_stratified_divides_rows_without_a_label() -> None:
     split = split_of(np.zeros((100, 3), np.uint8), "stratified", 0.3, 0.1)
-    assert [len(part) for part in parts(split)] == [60, 30, 10]
+    assert [len(rows) for rows in row_numbers(split)] == [60, 30, 10]
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_parts_that_leave_nothing_to_train_on_are_refused(method: str) -> None:
+def test_shares_that_leave_no_training_rows_are_refused(method: str) -> None:
     expected = "split.validation 0.5 and split.test 0.5: expected a sum below 1"
     with pytest.raises(UserError, match=re.escape(expected)):
         split_of(random_labels(10, 2, seed=0), method, 0.5, 0.5)

@@ -26,7 +26,7 @@ def problems(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return labels, draw(hnp.arrays(np.float32, shape, elements=values))
 
 
-def test_decide() -> None:
+def test_predicted_labels_with_each_no_label_rule() -> None:
     scores = np.array([[0.9, 0.2, 0.1], [0.1, 0.3, 0.2], [0.5, 0.5, 0.5]], np.float32)
     thresholds = np.array([0.5, 0.5, 0.4])
     none = [[1, 0, 0], [0, 0, 0], [1, 1, 1]]
@@ -35,14 +35,14 @@ def test_decide() -> None:
     np.testing.assert_array_equal(predict_labels(scores, thresholds, 2), [none[0], [0, 0, 1], none[2]])
 
 
-def test_fixed() -> None:
+def test_fixed_uses_one_value_for_every_class() -> None:
     config = ThresholdsConfig("fixed", value=0.3)
     thresholds = fit_thresholds(np.ones((2, 2)), np.zeros((2, 2)), config, "micro")
     np.testing.assert_array_equal(thresholds, [0.3, 0.3])
 
 
 def test_grid_by_hand() -> None:
-    """First class: 0.65 parts true from false; second: 0.3; third: all alike, 0.5."""
+    """First class: 0.65 separates true from false; second: 0.3; third: every value does, 0.5 is the tie's."""
     scores = np.array([[0.68, 0.32, 0.9], [0.6, 0.2, 0.1], [0.62, 0.1, 0.05]])
     labels = np.array([[1, 1, 1], [0, 0, 0], [0, 0, 0]])
     np.testing.assert_allclose(fit("grid", labels, scores), [0.65, 0.3, 0.5])
@@ -55,7 +55,7 @@ def test_curve_by_hand() -> None:
 
 
 @given(problems())
-def test_curve_is_the_best_point_of_scikit_learns_curve(problem: tuple[np.ndarray, np.ndarray]) -> None:
+def test_curve_equals_the_best_point_of_scikit_learns_curve(problem: tuple[np.ndarray, np.ndarray]) -> None:
     labels, scores = problem
     thresholds = fit("curve", labels, scores)
     for truth, column, ours in zip(labels.T, scores.T, thresholds, strict=True):
@@ -70,10 +70,10 @@ def test_curve_is_the_best_point_of_scikit_learns_curve(problem: tuple[np.ndarra
 
 @given(problems(), st.sampled_from(AVERAGES), st.sampled_from(["none", "top1", 0]))
 @settings(max_examples=200)
-def test_joint_is_a_local_best_and_never_below_its_starts(
+def test_joint_is_a_local_optimum_and_at_least_its_starts(
     problem: tuple[np.ndarray, np.ndarray], average: Average, no_label: NoLabel
 ) -> None:
-    """The rule for rows without a label counts: it is what the run will do with them."""
+    """The no-label rule is applied, as it is in prediction."""
     labels, scores = problem
 
     def reached(thresholds: np.ndarray) -> float:
@@ -90,8 +90,8 @@ def test_joint_is_a_local_best_and_never_below_its_starts(
 
 
 @pytest.mark.parametrize("average", AVERAGES)
-def test_joint_reaches_the_best_of_all_cuts(average: Average) -> None:
-    """Coordinate ascent may end below the best of all; on most small problems it does not."""
+def test_joint_mostly_finds_the_global_optimum(average: Average) -> None:
+    """Coordinate ascent may end in a local optimum; on most small problems it does not."""
     rng = np.random.default_rng(5)
     reached = 0
     for _ in range(30):
@@ -106,7 +106,7 @@ def test_joint_reaches_the_best_of_all_cuts(average: Average) -> None:
 
 
 @given(problems(), st.sampled_from(sorted(METHODS)))
-def test_decisions_survive_json(problem: tuple[np.ndarray, np.ndarray], method: str) -> None:
+def test_predictions_are_equal_after_json(problem: tuple[np.ndarray, np.ndarray], method: str) -> None:
     labels, scores = problem
     thresholds = fit(method, labels, scores)
     assert np.isfinite(thresholds).all()
@@ -115,16 +115,16 @@ def test_decisions_survive_json(problem: tuple[np.ndarray, np.ndarray], method: 
 
 
 @given(hnp.arrays(np.float32, st.integers(1, 12), elements=st.floats(0, 1, width=32)))
-def test_a_cut_takes_exactly_its_rows(scores: np.ndarray) -> None:
+def test_a_cut_selects_exactly_its_rows(scores: np.ndarray) -> None:
     cuts = Cuts(scores)
     assert cuts.sizes[0] == 0
     assert cuts.sizes[-1] == len(scores)
     for index, size in enumerate(cuts.sizes):
-        taken = np.flatnonzero(scores >= np.array([cuts.threshold(index)]))
-        assert sorted(cuts.order[:size]) == taken.tolist()
-        assert cuts.index_of(len(taken)) == index
+        selected = np.flatnonzero(scores >= np.array([cuts.threshold(index)]))
+        assert sorted(cuts.order[:size]) == selected.tolist()
+        assert cuts.index_of(len(selected)) == index
 
 
-def test_equal_scores_are_never_parted() -> None:
+def test_equal_scores_are_never_separated() -> None:
     cuts = Cuts(np.array([0.5, 0.5, 0.2, 0.5]))
     assert cuts.sizes.tolist() == [0, 3, 4]
