@@ -62,7 +62,7 @@ def micro_f1(run: RunDirectory) -> list[float]:
     assert labels is not None, "the sample has labels for its test rows"
     nothing = [""] * len(records)
     scores = []
-    for rows in (records, replace(records, captions=nothing), replace(records, paths=nothing)):
+    for rows in (records, replace(records, captions=nothing), replace(records, images=nothing)):
         metrics = trained.task.metrics(labels, predict_logits(trained, rows), trained.thresholds)
         scores.append(float(metrics["micro_f1"] or 0))
     return scores

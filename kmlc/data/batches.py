@@ -7,7 +7,7 @@ import tensorflow as tf
 from kmlc.config import Config
 from kmlc.data.augment import augment, epoch_key, fold_in
 from kmlc.data.captions import Encode
-from kmlc.data.images import decode, placeholder_image, resize
+from kmlc.data.images import decode, paths_among, placeholder_image, read_image, resize
 from kmlc.data.records import Records
 from kmlc.data.views import WHOLE, View, look
 
@@ -84,28 +84,33 @@ def _reader(
     """
     size = config.images.size
     assert isinstance(size, int), "images.size is resolved before batches are made"
-    paths, captions = tf.constant(records.paths), tf.constant(records.captions)
+    images, captions = tf.constant(records.images), tf.constant(records.captions)
+    is_path = paths_among(records.images)
     features = None if records.features is None else tf.constant(records.features)
     labels = tf.constant(records.labels, tf.float32)
     takes_both = config.tower.input == "image" and config.captions.encoder != "none"
     dropped = config.fusion.modality_dropout if takes_both else 0.0
 
-    def image(path: tf.Tensor, key: tf.Tensor | None) -> tf.Tensor:
-        pixels = decode(tf.io.read_file(path))
+    def pixels(content: tf.Tensor, key: tf.Tensor | None) -> tf.Tensor:
+        image = decode(content)
         if key is None:
-            return resize(pixels if view == WHOLE else look(pixels, view), size)
-        return augment(pixels, size, config.images, key)
+            return resize(image if view == WHOLE else look(image, view), size)
+        return augment(image, size, config.images, key)
 
     def read(row: tf.Tensor, key: tf.Tensor | None) -> tuple[Row, tf.Tensor]:
-        path, caption = paths[row], captions[row]
+        image, caption = images[row], captions[row]
         if key is not None and dropped:
             draw = tf.random.stateless_uniform((), fold_in(key, MODALITY_DROPOUT))
-            both = (path != "") & (caption != "")
-            path = tf.where(both & (draw < dropped / 2), "", path)
+            both = (image != "") & (caption != "")
+            image = tf.where(both & (draw < dropped / 2), "", image)
             caption = tf.where(both & (draw >= dropped / 2) & (draw < dropped), "", caption)
         inputs = {"caption": caption}
         if config.tower.input == "image":
-            inputs["image"] = tf.cond(path == "", lambda: placeholder_image(size), lambda: image(path, key))
+            inputs["image"] = tf.cond(
+                image == "",
+                lambda: placeholder_image(size),
+                lambda: pixels(read_image(image, is_path[row]), key),
+            )
         if features is not None:
             inputs["features"] = features[row]
         return inputs, labels[row]

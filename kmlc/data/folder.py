@@ -197,8 +197,8 @@ def _check_images(config: Config, folder: Path, ids: Sequence[str]) -> tuple[lis
     images = folder / config.table.images
     if not images.is_dir():
         raise UserError(f"{images}: no such folder; expected the images (name yours with --table.images)")
-    paths = [images / name for name in ids]
-    return [str(path) for path in paths], find_problems(paths, config.images.max_pixels)
+    paths = [str(images / name) for name in ids]
+    return paths, find_problems(paths, config.images.max_pixels)
 
 
 def _by_problem(problems: Sequence[str | None]) -> dict[str, list[int]]:

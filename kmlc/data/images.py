@@ -1,5 +1,6 @@
 """Images: checked before they are used, decoded and resized inside tf.data."""
 
+import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,59 +9,77 @@ import tensorflow as tf
 from PIL import Image, UnidentifiedImageError
 
 from kmlc.data.records import PLACEHOLDER
+from kmlc.progress import ProgressBar
 
 
-def find_problems(paths: Sequence[Path], max_pixels: int) -> list[str | None]:
-    """Say of each file why it cannot be used as an image, or None if it can.
+def find_problems(images: Sequence[str | bytes], max_pixels: int) -> list[str | None]:
+    """Return for each image why it cannot be used, or None if it can.
 
     The size is read from the header first, so that a small file that would decode to gigabytes is never
-    decoded. What passes is decoded once with the decoder that training uses: two decoders do not always agree
-    on what is broken.
+    decoded. The remaining images are decoded once with the decoder that training uses, because decoders
+    disagree about what is corrupt.
 
     Args:
-        paths: the files.
+        images: paths of image files, or their bytes.
         max_pixels: the most pixels an image may have.
 
     Returns:
-        For each file None, or a problem: "missing", "empty", "not an image", "oversized", "corrupt".
+        For each image None, or a problem: "missing", "empty", "not an image", "oversized", "corrupt".
     """
     with warnings.catch_warnings():
-        # Pillow warns of large images; the size is evaluated here.
+        # Pillow warns of large images; the size is checked here.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        problems = [_header_problem(path, max_pixels) for path in paths]
+        problems = [_header_problem(image, max_pixels) for image in images]
     promising = [row for row, problem in enumerate(problems) if problem is None]
-    for row in set(promising) - _decodable(paths, promising):
+    for row in set(promising) - _decodable(images, promising):
         problems[row] = "corrupt"
     return problems
 
 
-def _header_problem(path: Path, max_pixels: int) -> str | None:
+def _header_problem(image: str | bytes, max_pixels: int) -> str | None:
     try:
-        if path.stat().st_size == 0:
+        if (Path(image).stat().st_size if isinstance(image, str) else len(image)) == 0:
             return "empty"
-        with Image.open(path) as image:
-            return "oversized" if image.width * image.height > max_pixels else None
-    except FileNotFoundError:
+        with Image.open(image if isinstance(image, str) else io.BytesIO(image)) as header:
+            return "oversized" if header.width * header.height > max_pixels else None
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return "missing"
     except Image.DecompressionBombError:
         return "oversized"
     except UnidentifiedImageError:
         return "not an image"
     except (OSError, ValueError, SyntaxError):  # what Pillow's readers raise on broken headers
-        return "missing" if path.is_dir() else "corrupt"
+        return "corrupt"
 
 
-def _decodable(paths: Sequence[Path], rows: Sequence[int]) -> set[int]:
+def _decodable(images: Sequence[str | bytes], rows: Sequence[int]) -> set[int]:
     """Return which of the rows have an image that decodes."""
+    chosen = [images[row] for row in rows]
 
-    def decode_row(row: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        # Something of the pixels must be asked for, or the decoding is left out.
-        return row, tf.shape(decode(tf.io.read_file(path)))
+    def decode_row(row: tf.Tensor, image: tf.Tensor, is_path: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # TensorFlow skips the decoding unless its result is used.
+        return row, tf.shape(decode(read_image(image, is_path)))
 
-    names = [str(paths[row]) for row in rows]
-    dataset = tf.data.Dataset.from_tensor_slices((tf.constant(rows, tf.int64), tf.constant(names, tf.string)))
+    dataset = tf.data.Dataset.from_tensor_slices(
+        (tf.constant(rows, tf.int64), tf.constant(chosen, tf.string), paths_among(chosen))
+    )
     dataset = dataset.map(decode_row, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
-    return {int(row) for row, _ in dataset.as_numpy_iterator()}
+    found = set()
+    with ProgressBar(len(rows), "checking images:", unit="images") as bar:
+        for row, _ in dataset.as_numpy_iterator():
+            found.add(int(row))
+            bar.update()
+    return found
+
+
+def paths_among(images: Sequence[str | bytes]) -> tf.Tensor:
+    """Return which images are given by their paths, bool of shape (images,)."""
+    return tf.constant([isinstance(image, str) for image in images], tf.bool)
+
+
+def read_image(image: tf.Tensor, is_path: tf.Tensor) -> tf.Tensor:
+    """Return the bytes of an image file, a scalar string, given its path or the bytes themselves."""
+    return tf.cond(is_path, lambda: tf.io.read_file(image), lambda: image)
 
 
 def decode(content: tf.Tensor) -> tf.Tensor:

@@ -43,13 +43,14 @@ def cached(records: Records, folder: Path, limit_bytes: int) -> Records:
     Example:
         data = replace(data, records=cached(data.records, Path("study/cache"), 8 * 10**9))
     """
-    copies = {path: folder / _name(Path(path)) for path in dict.fromkeys(records.paths) if path}
+    originals = [image for image in dict.fromkeys(records.images) if image and isinstance(image, str)]
+    copies = {path: folder / _name(Path(path)) for path in originals}
     with _locked(folder):
         missing = {path: copy for path, copy in copies.items() if not copy.is_file()}
         if missing:
             _fill(folder, missing, limit_bytes)
-    paths = {path: str(copy) for path, copy in copies.items() if copy.is_file()}
-    return replace(records, paths=[paths.get(path, path) for path in records.paths])
+    cached: dict[str | bytes, str] = {path: str(copy) for path, copy in copies.items() if copy.is_file()}
+    return replace(records, images=[cached.get(image, image) for image in records.images])
 
 
 def _name(path: Path) -> str:

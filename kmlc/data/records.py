@@ -18,14 +18,15 @@ class Records:
 
     Attributes:
         ids: the image names, as the table writes them.
-        paths: the image files; "" where an image cannot be read; a placeholder image takes its place.
+        images: the path of each image file or its bytes; "" where there is no readable image, which a
+            placeholder image then replaces.
         captions: the captions, "" where there is none.
         labels: multi-hot labels, uint8 of shape (rows, classes); no classes where labels are not known.
         features: feature vectors, float32 of shape (rows, width); None where images are read.
     """
 
     ids: list[str]
-    paths: list[str]
+    images: Sequence[str | bytes]
     captions: list[str]
     labels: np.ndarray
     features: np.ndarray | None = None
@@ -37,7 +38,7 @@ class Records:
         """Return the given rows, in the given order."""
         return Records(
             [self.ids[row] for row in rows],
-            [self.paths[row] for row in rows],
+            [self.images[row] for row in rows],
             [self.captions[row] for row in rows],
             self.labels[rows],
             None if self.features is None else self.features[rows],

@@ -50,7 +50,7 @@ def predict_table(
     print(report.summary(), flush=True)
     _check_features(ensemble, records, report.file)
     if without == "images":
-        records = dataclasses.replace(records, paths=[""] * len(records))
+        records = dataclasses.replace(records, images=[""] * len(records))
     if without == "captions":
         records = dataclasses.replace(records, captions=[""] * len(records))
     logits = ensemble.logits([predict_logits(run, records, views) for run in ensemble.runs])
@@ -84,7 +84,7 @@ def predict_one(ensemble: Ensemble, image: Path | None, caption: str, views: str
     first, config = ensemble.runs[0], ensemble.config
     path = ""
     if config.tower.input == "image" and image is not None:
-        (problem,) = find_problems([image], config.images.max_pixels)
+        (problem,) = find_problems([str(image)], config.images.max_pixels)
         if problem is not None:
             raise UserError(f"{image}: {problem}; expected a JPEG, PNG, WebP, BMP or GIF image")
         path = str(image)

@@ -69,12 +69,18 @@ def test_a_resumed_run_sees_what_it_would_have_seen(records: Records, config: Co
 def test_evaluation_is_in_order_and_unvaried(records: Records, config: Config) -> None:
     found = evaluation_batches(records, config, caption_encoder(config.captions, EncoderState()))
     images = np.concatenate([batch["image"] for batch in found.as_numpy_iterator()])
-    expected = [resize(decode(tf.io.read_file(path)), 16).numpy() for path in records.paths]
+    expected = [resize(decode(tf.io.read_file(path)), 16).numpy() for path in records.images]
     np.testing.assert_array_equal(images, expected)
 
 
+def test_images_in_memory_give_the_batches_of_their_files(records: Records, config: Config) -> None:
+    contents = [Path(str(path)).read_bytes() for path in records.images]
+    mixed = replace(records, images=[records.images[0], *contents[1:]])
+    assert same(batches(mixed, config)[0], batches(records, config)[0])
+
+
 def test_an_unreadable_image_becomes_a_placeholder(records: Records, config: Config) -> None:
-    broken = replace(records, paths=["", *records.paths[1:]])
+    broken = replace(records, images=["", *records.images[1:]])
     found = evaluation_batches(broken, config, caption_encoder(config.captions, EncoderState()))
     first = next(found.as_numpy_iterator())["image"]
     assert (first[0] == 127.5).all()
@@ -127,7 +133,7 @@ def test_modality_dropout_leaves_a_row_what_it_has(records: Records, config: Con
     half = len(records) // 2
     bare = replace(
         records,
-        paths=["" if row < half else path for row, path in enumerate(records.paths)],
+        images=["" if row < half else path for row, path in enumerate(records.images)],
         captions=[caption if row < half else "" for row, caption in enumerate(records.captions)],
     )
     without_image, without_caption = missing(batches(bare, config)[0])

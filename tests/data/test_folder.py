@@ -80,7 +80,7 @@ def test_bad_images_are_replaced_in_prediction_and_no_row_is_lost(folder: Path) 
         stream.write('41.jpg,"again"\n')
     records, report = read_test(Config(data=str(folder)))
     assert records.ids == [*(f"{number}.jpg" for number in range(40, 47)), "41.jpg"]
-    assert [path == "" for path in records.paths] == [False, True, *[False] * 5, True]
+    assert [path == "" for path in records.images] == [False, True, *[False] * 5, True]
     assert findings(report)["image empty"] == ["41.jpg", "41.jpg"]
 
 

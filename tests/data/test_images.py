@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from kmlc.data.images import decode, find_problems, placeholder_image, resize
+from kmlc.data.images import decode, find_problems, paths_among, placeholder_image, read_image, resize
 
 # A smooth picture: JPEG and palettes keep it nearly as it is.
 PIXELS = np.stack(np.meshgrid(np.linspace(0, 250, 30), np.linspace(20, 200, 24)), axis=-1)
@@ -46,7 +46,7 @@ GOOD: dict[str, tuple[Callable[[Path], None], np.ndarray, float]] = {
 def test_every_kind_of_image_becomes_rgb(name: str, tmp_path: Path) -> None:
     save, expected, tolerance = GOOD[name]
     save(tmp_path / name)
-    assert find_problems([tmp_path / name], 10_000) == [None]
+    assert find_problems([str(tmp_path / name)], 10_000) == [None]
     image = decode(tf.io.read_file(str(tmp_path / name)))
     assert image.dtype == tf.uint8
     assert image.shape == (24, 30, 3)
@@ -92,8 +92,25 @@ def test_every_kind_of_problem_is_found(name: str, tmp_path: Path) -> None:
     make, problem = BAD[name]
     make(tmp_path / name)
     PICTURE.save(tmp_path / "good.png")
-    paths = [tmp_path / "good.png", tmp_path / name, tmp_path / "good.png"]
+    paths = [str(tmp_path / each) for each in ("good.png", name, "good.png")]
     assert find_problems(paths, max_pixels=10_000) == [None, problem, None]
+
+
+@pytest.mark.parametrize("name", [name for name in BAD if name not in ("none.jpg", "folder.jpg")])
+def test_every_kind_of_problem_is_found_in_bytes(name: str, tmp_path: Path) -> None:
+    make, problem = BAD[name]
+    make(tmp_path / name)
+    PICTURE.save(tmp_path / "good.png")
+    good, bad = (tmp_path / "good.png").read_bytes(), (tmp_path / name).read_bytes()
+    assert find_problems([good, bad, str(tmp_path / "good.png")], max_pixels=10_000) == [None, problem, None]
+
+
+def test_an_image_is_read_from_its_path_or_its_bytes(tmp_path: Path) -> None:
+    PICTURE.save(tmp_path / "é.png")
+    content = (tmp_path / "é.png").read_bytes()
+    images: list[str | bytes] = [str(tmp_path / "é.png"), content]
+    for image, is_path in zip(images, paths_among(images), strict=True):
+        assert read_image(tf.constant(image), is_path).numpy() == content
 
 
 def test_resize_is_antialiased() -> None:

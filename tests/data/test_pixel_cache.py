@@ -51,7 +51,7 @@ def originals(tmp_path: Path) -> Records:
     return records_of([*sorted(map(str, folder.iterdir())), ""])
 
 
-def pixels(path: str) -> np.ndarray:
+def pixels(path: str | bytes) -> np.ndarray:
     return decode(tf.io.read_file(path)).numpy()
 
 
@@ -67,9 +67,9 @@ def test_batches_are_the_same(originals: Records, tmp_path: Path) -> None:
     )
     encode = caption_encoder(config.captions, EncoderState())
     copies = cached(originals, tmp_path / "cache", PLENTY)
-    assert copies.paths[-1] == ""
-    for path, original in zip(copies.paths[:-1], originals.paths[:-1], strict=True):
-        assert Path(path).parent == tmp_path / "cache"
+    assert copies.images[-1] == ""
+    for path, original in zip(copies.images[:-1], originals.images[:-1], strict=True):
+        assert Path(str(path)).parent == tmp_path / "cache"
         np.testing.assert_array_equal(pixels(path), pixels(original))
     for make in (evaluation_batches, lambda *arguments: training_batches(*arguments)[0]):
         for one, other in zip(make(originals, config, encode), make(copies, config, encode), strict=True):
@@ -86,8 +86,8 @@ def test_every_size_comes_back(height: int, width: int, seed: int) -> None:
         image = noise(height, width, seed)
         image.save(Path(folder) / "a.png")
         copies = cached(records_of([f"{folder}/a.png"]), Path(folder) / "cache", bmp_bytes(height, width))
-        assert copies.paths != [f"{folder}/a.png"]
-        np.testing.assert_array_equal(pixels(copies.paths[0]), np.asarray(image))
+        assert copies.images != [f"{folder}/a.png"]
+        np.testing.assert_array_equal(pixels(copies.images[0]), np.asarray(image))
         assert size_of(Path(folder) / "cache") == bmp_bytes(height, width)
 
 
@@ -96,9 +96,9 @@ def test_what_was_decoded_is_not_decoded_again(
 ) -> None:
     first = cached(originals, tmp_path / "cache", PLENTY)
     monkeypatch.setattr(pixel_cache, "_fill", lambda *arguments: pytest.fail("decoded again"))
-    assert cached(originals, tmp_path / "cache", PLENTY).paths == first.paths
+    assert cached(originals, tmp_path / "cache", PLENTY).images == first.images
     # No room is needed for what is there.
-    assert cached(originals, tmp_path / "cache", 0).paths == first.paths
+    assert cached(originals, tmp_path / "cache", 0).images == first.images
 
 
 @pytest.mark.parametrize("count", range(4))
@@ -111,8 +111,8 @@ def test_the_limit_holds(tmp_path: Path, count: int) -> None:
     for limit, expected in ((78 * count, count), (78 * count - 1, max(count - 1, 0))):
         folder = tmp_path / str(limit)
         copies = cached(records_of(paths), folder, limit)
-        assert [path not in paths for path in copies.paths] == [True] * expected + [False] * (3 - expected)
-        assert copies.paths[expected:] == paths[expected:]
+        assert [path not in paths for path in copies.images] == [True] * expected + [False] * (3 - expected)
+        assert copies.images[expected:] == paths[expected:]
         assert size_of(folder) == 78 * expected
 
 
@@ -125,25 +125,25 @@ def test_a_changed_original_is_decoded_anew(tmp_path: Path) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
     assert path.stat().st_size == before.st_size
     second = cached(rows, tmp_path / "cache", PLENTY)
-    assert first.paths != second.paths
-    np.testing.assert_array_equal(pixels(second.paths[0]), np.asarray(noise(4, 4, seed=1)))
+    assert first.images != second.images
+    np.testing.assert_array_equal(pixels(second.images[0]), np.asarray(noise(4, 4, seed=1)))
 
 
 def test_half_a_file_is_not_used(originals: Records, tmp_path: Path) -> None:
     whole = cached(originals, tmp_path / "cache", PLENTY)
-    copy = Path(whole.paths[0])
+    copy = Path(str(whole.images[0]))
     half = copy.with_name(f".1-{copy.name}")
     half.write_bytes(copy.read_bytes()[:60])
     copy.unlink()
-    assert cached(originals, tmp_path / "cache", PLENTY).paths == whole.paths
+    assert cached(originals, tmp_path / "cache", PLENTY).images == whole.images
     assert not half.exists()
-    np.testing.assert_array_equal(pixels(str(copy)), pixels(originals.paths[0]))
+    np.testing.assert_array_equal(pixels(str(copy)), pixels(originals.images[0]))
 
 
 def test_several_may_fill_it_at_once(originals: Records, tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda _: cached(originals, tmp_path / "cache", PLENTY).paths, range(4)))
-    assert found == [cached(originals, tmp_path / "cache", PLENTY).paths] * 4
+        found = list(pool.map(lambda _: cached(originals, tmp_path / "cache", PLENTY).images, range(4)))
+    assert found == [cached(originals, tmp_path / "cache", PLENTY).images] * 4
     assert len(list((tmp_path / "cache").glob("*.bmp"))) == len(originals) - 1
 
 
@@ -162,17 +162,17 @@ def test_a_full_disk_leaves_the_rest_as_it_is(
 
     monkeypatch.setattr(Image.Image, "save", write)
     copies = cached(originals, tmp_path / "cache", PLENTY)
-    assert copies.paths[2:] == originals.paths[2:]
+    assert copies.images[2:] == originals.images[2:]
     for row in range(2):
-        np.testing.assert_array_equal(pixels(copies.paths[row]), pixels(originals.paths[row]))
+        np.testing.assert_array_equal(pixels(copies.images[row]), pixels(originals.images[row]))
     (line,) = capsys.readouterr().out.splitlines()
     assert "No space left on device; 7 images are decoded in every epoch" in line
     assert len(list((tmp_path / "cache").glob("*"))) == 2 + 1  # and the lock
 
 
 def test_repeated_rows_share_a_copy(originals: Records, tmp_path: Path) -> None:
-    twice = replace(originals, paths=[originals.paths[0]] * len(originals))
-    assert len(set(cached(twice, tmp_path / "cache", PLENTY).paths)) == 1
+    twice = replace(originals, images=[originals.images[0]] * len(originals))
+    assert len(set(cached(twice, tmp_path / "cache", PLENTY).images)) == 1
 
 
 def test_a_folder_that_cannot_be_made(originals: Records, tmp_path: Path) -> None:

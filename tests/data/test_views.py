@@ -78,11 +78,11 @@ def test_no_view_is_empty_or_leaves_the_image(
 def test_batches_of_a_view(data: Path) -> None:
     config = Config(data=str(data), images=ImagesConfig(size=16), captions=CaptionsConfig("none"))
     records = read_labelled(config).records.take(range(4))
-    broken = replace(records, paths=[*records.paths[:3], ""])
+    broken = replace(records, images=[*records.images[:3], ""])
     for view in VIEWS["crops"]:
         (batch,) = evaluation_batches(broken, config, lambda captions: {}, view).as_numpy_iterator()
         expected = [
-            resize(look(decode(tf.io.read_file(path)), view), 16).numpy() for path in records.paths[:3]
+            resize(look(decode(tf.io.read_file(path)), view), 16).numpy() for path in records.images[:3]
         ]
         np.testing.assert_array_equal(batch["image"][:3], expected)
         assert (batch["image"][3] == 127.5).all()

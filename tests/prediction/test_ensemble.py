@@ -61,9 +61,9 @@ def test_images_are_read_if_any_run_takes_them(runs: Path) -> None:
     """The first run decides on the rows, and once it predicted that there were no images for any run."""
     words_first = load_ensemble([runs / "words", runs / "both"])
     records, _ = read_test(words_first.config)
-    assert [Path(path).name for path in records.paths] == records.ids
+    assert [Path(str(path)).name for path in records.images] == records.ids
     plain, _ = read_test(load_ensemble([runs / "words"]).config)
-    assert set(plain.paths) == {""}
+    assert set(plain.images) == {""}
 
 
 def test_runs_with_other_labels_are_refused(runs: Path, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def model_logits(trained: TrainedRun, images: np.ndarray, captions: list[str]) -
 
 
 def pictures(records: Records, mirrored: bool = False) -> np.ndarray:
-    pixels = [decode(tf.io.read_file(path)) for path in records.paths]
+    pixels = [decode(tf.io.read_file(path)) for path in records.images]
     return np.stack([resize(image[:, ::-1] if mirrored else image, 16) for image in pixels])
 
 

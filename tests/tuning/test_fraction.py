@@ -50,7 +50,7 @@ def test_rows_stay_whole_and_the_report_says_what_is_used() -> None:
     part = fraction_of(data, 0.25, 7)
     rows = [int(name) for name in part.records.ids]
     assert part.records.labels.tolist() == [[row % 2 == 0, row % 3 == 0] for row in rows]
-    assert part.records.paths == part.records.captions == part.records.ids
+    assert part.records.images == part.records.captions == part.records.ids
     assert (part.report.rows, part.report.used) == (40, 10)
     assert part.report.label_counts == {
         "a": sum(row % 2 == 0 for row in rows),

@@ -56,7 +56,7 @@ def test_class_folders_are_found_when_there_is_no_table(folder: Path) -> None:
     np.testing.assert_array_equal(
         found.records.labels, [[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]]
     )
-    assert found.records.paths == [str(folder / name) for name in found.records.ids]
+    assert found.records.images == [str(folder / name) for name in found.records.ids]
     assert found.records.captions == [""] * 5
     assert found.report.file == str(folder / "train")
     assert found.report.rows == found.report.used == 5
@@ -174,7 +174,7 @@ def test_flat_test_images_have_no_labels(folder: Path) -> None:
     (folder / "test" / "notes.txt").write_text("no image")
     records, report = read_test(config(folder))
     assert records.ids == ["test/3.jpg", "test/20.jpg", "test/100 é.jpg"]
-    assert records.paths == ["", str(folder / "test" / "20.jpg"), str(folder / "test" / "100 é.jpg")]
+    assert records.images == ["", str(folder / "test" / "20.jpg"), str(folder / "test" / "100 é.jpg")]
     assert records.labels.shape == (3, 0)
     assert findings(report) == {
         "file that is no image": ["test/notes.txt"],
