@@ -1,7 +1,7 @@
-"""Random variation of training images, the same for the same (seed, epoch, row) in any order.
+"""Random augmentation of training images, determined by (seed, epoch, row) alone.
 
-`augment` is the whole recipe; what a setting of `ImagesConfig` leaves off costs nothing. Every kind of
-variation draws from a number of its own, so that switching one on changes no draw of another.
+`augment` is the whole recipe; a transform that is switched off in `ImagesConfig` costs nothing. Every
+transform folds a number of its own into the key, so switching one on does not change the draws of another.
 """
 
 import math
@@ -24,28 +24,28 @@ from kmlc.data.images import resize
     ZOOM,
     ERASING,
 ) = range(11)
-"""The numbers; a new kind takes the next one, so that old runs stay what they were."""
+"""The numbers that are folded in; a new transform takes the next one, so existing draws stay the same."""
 
 TRIES = 10
-"""How often a rectangle is drawn before it is given up, as in torchvision."""
+"""Number of rectangles that are drawn to find one that fits, as in torchvision."""
 
 LUMA = (0.299, 0.587, 0.114)
-"""What red, green and blue add to grey (ITU-R BT.601)."""
+"""Weights of red, green and blue in grey (ITU-R BT.601)."""
 
 ERASING_RATIO = 3.3
 """Largest width over height, and height over width, of an erased rectangle."""
 
 
 def augment(pixels: tf.Tensor, size: int, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
-    """Turn a decoded image into a varied one of the input size: system 1's recipe, each part if it is on.
+    """Augment a decoded image and resize it to the input size: system 1's recipe.
 
-    Crop, antialiased resize, flips, colour, one geometric transform, erasing. Geometry comes after colour, so
-    that what lies outside the picture is black and does not count in its mean grey.
+    Crop, antialiased resize, flips, colour, one geometric transform, erasing, each if it is switched on. The
+    geometric transform comes after colour, so the black area outside the image is not part of its mean grey.
 
     Args:
         pixels: uint8 or float tensor of shape (height, width, 3) with values from 0 to 255.
         size: height and width of the result, in pixels.
-        config: how much to vary.
+        config: the strength of each transform.
         key: integer tensor of shape (2,), the stateless seed.
 
     Returns:
@@ -61,11 +61,11 @@ def augment(pixels: tf.Tensor, size: int, config: ImagesConfig, key: tf.Tensor) 
 
 
 def crop(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
-    """Cut out a random part of a decoded image, each side at least `config.crop` of what it was.
+    """Crop a decoded image at random; each side keeps at least the fraction `config.crop`.
 
     Args:
         image: tensor of shape (height, width, 3).
-        config: how much to vary.
+        config: the strength of each transform.
         key: integer tensor of shape (2,), the stateless seed.
 
     Returns:
@@ -78,11 +78,11 @@ def crop(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
 
 
 def crop_area(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
-    """Cut out a part of random area and aspect ratio, as torchvision's RandomResizedCrop does.
+    """Crop to a random area and aspect ratio, as torchvision's RandomResizedCrop does; without the resizing.
 
-    The area is drawn evenly from `config.crop_area` to 1 and the ratio log-evenly from 1/`config.crop_ratio`
-    to `config.crop_ratio`, ten times; the first that fits into the image counts. If none does, the largest
-    central part within the ratio is kept. Arguments and result as of `crop`; resizing is not done here.
+    The area is drawn uniformly from `config.crop_area` to 1, the aspect ratio log-uniformly from
+    1/`config.crop_ratio` to `config.crop_ratio`, ten times; the first crop that fits into the image is used.
+    If none fits, the crop is the largest central one within the ratio. Arguments and result as for `crop`.
     """
     if config.crop_area == 1:
         return image
@@ -94,7 +94,7 @@ def crop_area(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tens
 
 
 def flip(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
-    """Mirror an image at random, in the directions that `config` allows; shape and dtype stay."""
+    """Flip an image at random in the directions that `config` allows; shape and dtype do not change."""
     if config.horizontal_flip:
         image = tf.image.stateless_random_flip_left_right(image, fold_in(key, HORIZONTAL_FLIP))
     if config.vertical_flip:
@@ -103,7 +103,7 @@ def flip(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
 
 
 def colour(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
-    """Vary brightness, then contrast, then saturation of a float32 image, each by a factor around 1."""
+    """Scale brightness, then contrast, then saturation of a float32 image by random factors around 1."""
     if config.brightness:
         image = brightness(image, 1 + _around_zero(config.brightness, fold_in(key, BRIGHTNESS)))
     if config.contrast:
@@ -114,25 +114,25 @@ def colour(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
 
 
 def brightness(image: tf.Tensor, factor: tf.Tensor | float) -> tf.Tensor:
-    """Move an image away from black: 0 is black, 1 the image."""
+    """Interpolate between black (factor 0) and the image (factor 1)."""
     return _clip(image * factor)
 
 
 def contrast(image: tf.Tensor, factor: tf.Tensor | float) -> tf.Tensor:
-    """Move an image away from its mean grey: 0 is that grey, 1 the image."""
+    """Interpolate between the mean grey of the image (factor 0) and the image (factor 1)."""
     grey = tf.reduce_sum(tf.reduce_mean(image, axis=(0, 1)) * LUMA)
     return _clip(factor * image + (1 - factor) * grey)
 
 
 def saturation(image: tf.Tensor, factor: tf.Tensor | float) -> tf.Tensor:
-    """Move each pixel away from its own grey: 0 is a grey image, 1 the image."""
-    # factor·image + (1-factor)·grey as one product of matrices, three times as fast.
+    """Interpolate between the grey-scale image (factor 0) and the image (factor 1)."""
+    # factor·image + (1-factor)·grey as one matrix product is three times as fast.
     mixing = factor * tf.eye(3) + (1 - factor) * tf.constant(LUMA)[:, None]
     return _clip(tf.tensordot(image, mixing, 1))
 
 
 def transform(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
-    """Rotate, zoom and shift a square float32 image in one bilinear step; what was outside is black."""
+    """Rotate, zoom and translate a square float32 image in one bilinear step; the area outside is black."""
     if not (config.rotation or config.zoom or config.translation):
         return image
     size = image.shape[0]
@@ -155,17 +155,17 @@ def transform(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tens
 def inverse_affine(
     angle: tf.Tensor | float, zoom: tf.Tensor | float, shift: tf.Tensor, size: int
 ) -> tf.Tensor:
-    """Return the transform that says of each pixel of the result where it was in the image.
+    """Return the transform from the coordinates of an output pixel to those of the input.
 
     Args:
-        angle: turn about the image's centre, anticlockwise, in radians.
-        zoom: factor about the centre, after the turn; above 1 enlarges.
+        angle: rotation about the centre of the image, anticlockwise, in radians.
+        zoom: factor about the centre, after the rotation; above 1 enlarges.
         shift: float32 tensor of shape (2,), pixels to the right and down, after both.
         size: height and width of the image.
 
     Returns:
-        float32 tensor of shape (8,), as TensorFlow's projective transform takes it: x' = t0·x + t1·y + t2 and
-        y' = t3·x + t4·y + t5, where (0, 0) is the centre of the first pixel.
+        float32 tensor of shape (8,), the `transforms` of `tf.raw_ops.ImageProjectiveTransformV3`:
+        x' = t0·x + t1·y + t2 and y' = t3·x + t4·y + t5, where (0, 0) is the centre of the first pixel.
     """
     centre = (size - 1) / 2
     cos, sin = tf.cos(angle) / zoom, tf.sin(angle) / zoom
@@ -174,12 +174,12 @@ def inverse_affine(
 
 
 def erase(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
-    """Fill a random rectangle of a float32 image with noise, with a probability of `config.erasing`.
+    """Fill a random rectangle of a float32 image with noise, with probability `config.erasing`.
 
     Zhong et al., 2020, "Random Erasing Data Augmentation". The noise is uniform from 0 to 255. The area is
-    drawn evenly from a tenth of `config.erasing_area` to `config.erasing_area`, the aspect ratio log-evenly
-    from 1/3.3 to 3.3, ten times; the first that fits counts, and where none does, as in a tiny image, nothing
-    is erased.
+    drawn uniformly from a tenth of `config.erasing_area` to `config.erasing_area`, the aspect ratio
+    log-uniformly from 1/3.3 to 3.3, ten times; the first rectangle that fits is erased. If none fits, as in a
+    tiny image, nothing is erased.
     """
     if not config.erasing:
         return image
@@ -191,7 +191,7 @@ def erase(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
     def erased() -> tf.Tensor:
         noise = tf.random.stateless_uniform([*tf.unstack(tf.cast(sides, tf.int32)), 3], fold_in(key, 1))
         around = tf.cast(tf.stack([start, shape - start - sides], axis=1), tf.int32)
-        # Noise is never negative, so that this marks the rest.
+        # Noise is never negative; -1 marks the pixels outside the rectangle.
         noise = tf.pad(255 * noise, tf.concat([around, [[0, 0]]], axis=0), constant_values=-1)
         return tf.where(noise < 0, image, noise)
 
@@ -200,13 +200,13 @@ def erase(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
 
 
 def epoch_key(seed: int, epoch: tf.Tensor | int) -> tf.Tensor:
-    """Return the stateless seed of an epoch; folding in a row's number gives the key of its image."""
+    """Return the stateless seed of an epoch; folding in the index of a row gives the key of its image."""
     return fold_in(tf.constant([seed, 0], tf.int64), epoch)
 
 
 def fold_in(key: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
     """Derive an independent stateless seed from `key` and a number."""
-    # The result depends on the number's type, too.
+    # The result also depends on the dtype of the number.
     return tf.random.experimental.stateless_fold_in(key, tf.cast(number, tf.int64))
 
 
@@ -225,11 +225,11 @@ def _sides(image: tf.Tensor) -> tf.Tensor:
 def _rectangle(
     shape: tf.Tensor, areas: tuple[float, float], ratio: float, key: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Draw rectangles of random area and aspect ratio; take the first that fits, at a random place.
+    """Draw rectangles of random area and aspect ratio; return the first that fits, at a random position.
 
     Args:
         shape: height and width to fit into.
-        areas: least and largest area, as part of the whole.
+        areas: smallest and largest area, as fractions of the whole.
         ratio: largest width over height, and height over width.
         key: integer tensor of shape (2,), the stateless seed.
 
@@ -247,9 +247,9 @@ def _rectangle(
 
 
 def _place(shape: tf.Tensor, kept: tf.Tensor, draw: tf.Tensor) -> tf.Tensor:
-    """Return where a window of the sides `kept` begins, (top, left), every place equally probable."""
+    """Return the corner (top, left) of a window with the sides `kept`, drawn uniformly."""
     start = tf.floor((shape - kept + 1) * draw)
-    # A draw just below 1 can round up to one pixel too far.
+    # A draw just below 1 can round up to one pixel beyond the last position.
     return tf.minimum(start, shape - kept)
 
 

@@ -1,4 +1,4 @@
-"""From records to batches: tf.data pipelines that decode, vary and encode on the way."""
+"""From records to batches: tf.data pipelines that decode, augment and encode."""
 
 from collections.abc import Callable
 
@@ -12,26 +12,27 @@ from kmlc.data.records import Records
 from kmlc.data.views import WHOLE, View, look
 
 MODALITY_DROPOUT = 100
-"""The number that its draws come from, beside those of `kmlc.data.augment`."""
+"""The number that is folded into the key of its draws, beside those of `kmlc.data.augment`."""
 
 
 def training_batches(
     records: Records, config: Config, encode: Encode, first_epoch: int = 0
 ) -> tuple[tf.data.Dataset, int]:
-    """Return shuffled, varied batches of every epoch from `first_epoch` on, and the batches of one epoch.
+    """Return shuffled, augmented batches of all epochs from `first_epoch` on, and the steps of one epoch.
 
-    The order of an epoch depends on (seed, epoch) and the variation of a row on (seed, epoch, row), so that
-    a run that is resumed sees what it would have seen. The last batch of an epoch may be smaller.
+    The order of an epoch depends on (seed, epoch) and the augmentation of a row on (seed, epoch, row), so a
+    resumed run gets the batches that it would have got without the stop. The last batch of an epoch may be
+    smaller.
 
     Args:
         records: rows with labels.
         config: `images.size` is resolved to a number.
         encode: the caption encoder.
-        first_epoch: number of the first epoch, from 0.
+        first_epoch: index of the first epoch, from 0.
 
     Returns:
-        A dataset of (inputs by name, float32 labels of shape (batch, classes)) for `model.fit` with
-        `steps_per_epoch`, and the steps.
+        A dataset of (inputs by name, float32 labels of shape (batch, classes)) for `model.fit`, and its
+        `steps_per_epoch`.
     """
     read = _reader(records, config)
     encode_inputs = _input_encoder(encode)
@@ -54,13 +55,13 @@ def training_batches(
 def evaluation_batches(
     records: Records, config: Config, encode: Encode, view: View = WHOLE
 ) -> tf.data.Dataset:
-    """Return batches of inputs by name: every row once, in order, without variation and without labels.
+    """Return batches of inputs by name: every row once, in order, without augmentation and without labels.
 
     Args:
         records: the rows.
         config: `images.size` is resolved to a number.
         encode: the caption encoder.
-        view: the part of each image that is seen.
+        view: the view of each image, for test-time augmentation.
     """
     read = _reader(records, config, view)
     rows = tf.data.Dataset.range(len(records), output_type=tf.int32)
@@ -77,10 +78,10 @@ Row = dict[str, tf.Tensor]
 def _reader(
     records: Records, config: Config, view: View = WHOLE
 ) -> Callable[[tf.Tensor, tf.Tensor | None], tuple[Row, tf.Tensor]]:
-    """Return the function that reads one row: its inputs and its labels.
+    """Return the function that reads the inputs and the labels of one row.
 
-    Given a key, as in training, the image is varied, and it or the caption may be dropped. A row that has one
-    of the two alone keeps it.
+    With a key, as in training, the image is augmented, and modality dropout may drop the image or the caption
+    of a row that has both.
     """
     size = config.images.size
     assert isinstance(size, int), "images.size is resolved before batches are made"
@@ -88,8 +89,8 @@ def _reader(
     is_path = paths_among(records.images)
     features = None if records.features is None else tf.constant(records.features)
     labels = tf.constant(records.labels, tf.float32)
-    takes_both = config.tower.input == "image" and config.captions.encoder != "none"
-    dropped = config.fusion.modality_dropout if takes_both else 0.0
+    uses_both = config.tower.input == "image" and config.captions.encoder != "none"
+    dropped = config.fusion.modality_dropout if uses_both else 0.0
 
     def pixels(content: tf.Tensor, key: tf.Tensor | None) -> tf.Tensor:
         image = decode(content)
@@ -119,7 +120,7 @@ def _reader(
 
 
 def _input_encoder(encode: Encode) -> Callable[[Row], Row]:
-    """Return the function that puts the encoder's inputs in place of a batch's captions."""
+    """Return the function that replaces the captions of a batch by the inputs that encode them."""
 
     def encode_inputs(inputs: Row) -> Row:
         others = {name: value for name, value in inputs.items() if name != "caption"}

@@ -1,4 +1,4 @@
-"""Caption encoders: what turns a batch of captions into the inputs of a model, inside tf.data.
+"""Caption encoders: from a batch of captions to the caption inputs of a model, inside tf.data.
 
 A new encoder is a function here and a line in `_ENCODERS`; if it is fitted to the training captions, a
 second function does that, with a line in `_FITTERS`. The layers behind the inputs are in `kmlc.models`.
@@ -13,7 +13,7 @@ from kmlc.data.encoder_state import EncoderState
 from kmlc.data.ngrams import letter_ngram_counts
 
 Encode = Callable[[tf.Tensor], dict[str, tf.Tensor]]
-"""From a string tensor of shape (batch,) to the model's caption inputs by name."""
+"""From a string tensor of shape (batch,) to the caption inputs of the model by name."""
 
 
 def fit_captions(config: CaptionsConfig, captions: Sequence[str]) -> EncoderState:
@@ -56,7 +56,7 @@ def _letter_ngrams(n: int) -> Callable[[CaptionsConfig, EncoderState], Encode]:
 
 
 def _bert(config: CaptionsConfig, state: EncoderState) -> Encode:
-    # KerasHub takes seconds to import; the other encoders do without it.
+    # KerasHub takes seconds to import, and the other encoders do not need it.
     from kmlc.data.wordpiece import packer
 
     return packer(state.vocabulary, state.lowercase, config.sequence_length)

@@ -10,19 +10,19 @@ LETTERS = 26
 def letter_ngram_counts(captions: tf.Tensor, n: int, cross_words: bool = True) -> tf.Tensor:
     """Count the letter n-grams of a batch of captions.
 
-    Captions are lower-cased; everything but the letters a to z is dropped, and every run of `n` consecutive
-    letters is counted at the place where it stands in the list aa, ab, … zz (n = 2) or aaa, … zzz (n = 3).
+    Captions are lower-cased, and all characters but the letters a to z are dropped. The columns of the result
+    are aa, ab, … zz (n = 2) or aaa, aab, … zzz (n = 3).
 
     Args:
         captions: string tensor of shape (batch,).
         n: 2 or 3.
-        cross_words: count n-grams across the gap between two words as well; False counts inside words only.
+        cross_words: whether to count n-grams that span two words.
 
     Returns:
         float32 tensor of shape (batch, 26**n).
 
     Example:
-        letter_ngram_counts(tf.constant(["Ab, abc"]), n=2)[0, 1]  # "ab" is counted 2 times
+        letter_ngram_counts(tf.constant(["Ab, abc"]), n=2)[0, 1]  # 2.0, the count of "ab"
     """
     gap = "" if cross_words else " "
     letters = tf.strings.regex_replace(tf.strings.lower(captions), "[^a-z]+", gap)
@@ -31,7 +31,7 @@ def letter_ngram_counts(captions: tf.Tensor, n: int, cross_words: bool = True) -
     columns = [codes[:, place : place - n + 1 or None] for place in range(n)]
     places = sum(column * LETTERS ** (n - 1 - place) for place, column in enumerate(columns))
     if not cross_words:
-        # A space has a negative code; an n-gram with one stretches over two words.
+        # A space has a negative code; an n-gram with a space spans two words.
         lowest = functools.reduce(tf.minimum, columns)
         places = tf.ragged.boolean_mask(places, lowest >= 0)
     size = LETTERS**n

@@ -1,10 +1,10 @@
-"""Decoded images, shared by trainings on the same rows and by their processes.
+"""A cache of decoded images, shared by trainings on the same rows and by their processes.
 
 The cache is a folder of uncompressed BMP files. The pipeline reads them like any image, only faster, and the
-operating system keeps them in memory, once for all processes. The pixels are those of the decoder that
-training uses, so the batches are the same, bit for bit. Only the decoding is saved, not the antialiased
-resizing, which takes longer: the gain is a tenth to a half of the pipeline's speed
-(benchmarks/pixel_cache.py), and is felt where the model is not what takes the time.
+operating system keeps them in memory, once for all processes. The pixels come from the decoder that training
+uses, so the batches are bit-identical. The cache saves the decoding but not the antialiased resizing, which
+takes longer: the pipeline is 10 to 50 % faster (benchmarks/pixel_cache.py), which helps where the pipeline
+is the bottleneck.
 """
 
 import fcntl
@@ -25,20 +25,20 @@ from kmlc.progress import ProgressBar
 
 
 def cached(records: Records, folder: Path, limit_bytes: int) -> Records:
-    """Return the rows with the paths of decoded copies, made where there are none yet.
+    """Return the rows with the paths of decoded copies; missing copies are made.
 
-    A copy belongs to one state of one file: when the file is changed, it is decoded anew. Several processes
-    may call this at once: one decodes, the others wait for it. Rows that the limit leaves no room for keep
-    their own path; so do those that a full disk has no room for, and a line says so.
+    A changed file is decoded again. Several processes may call this at once: one decodes, the others wait for
+    it. Rows beyond the limit keep their own path. So do rows that do not fit on a full disk, and a message
+    says so.
 
     Args:
-        records: rows whose images were checked; those without an image stay as they are.
-        folder: where the copies are kept, on a disk or in memory (a tmpfs such as /dev/shm); made if it is
-            not there, and left for the caller to remove.
-        limit_bytes: the most that all files in it may take. An image takes 3 bytes a pixel.
+        records: rows whose images were checked; rows without an image are not changed.
+        folder: the cache, on a disk or in memory (a tmpfs such as /dev/shm); created if missing, removed by
+            the caller.
+        limit_bytes: the largest size of all files in the folder. An image takes 3 bytes a pixel.
 
     Raises:
-        UserError: if the folder cannot be made or written in.
+        UserError: if the folder cannot be created or written in.
 
     Example:
         data = replace(data, records=cached(data.records, Path("study/cache"), 8 * 10**9))
@@ -54,14 +54,14 @@ def cached(records: Records, folder: Path, limit_bytes: int) -> Records:
 
 
 def _name(path: Path) -> str:
-    """Return the name of the copy of a file in its present state."""
+    """Return the name of the copy, which depends on path, size and modification time of the file."""
     path, state = path.absolute(), path.stat()
     return hashlib.sha256(f"{path}\n{state.st_size}\n{state.st_mtime_ns}".encode()).hexdigest() + ".bmp"
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Make the folder and keep other processes out of it; the system ends the lock with the process."""
+    """Create and lock the folder; the system releases the lock when the process ends."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")
@@ -75,7 +75,7 @@ def _locked(folder: Path) -> Iterator[None]:
 def _fill(folder: Path, missing: Mapping[str, Path], limit_bytes: int) -> None:
     """Decode files into their copies, in order, until the limit is reached or the disk is full."""
     for begun in folder.glob(".*.bmp"):
-        begun.unlink()  # by a process that was killed: none else writes now
+        begun.unlink()  # left by a killed process: nobody else writes under this lock
     room = limit_bytes - sum(file.stat().st_size for file in folder.iterdir())
     pixels = tf.data.Dataset.from_tensor_slices(list(missing)).map(
         lambda path: decode(tf.io.read_file(path)), num_parallel_calls=tf.data.AUTOTUNE
@@ -89,11 +89,11 @@ def _fill(folder: Path, missing: Mapping[str, Path], limit_bytes: int) -> None:
                 write_with(copy, Image.fromarray(image).save)
             except UserError as error:
                 bar.clear()
-                print(f"{error}; {len(missing) - bar.n:,} images are decoded in every epoch", flush=True)
+                print(f"{error}; {len(missing) - bar.n:,} images will be decoded in every epoch", flush=True)
                 return
             bar.update()
 
 
 def bmp_bytes(height: int, width: int) -> int:
-    """Return the size of a 24-bit BMP file: two headers, and rows of whole groups of four bytes."""
+    """Return the size of a 24-bit BMP file: two headers, and rows padded to a multiple of four bytes."""
     return 54 + height * -(-3 * width // 4) * 4

@@ -1,20 +1,20 @@
-"""Views of an image for test-time augmentation: what part of it, and whether mirrored."""
+"""Views of an image for test-time augmentation: a crop, mirrored or not."""
 
 from typing import NamedTuple
 
 import tensorflow as tf
 
 CROP = 0.875
-"""Part of each side that a crop keeps; 224 of 256 pixels, as is usual for ImageNet."""
+"""Fraction of each side that a crop keeps: 224 of 256 pixels, as is usual for ImageNet."""
 
 
 class View(NamedTuple):
     """A view of an image.
 
     Attributes:
-        top: where the part begins, as a part of what may be left out above and below; 0 to 1.
-        left: likewise from the left.
-        kept: part of each side that is kept; 1 is the whole image.
+        top: vertical position of the crop, from 0, at the top, to 1, at the bottom.
+        left: horizontal position of the crop, from 0, at the left, to 1, at the right.
+        kept: fraction of each side that the crop keeps; 1 is the whole image.
         mirrored: whether left and right are exchanged.
     """
 
@@ -32,7 +32,7 @@ VIEWS: dict[str, list[View]] = {
     "flip": [WHOLE, WHOLE._replace(mirrored=True)],
     "crops": [view._replace(mirrored=mirrored) for view in [WHOLE, *_CROPS] for mirrored in (False, True)],
 }
-"""By name: the image as it is; that and its mirror image; both of the whole, four corners and the centre."""
+"""By name: the image alone; with its mirror image; image, four corners and centre, each also mirrored."""
 
 
 def look(image: tf.Tensor, view: View) -> tf.Tensor:
@@ -45,5 +45,5 @@ def look(image: tf.Tensor, view: View) -> tf.Tensor:
     kept = tf.maximum(tf.round(shape * view.kept), 1.0)
     begin = tf.cast(tf.floor((shape - kept) * tf.constant([view.top, view.left], tf.float32)), tf.int32)
     kept = tf.cast(kept, tf.int32)
-    part = tf.slice(image, tf.concat([begin, [0]], 0), tf.concat([kept, [3]], 0))
-    return part[:, ::-1] if view.mirrored else part
+    crop = tf.slice(image, tf.concat([begin, [0]], 0), tf.concat([kept, [3]], 0))
+    return crop[:, ::-1] if view.mirrored else crop

@@ -19,7 +19,7 @@ def fit_vocabulary(captions: Sequence[str], size: int) -> tuple[str, ...]:
 
     Args:
         captions: the training captions.
-        size: the most word pieces to keep, special tokens included.
+        size: the largest number of word pieces, special tokens included.
 
     Returns:
         The word pieces, special tokens first.
@@ -28,7 +28,7 @@ def fit_vocabulary(captions: Sequence[str], size: int) -> tuple[str, ...]:
         fit_vocabulary(["a red bus", "two red buses"], size=100)
     """
     data = tf.data.Dataset.from_tensor_slices(list(captions) or [""]).batch(1024)
-    # KerasHub's own function drops every piece seen less than ten times, most words of a small data set.
+    # KerasHub's own function drops pieces that occur less than ten times: most words of a small data set.
     return tuple(
         bert_vocab_from_dataset(
             data,
@@ -47,7 +47,7 @@ def preset_state(preset: str) -> EncoderState:
         preset: a KerasHub preset name, or a local KerasHub or Hugging Face folder.
 
     Raises:
-        UserError: if the preset cannot be fetched or read.
+        UserError: if the preset cannot be downloaded or read.
     """
     tokenizer = from_preset(keras_hub.tokenizers.BertTokenizer, preset)
     settings = from_preset(keras_hub.models.BertBackbone, preset, load_weights=False).get_config()
@@ -56,21 +56,21 @@ def preset_state(preset: str) -> EncoderState:
 
 
 def from_preset(kind: Any, preset: str, **arguments: object) -> Any:
-    """Load one part of a pretrained model, with a failure as one line that says what to pass instead."""
+    """Load one part of a pretrained model; the message of a failure says what to pass instead."""
     try:
         return kind.from_preset(preset, **arguments)
-    except Exception as error:  # a dozen kinds, from a refused connection to a missing file
+    except Exception as error:  # many kinds, from a refused connection to a missing file
         reason = " ".join(str(error).split())[:160]
         raise UserError(
             f"captions.preset: {preset!r} could not be loaded ({reason}); pass the folder of a KerasHub or "
-            "Hugging Face BERT, or null to learn an encoder from the training captions"
+            "Hugging Face BERT, or null to train an encoder from scratch"
         ) from None
 
 
 def packer(
     vocabulary: Sequence[str], lowercase: bool, length: int
 ) -> keras_hub.models.BertTextClassifierPreprocessor:
-    """Return a KerasHub preprocessor that makes fixed-length token ids from captions.
+    """Return a KerasHub preprocessor from captions to token ids of a fixed length.
 
     Accents are removed exactly when letters are lower-cased, as BERT's own tokenizer does.
     """

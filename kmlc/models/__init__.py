@@ -1,1 +1,1 @@
-"""Models of `keras.layers`, `keras.ops` and KerasHub only: image towers, text towers, how they are joined."""
+"""Models built from `keras.layers`, `keras.ops` and KerasHub only: image towers, text towers, fusions."""

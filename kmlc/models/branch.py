@@ -1,4 +1,4 @@
-"""A branch of a model: what one modality comes to before the fusion."""
+"""A branch of a model: the embedding of one modality, an input of the fusion."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ import keras
 
 @dataclass(frozen=True)
 class Branch:
-    """A modality's vector.
+    """The embedding of one modality.
 
     Attributes:
         name: image or caption.
-        vector: float (batch, width).
-        present: float (batch, 1), 1 for a row that has the modality, 0 for one without: a placeholder
-            image, an empty caption.
+        embedding: float (batch, width).
+        present: float (batch, 1), 1 for a row with the modality, 0 for a placeholder image or an empty
+            caption.
     """
 
     name: str
-    vector: keras.KerasTensor
+    embedding: keras.KerasTensor
     present: keras.KerasTensor

@@ -1,4 +1,4 @@
-"""From settings to a model: the one place where towers and fusion are joined."""
+"""Builds a model from settings: towers, then fusion."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from kmlc.data.records import PLACEHOLDER
 from kmlc.errors import UserError
 from kmlc.models import image, text
 from kmlc.models.branch import Branch
-from kmlc.models.fusion import FUSIONS, Heads, taken_from_run
+from kmlc.models.fusion import FUSIONS, Heads, is_from_run
 from kmlc.models.image.tower import LAYER, image_tower, load_tower_weights
 from kmlc.models.mlp import mlp
 from kmlc.models.submodel import Submodel
@@ -21,17 +21,17 @@ Inputs = dict[str, keras.KerasTensor]
 
 
 def load_pretrained(model: keras.Model, config: Config) -> None:
-    """Load the weights of the pretrained parts that the settings name into a fresh model.
+    """Load the pretrained weights that the settings name into a fresh model.
 
-    Those of a branch that is taken from a run come with that run.
+    A branch that comes from a finished run is skipped: its weights come with that run.
 
     Raises:
-        UserError: if they cannot be had, or do not fit.
+        UserError: if weights cannot be loaded, or do not fit.
     """
     preset = config.captions.preset if config.captions.encoder == "bert" else None
-    if preset is not None and not taken_from_run("caption", config.fusion):
+    if preset is not None and not is_from_run("caption", config.fusion):
         pretrained.load_weights(model, preset)
-    if config.tower.input == "image" and not taken_from_run("image", config.fusion):
+    if config.tower.input == "image" and not is_from_run("image", config.fusion):
         load_tower_weights(model.get_layer(LAYER).model, image.TOWERS[config.tower.name], config.tower)
 
 
@@ -48,7 +48,7 @@ def build_model(config: Config, heads: Heads, state: EncoderState) -> keras.Mode
         float32 LOGITS of shape (batch, classes of all heads).
 
     Raises:
-        UserError: if the settings leave out both the image and the caption.
+        UserError: if the settings use neither images nor captions.
 
     Example:
         config = Config(images=ImagesConfig(size=64), captions=CaptionsConfig(encoder="trigram"))
@@ -60,7 +60,7 @@ def build_model(config: Config, heads: Heads, state: EncoderState) -> keras.Mode
         add = _image_branch if config.tower.input == "image" else _features_branch
         branches.append(add(inputs, config, state))
     if config.captions.encoder != "none":
-        frozen = taken_from_run("caption", config.fusion)
+        frozen = is_from_run("caption", config.fusion)
         settings = replace(config.captions, trainable=False) if frozen else config.captions
         caption_inputs, branch = text.TOWERS[settings.encoder](settings, state)
         inputs |= caption_inputs
@@ -74,14 +74,14 @@ def build_model(config: Config, heads: Heads, state: EncoderState) -> keras.Mode
 def _image_branch(inputs: Inputs, config: Config, state: EncoderState) -> Branch:
     size = config.images.size
     assert isinstance(size, int), "images.size is resolved before a model is built"
-    frozen = taken_from_run("image", config.fusion)
+    frozen = is_from_run("image", config.fusion)
     settings = replace(config.tower, trainable="none") if frozen else config.tower
     tower = image_tower(image.TOWERS[config.tower.name], size, settings)
     inputs["image"] = keras.Input((size, size, 3), name="image")
-    vector = Submodel(tower, inference=frozen, name=LAYER)(inputs["image"])
+    embedding = Submodel(tower, inference=frozen, name=LAYER)(inputs["image"])
     is_placeholder = ops.all(ops.equal(inputs["image"], PLACEHOLDER), axis=(1, 2, 3))
     present = ops.expand_dims(1 - ops.cast(is_placeholder, "float32"), -1)
-    return Branch("image", vector, present)
+    return Branch("image", embedding, present)
 
 
 def _features_branch(inputs: Inputs, config: Config, state: EncoderState) -> Branch:

@@ -1,4 +1,4 @@
-"""Fusions: how the branches become logits. A new one is a function and a line in `FUSIONS`."""
+"""Fusions: from the embeddings of the branches to logits. A new one is a function and a line in `FUSIONS`."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -11,11 +11,11 @@ from kmlc.models.branch import Branch
 from kmlc.models.submodel import Submodel
 
 Heads = Mapping[str, int]
-"""The number of classes of each head by its name; their logits stand side by side."""
+"""The number of classes of each head by its name; the logits of the heads are concatenated in this order."""
 
 
 def concat(branches: Sequence[Branch], heads: Heads, config: FusionConfig) -> keras.KerasTensor:
-    """Join the vectors end to end, then dense, ReLU, dropout and dense (system 2's Linear 17704→1024→labels).
+    """Concatenate the embeddings, then dense, ReLU, dropout and dense (system 2's Linear 17704→1024→labels).
 
     Args:
         branches: one or two.
@@ -25,20 +25,20 @@ def concat(branches: Sequence[Branch], heads: Heads, config: FusionConfig) -> ke
     Returns:
         Logits, float32 (batch, classes of all heads).
     """
-    vectors = [branch.vector for branch in branches]
-    joined = layers.Concatenate(name="join")(vectors) if len(vectors) > 1 else vectors[0]
+    embeddings = [branch.embedding for branch in branches]
+    joined = layers.Concatenate(name="join")(embeddings) if len(embeddings) > 1 else embeddings[0]
     return Submodel(head(joined.shape[-1], heads, config), inference=False, name="head")(joined)
 
 
 def gated(branches: Sequence[Branch], heads: Heads, config: FusionConfig) -> keras.KerasTensor:
-    """Weigh the branches, value by value, with a gate that sees both, then dropout and dense.
+    """Weight the branches elementwise with a gate computed from both, then dropout and dense.
 
-    The gated multimodal unit of Arevalo et al. (ICLR workshop 2017): each branch becomes
-    `h = tanh(dense(vector))` of `hidden_dim` values, the gate is `z = sigmoid(dense(both vectors))`, and
-    `z·h_image + (1-z)·h_caption` goes on.
+    The gated multimodal unit of Arevalo et al. (ICLR workshop 2017). Each branch has a hidden vector
+    `h = tanh(dense(embedding))` of `hidden_dim` values, the gate is `z = sigmoid(dense(embeddings))`, and the
+    fused vector is `z·h_image + (1-z)·h_caption`.
 
     Args:
-        branches: two; a single one is handed to `concat`.
+        branches: two; for a single one this is `concat`.
         heads: classes of each head.
         config: `hidden_dim` and `dropout`.
 
@@ -53,23 +53,23 @@ def gated(branches: Sequence[Branch], heads: Heads, config: FusionConfig) -> ker
     if not config.hidden_dim:
         raise UserError("fusion.hidden_dim: expected a whole number above 0 with fusion.name gated; got 0")
     first, second = (
-        layers.Dense(config.hidden_dim, activation="tanh", name=f"{branch.name}_hidden")(branch.vector)
+        layers.Dense(config.hidden_dim, activation="tanh", name=f"{branch.name}_hidden")(branch.embedding)
         for branch in branches
     )
-    joined = layers.Concatenate(name="join")([branch.vector for branch in branches])
+    joined = layers.Concatenate(name="join")([branch.embedding for branch in branches])
     gate = layers.Dense(config.hidden_dim, activation="sigmoid", name="gate")(joined)
-    mixed = gate * first + (1 - gate) * second
-    return _classifier(mixed, heads, config)
+    fused = gate * first + (1 - gate) * second
+    return _classifier(fused, heads, config)
 
 
 def late(branches: Sequence[Branch], heads: Heads, config: FusionConfig) -> keras.KerasTensor:
-    """Give each branch a head of its own, and mix their logits with learnt weights for each class.
+    """Give each branch a head of its own, and mix their logits with trainable weights for each class.
 
     Args:
-        branches: two; a single one is handed to `concat`.
+        branches: two; for a single one this is `concat`.
         heads: classes of each head.
-        config: `hidden_dim` and `dropout` of each branch's head; a branch whose weights come from a run
-            (`image_run`, `caption_run`) is not trained further.
+        config: `hidden_dim` and `dropout` of each branch's head; a branch whose weights come from a finished
+            run (`image_run`, `caption_run`) is frozen.
 
     Returns:
         Logits, float32 (batch, classes of all heads).
@@ -78,10 +78,10 @@ def late(branches: Sequence[Branch], heads: Heads, config: FusionConfig) -> kera
         return concat(branches, heads, config)
     logits = []
     for branch in branches:
-        branch_head = head(branch.vector.shape[-1], heads, config)
-        frozen = taken_from_run(branch.name, config)
+        branch_head = head(branch.embedding.shape[-1], heads, config)
+        frozen = is_from_run(branch.name, config)
         branch_head.trainable = not frozen
-        logits.append(Submodel(branch_head, inference=frozen, name=f"{branch.name}_head")(branch.vector))
+        logits.append(Submodel(branch_head, inference=frozen, name=f"{branch.name}_head")(branch.embedding))
     present = layers.Concatenate(name="present")([branch.present for branch in branches])
     return MixLogits(name="mix")([*logits, present])
 
@@ -91,21 +91,21 @@ FUSIONS: dict[str, Callable[[Sequence[Branch], Heads, FusionConfig], keras.Keras
     "gated": gated,
     "late": late,
 }
-"""By the name in `fusion.name`: from branches to float32 logits (batch, classes)."""
+"""By `fusion.name`: functions from branches to float32 logits (batch, classes)."""
 
 
-def taken_from_run(branch: str, config: FusionConfig) -> bool:
-    """Return whether the weights of a branch, image or caption, come from a finished run."""
+def is_from_run(branch: str, config: FusionConfig) -> bool:
+    """Return whether the weights of a branch, `image` or `caption`, come from a finished run."""
     return bool(config.image_run if branch == "image" else config.caption_run)
 
 
 def head(width: int, heads: Heads, config: FusionConfig) -> keras.Model:
-    """Return a model from vectors (batch, width) to logits: dense and ReLU, dropout, dense."""
-    vector = keras.Input((width,))
-    x = vector
+    """Return a model from embeddings (batch, width) to logits: dense and ReLU, dropout, dense."""
+    embedding = keras.Input((width,))
+    x = embedding
     if config.hidden_dim:
         x = layers.Dense(config.hidden_dim, activation="relu", name="hidden")(x)
-    return keras.Model(vector, _classifier(x, heads, config))
+    return keras.Model(embedding, _classifier(x, heads, config))
 
 
 def _classifier(x: keras.KerasTensor, heads: Heads, config: FusionConfig) -> keras.KerasTensor:
@@ -117,19 +117,20 @@ def _classifier(x: keras.KerasTensor, heads: Heads, config: FusionConfig) -> ker
 class MixLogits(layers.Layer):
     """Mixes the logits of several branches, in float32.
 
-    A row that has every branch gets `Σ weight·logits + bias`, weight and bias learnt for each class. A row
-    that lacks some gets the mean of the logits of those it has, so that what is missing does not dilute them.
+    A row with every modality gets `Σ weight·logits + bias`, with trainable weights and bias for each class. A
+    row that lacks one gets the logits of the other branch alone, so that a missing modality does not dilute
+    them.
 
     Call arguments:
-        inputs: the logits of each branch, (batch, classes), and last which branches a row has, 1 or 0,
-            (batch, branches).
+        inputs: the logits of each branch, (batch, classes), and last a mask of the modalities that each row
+            has, 1 or 0, (batch, branches).
     """
 
     def __init__(self, name: str) -> None:
         super().__init__(dtype="float32", name=name)
 
     def build(self, input_shape: list[tuple[int | None, int]]) -> None:
-        """Make the weights: one for each branch and class, all alike, and no bias."""
+        """Add the weights; at first the mix is the mean of the branches' logits."""
         branches, classes = len(input_shape) - 1, input_shape[0][-1]
         mean = keras.initializers.Constant(1 / branches)
         self.kernel = self.add_weight((branches, classes), initializer=mean, name="kernel")
@@ -140,7 +141,7 @@ class MixLogits(layers.Layer):
         *logits, present = inputs
         stacked = ops.stack(logits, axis=1)
         whole = ops.sum(stacked * self.kernel, axis=1) + self.bias
-        # A row with nothing at all counts as one with everything.
+        # A row without any modality is treated as one with all of them.
         complete = ops.all(ops.equal(present, present[:, :1]), axis=1, keepdims=True)
         weights = ops.expand_dims(present / ops.maximum(ops.sum(present, axis=1, keepdims=True), 1), -1)
         return ops.where(complete, whole, ops.sum(stacked * weights, axis=1))

@@ -13,14 +13,14 @@ def mlp(width: int, config: TowerConfig) -> keras.Model:
     As published, 128 values with dropout 0.4, then 64 with dropout 0.3.
 
     Args:
-        width: of a feature vector.
+        width: the number of features.
         config: `hidden_dims`, `dropouts`, `batch_norm`.
 
     Returns:
-        A model from feature vectors (batch, width) to vectors (batch, last of `hidden_dims`).
+        A model from feature vectors (batch, width) to embeddings (batch, last of `hidden_dims`).
 
     Raises:
-        UserError: if there is not one dropout rate for each dense layer.
+        UserError: if the number of dropout rates is not the number of dense layers.
 
     Example:
         mlp(20, TowerConfig("mlp")).count_params()  # 11,712

@@ -166,7 +166,7 @@ def test_a_full_disk_leaves_the_rest_as_it_is(
     for row in range(2):
         np.testing.assert_array_equal(pixels(copies.images[row]), pixels(originals.images[row]))
     (line,) = capsys.readouterr().out.splitlines()
-    assert "No space left on device; 7 images are decoded in every epoch" in line
+    assert "No space left on device; 7 images will be decoded in every epoch" in line
     assert len(list((tmp_path / "cache").glob("*"))) == 2 + 1  # and the lock
 
 

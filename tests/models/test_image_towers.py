@@ -241,9 +241,9 @@ def test_a_file_of_an_efficientnet_must_hold_what_preprocessing_counts_on(
         (
             "simple_cnn",
             "imagenet",
-            r"there are no ImageNet weights for simple_cnn; none starts from scratch$",
+            r"expected none or a file, as simple_cnn has no ImageNet weights; got imagenet$",
         ),
-        ("hybrid", "imagenet", r"there are no ImageNet weights for hybrid; none starts from scratch$"),
+        ("hybrid", "imagenet", r"expected none or a file, as hybrid has no ImageNet weights; got imagenet$"),
     ],
 )
 def test_weights_that_cannot_be_had(
@@ -270,7 +270,7 @@ def test_a_download_that_fails_is_one_line(error: Exception) -> None:
     with pytest.raises(UserError) as raised:
         load_tower_weights(image_tower(tower, SIZE, config), tower, config)
     assert str(raised.value) == (
-        f"tower.weights: ImageNet weights of simple_cnn could not be fetched ({reason}); "
+        f"tower.weights: ImageNet weights of simple_cnn could not be downloaded ({reason}); "
         "pass a local file (*.weights.h5), or none to start from scratch"
     )
 
@@ -321,7 +321,7 @@ def test_what_is_trained_must_be_there(trainable: str) -> None:
 def test_images_that_are_too_small() -> None:
     with pytest.raises(UserError) as raised:
         tower_of("inceptionv3", 74)
-    assert str(raised.value) == "images.size: inceptionv3 takes images of 75 pixels and more; got 74"
+    assert str(raised.value) == "images.size: expected at least 75 pixels with inceptionv3; got 74"
 
 
 def statistics(tower: keras.Model) -> list[np.ndarray]:

@@ -56,7 +56,7 @@ def test_a_local_preset_is_loaded(preset: Path) -> None:
 def test_a_preset_that_cannot_be_had_is_one_line(tmp_path: Path) -> None:
     config = settings(str(tmp_path / "nothing"))
     with pytest.raises(
-        UserError, match=r"captions\.preset: '.*nothing' could not be loaded .* or null to learn"
+        UserError, match=r"captions\.preset: '.*nothing' could not be loaded .* or null to train"
     ) as raised:
         fit_captions(config.captions, [])
     assert "\n" not in str(raised.value)

@@ -51,7 +51,7 @@ def test_a_run_needs_the_file_only_to_begin(data: Path, tmp_path: Path, backbone
     ("weights", "flags", "message"),
     [
         ("missing.weights.h5", [], "tower.weights: missing.weights.h5: no such file"),
-        ("imagenet", [], "tower.weights: there are no ImageNet weights for simple_cnn"),
+        ("imagenet", [], "tower.weights: expected none or a file, as simple_cnn has no ImageNet weights"),
         ("none", ["--tower.trainable=from nowhere"], "tower.trainable: expected all, none or `from LAYER`"),
     ],
 )

@@ -199,12 +199,12 @@ def test_a_combination_that_cannot_be_trained_does_not_end_the_search(
 ) -> None:
     def refuse(settings: Config) -> None:
         if settings.train.learning_rate == 0.01:
-            raise UserError("tower.weights: could not be fetched")
+            raise UserError("tower.weights: could not be downloaded")
 
     trainings.before = refuse
     study = begin_or_continue(config, tmp_path / "study")
     tune(study, config, OPTIONS)
-    error = "tower.weights: could not be fetched"
+    error = "tower.weights: could not be downloaded"
     assert results(study, config)["error"].tolist() == [error, error, "", ""]
     assert capsys.readouterr().out.count(f"failed: {error}\n") == 2
 

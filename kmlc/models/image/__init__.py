@@ -1,4 +1,4 @@
-"""Image towers: from pixels to one vector. A new one is a file here and a line in `TOWERS`."""
+"""Image towers: from pixels to an embedding. A new one is a file here and a line in `TOWERS`."""
 
 from kmlc.models.image.advanced_cnn import advanced_cnn
 from kmlc.models.image.applications import (
@@ -29,4 +29,4 @@ TOWERS: dict[str, Tower] = {
     "mobilenetv2": mobilenetv2,
     "convnext_tiny": convnext_tiny,
 }
-"""By the name in `tower.name`."""
+"""By `tower.name`."""

@@ -10,18 +10,19 @@ BLOCKS = 2
 
 
 def advanced_cnn(size: int, config: TowerConfig) -> keras.Model:
-    """Return a 7x7 stem, four stages of two basic residual blocks, and a mean over the positions.
+    """Return a 7x7 stem, four stages of two basic residual blocks, and global average pooling.
 
-    Stride 2 from the second stage on. Convolutions before a batch normalisation have no bias. Where a block
-    changes the shape, its shortcut is a 1x1 convolution with batch normalisation (He et al., CVPR 2016,
-    option B), and batch normalisation has PyTorch's momentum and epsilon; system 3 does not say.
+    Stages 2 to 4 start with stride 2. Convolutions before a batch normalisation have no bias. System 3 does
+    not describe its shortcuts and its batch normalisation; here a block that changes the shape has a 1x1
+    convolution with batch normalisation as its shortcut (He et al., CVPR 2016, option B), and momentum and
+    epsilon are PyTorch's defaults.
 
     Args:
         size: height and width of the images, in pixels.
         config: not used.
 
     Returns:
-        A model from images to vectors of shape (batch, 512).
+        A model from images to embeddings of shape (batch, 512).
 
     Example:
         advanced_cnn(224, TowerConfig("advanced_cnn")).count_params()  # 11,186,112

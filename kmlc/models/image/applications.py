@@ -1,4 +1,4 @@
-"""The backbones of keras.applications, each without its top, its feature map averaged over the positions."""
+"""The backbones of keras.applications, each without its top, with global average pooling."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,8 +21,8 @@ def application(
 
     Args:
         constructor: such as `keras.applications.VGG16`.
-        preprocessing: what its own `preprocess_input` does, as in `Tower`.
-        smallest: the smallest image that it takes, in pixels.
+        preprocessing: the mode of its own `preprocess_input`, as in `Tower`.
+        smallest: the smallest image size that it accepts, in pixels.
     """
 
     def backbone(size: int, config: TowerConfig) -> keras.Model:
@@ -35,19 +35,20 @@ def application(
 
 
 def efficientnet(constructor: Callable[..., keras.Model]) -> Tower:
-    """Return the tower of an EfficientNet, which normalises its pixels with ImageNet's mean and deviation.
+    """Return the tower of an EfficientNet, which contains the normalisation of its pixels.
 
-    Keras's has a layer for that, which divides by the root of what it holds. Made with `weights="imagenet"`
-    it holds the deviation as if that were a variance, and one more layer divides by the root again (issue
-    49930 of TensorFlow). Made without weights, as here, it holds 0 and 1 and that layer is not there.
-    `Preprocess` stands in for the layer, and the values are put in.
+    Built with `weights="imagenet"`, Keras's EfficientNet stores ImageNet's standard deviation as the variance
+    of its Normalization layer, and compensates with a Rescaling layer that divides by the square root of the
+    standard deviation once more (TensorFlow issue 49930). Built without weights, as here, it has mean 0 and
+    variance 1 and no Rescaling layer. `Preprocess` does the work of that layer, and mean and variance are set
+    as with ImageNet's weights.
     """
     plain = application(constructor, "none")
 
     def backbone(size: int, config: TowerConfig) -> keras.Model:
         model = plain.backbone(size, config)
         (layer,) = (each for each in model.layers if isinstance(each, layers.Normalization))
-        # The layer reckons with what it held when it was last loaded, not with later assignments.
+        # The layer computes with the values of its last load, not with later assignments.
         layer.load_own_variables({"0": MEAN, "1": DEVIATION, "2": np.zeros((), np.int64)})
         return model
 

@@ -15,19 +15,19 @@ HEADS = 4
 
 
 def hybrid(size: int, config: TowerConfig) -> keras.Model:
-    """Return three convolutions, an LSTM over the positions, a Transformer over its steps.
+    """Return three convolutions, an LSTM over the positions, and a Transformer over the steps of the LSTM.
 
     The feature map is read row by row as a sequence of positions for a one-layer LSTM. With
-    `sequence: last`, as system 2 has it, the LSTM's last step alone goes on, so that the Transformer has one
-    token to attend to. With `sequence: all` it attends over every step, and their mean is the vector.
+    `sequence: last`, as in system 2, the Transformer attends to the last step of the LSTM alone, a single
+    token. With `sequence: all` it attends to every step, and the embedding is their mean.
 
     Args:
         size: height and width of the images, in pixels.
-        config: `sequence`, `norm`, `feedforward_dim`, `transformer_dropout`. Normalising before the parts of
-            a layer learns faster from scratch; system 2 has PyTorch's default, after.
+        config: `sequence`, `norm`, `feedforward_dim`, `transformer_dropout`. Pre-norm (`before`) converges
+            faster from scratch; system 2 has PyTorch's default, post-norm (`after`).
 
     Returns:
-        A model from images to vectors of shape (batch, 128).
+        A model from images to embeddings of shape (batch, 128).
 
     Example:
         hybrid(64, TowerConfig(sequence="last"))
@@ -40,7 +40,7 @@ def hybrid(size: int, config: TowerConfig) -> keras.Model:
     x = layers.Reshape((-1, CONVOLUTIONS[-1]))(x)
     x = layers.LSTM(WIDTH, return_sequences=True, name="lstm")(x)
     if config.sequence == "last":
-        # Keras warns of attention over a single step wherever it meets it. Here it is the published form.
+        # Keras warns of attention over a single step; here that is the published form.
         warnings.filterwarnings("ignore", message="You are using a softmax over axis")
         x = x[:, -1:]
     for number in range(1, TRANSFORMER_LAYERS + 1):
@@ -52,6 +52,6 @@ def hybrid(size: int, config: TowerConfig) -> keras.Model:
             name=f"transformer_{number}",
         )(x)
     if config.norm == "before":
-        # The layers leave their sum as it is; without this it would grow from layer to layer.
+        # Pre-norm layers do not normalise the sum of their residual branches; it would grow with depth.
         x = layers.LayerNormalization()(x)
     return keras.Model(images, layers.GlobalAveragePooling1D()(x))

@@ -1,4 +1,4 @@
-"""ResNet-18 (He et al., CVPR 2016), from KerasHub: keras.applications has none."""
+"""ResNet-18 (He et al., CVPR 2016) from KerasHub; keras.applications has none."""
 
 import keras
 from keras import layers
@@ -8,14 +8,14 @@ from kmlc.config import TowerConfig
 
 
 def resnet18(size: int, config: TowerConfig) -> keras.Model:
-    """Return ResNet-18 without its top, and a mean over the positions.
+    """Return ResNet-18 without its top, with global average pooling.
 
     Args:
         size: height and width of the images, in pixels.
         config: not used.
 
     Returns:
-        A model from images to vectors of shape (batch, 512).
+        A model from images to embeddings of shape (batch, 512).
     """
     return _pooled(
         ResNetBackbone(
@@ -31,7 +31,7 @@ def resnet18(size: int, config: TowerConfig) -> keras.Model:
 
 
 def resnet18_imagenet() -> keras.Model:
-    """Return the same with KerasHub's ImageNet weights, which it fetches."""
+    """Return the same with KerasHub's ImageNet weights, which are downloaded."""
     return _pooled(ResNetBackbone.from_preset("resnet_18_imagenet"))
 
 

@@ -10,16 +10,16 @@ from kmlc.config import TowerConfig
 
 
 def simple_cnn(size: int, config: TowerConfig) -> keras.Model:
-    """Return three 5x5 convolutions of 32, 64 and 128 channels, each with ReLU and max-pooling, then a mean.
+    """Return three 5x5 convolutions of 32, 64 and 128 channels, each with ReLU and max pooling.
 
-    System 1 gives the name alone; layers and widths are chosen here.
+    Global average pooling follows. System 1 gives only the name; layers and widths are chosen here.
 
     Args:
         size: height and width of the images, in pixels.
         config: not used.
 
     Returns:
-        A model from images to vectors of shape (batch, 128).
+        A model from images to embeddings of shape (batch, 128).
 
     Example:
         simple_cnn(64, TowerConfig("simple_cnn")).count_params()  # 258,624
@@ -28,17 +28,16 @@ def simple_cnn(size: int, config: TowerConfig) -> keras.Model:
 
 
 def cnn2(size: int, config: TowerConfig) -> keras.Model:
-    """Return SimpleCNN made deeper: twice as many layers and more, with smaller kernels.
+    """Return a deeper SimpleCNN: four blocks of two 3x3 convolutions of 32, 64, 128 and 256 channels.
 
-    Four blocks of two 3x3 convolutions of 32, 64, 128 and 256 channels. System 1 says "more layers, smaller
-    kernels"; their number is chosen here.
+    System 1 says "more layers, smaller kernels"; number and widths of the layers are chosen here.
 
     Args:
         size: height and width of the images, in pixels.
         config: not used.
 
     Returns:
-        A model from images to vectors of shape (batch, 256).
+        A model from images to embeddings of shape (batch, 256).
     """
     return _stack(size, kernel=3, blocks=[[width, width] for width in (32, 64, 128, 256)])
 

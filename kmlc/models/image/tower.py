@@ -1,4 +1,4 @@
-"""What every image tower is made of: preprocessing, a backbone, and how much of it is trained."""
+"""The parts of every image tower: preprocessing, a backbone, and which of its layers are trained."""
 
 import warnings
 from collections.abc import Callable
@@ -26,13 +26,13 @@ class Tower:
     """An architecture for images.
 
     Attributes:
-        backbone: from the size of the images in pixels and the settings to a model from preprocessed images
-            (batch, size, size, 3) to vectors (batch, width), with fresh weights.
-        preprocessing: what the backbone expects of its pixels, in Keras's words: tf is -1 to 1; torch is 0 to
-            1 with ImageNet's mean and standard deviation; caffe is BGR less ImageNet's mean; none is 0 to
-            255; efficientnet see `Preprocess`.
-        smallest: the smallest size that the backbone takes, in pixels.
-        imagenet: returns the backbone's weights as ImageNet taught it; None if there are none.
+        backbone: builds, for an image size in pixels and settings, a model with fresh weights from
+            preprocessed images (batch, size, size, 3) to embeddings (batch, width).
+        preprocessing: the range of pixel values that the backbone expects, by Keras's names: tf is -1 to 1;
+            torch is 0 to 1, normalised with ImageNet's mean and standard deviation; caffe is BGR minus
+            ImageNet's mean; none is 0 to 255; for efficientnet see `Preprocess`.
+        smallest: the smallest image size that the backbone accepts, in pixels.
+        imagenet: returns the backbone with ImageNet weights; None if there are none.
     """
 
     backbone: Callable[[int, TowerConfig], keras.Model]
@@ -41,16 +41,16 @@ class Tower:
     imagenet: Callable[[], keras.Model] | None = None
 
 
-# ImageNet's mean and standard deviation, of red, green and blue from 0 to 1.
+# ImageNet's mean and standard deviation of red, green and blue, on a scale from 0 to 1.
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 
 
 class Preprocess(layers.Layer):
-    """Pixels from 0 to 255 as a backbone expects them, in float32.
+    """Scales pixels from 0 to 255 to the range that a backbone expects, in float32.
 
-    The mode `efficientnet` divides what differs from ImageNet's mean by the root of ImageNet's deviation; the
-    backbone does the same once more (`kmlc.models.image.applications.efficientnet`).
+    The mode `efficientnet` divides the difference from ImageNet's mean by the square root of ImageNet's
+    standard deviation; the backbone does so once more (`kmlc.models.image.applications.efficientnet`).
 
     Args:
         mode: tf, torch, caffe, efficientnet or none, as in `Tower.preprocessing`.
@@ -70,17 +70,17 @@ class Preprocess(layers.Layer):
 
 
 def image_tower(tower: Tower, size: int, config: TowerConfig) -> keras.Model:
-    """Return a model from images, float (batch, size, size, 3) with values from 0 to 255, to vectors.
+    """Return a model from images, float (batch, size, size, 3) with values from 0 to 255, to embeddings.
 
-    A backbone that starts from weights stays in inference mode: its batch normalisation keeps the statistics
-    that it came with, which a small data set would only spoil.
+    A pretrained backbone stays in inference mode: its batch normalisation keeps the pretrained statistics,
+    because those of a small data set are worse.
 
     Raises:
-        UserError: if the images are too small for the backbone, or `trainable` names no layer of it.
+        UserError: if the images are too small for the backbone, or `trainable` does not name a layer of it.
     """
     if size < tower.smallest:
         raise UserError(
-            f"images.size: {config.name} takes images of {tower.smallest} pixels and more; got {size}"
+            f"images.size: expected at least {tower.smallest} pixels with {config.name}; got {size}"
         )
     images = keras.Input((size, size, 3), name="image")
     x = Preprocess(tower.preprocessing)(images)
@@ -93,10 +93,10 @@ def image_tower(tower: Tower, size: int, config: TowerConfig) -> keras.Model:
 
 
 def freeze(backbone: keras.Model, trainable: str) -> None:
-    """Choose which layers are trained: `all`, `none`, or `from LAYER`, that layer and those behind it.
+    """Choose which layers are trained: `all`, `none`, or `from LAYER`, that layer and all later ones.
 
     Raises:
-        UserError: if it is none of these.
+        UserError: if `trainable` is none of these.
     """
     if trainable in ("all", "none"):
         backbone.trainable = trainable == "all"
@@ -118,12 +118,12 @@ def load_tower_weights(model: keras.Model, tower: Tower, config: TowerConfig) ->
     Args:
         model: as `image_tower` returns it.
         tower: its architecture.
-        config: `weights`: none; imagenet, which may be fetched; or a file of the backbone alone, as
+        config: `weights`: none; imagenet, which may be downloaded; or a file of the backbone alone, as
             `keras.applications.VGG16(include_top=False).save_weights("vgg16.weights.h5")` writes it. Only
-            arrays are read: the format can hold no code.
+            arrays are read: the format cannot hold code.
 
     Raises:
-        UserError: if they cannot be had, or do not fit.
+        UserError: if the weights cannot be loaded, or do not fit.
     """
     if config.weights == "none":
         return
@@ -140,21 +140,21 @@ def load_tower_weights(model: keras.Model, tower: Tower, config: TowerConfig) ->
         raise UserError(f"tower.weights: {path}: no such file")
     try:
         with warnings.catch_warnings():
-            # Keras warns of every part that is not in the file before it raises.
+            # Keras warns of every layer that is missing in the file before it raises.
             warnings.simplefilter("ignore")
             backbone.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
         reason = str(error).strip().partition(". ")[0]
         raise UserError(f"tower.weights: {path}: does not fit {config.name} ({reason})") from None
-    if tower.preprocessing == "efficientnet" and not _knows_imagenet(backbone):
+    if tower.preprocessing == "efficientnet" and not _has_imagenet_statistics(backbone):
         raise UserError(
-            f"tower.weights: {path}: expected ImageNet's mean and deviation in the file's Normalization; got "
-            "others, as in a file of an EfficientNet that was made without weights"
+            f"tower.weights: {path}: expected ImageNet's mean and deviation in the Normalization layer; got "
+            "others, as in the weights of an EfficientNet that was built without ImageNet weights"
         )
 
 
-def _knows_imagenet(efficientnet: keras.Model) -> bool:
-    """Return whether the backbone's Normalization holds what `Preprocess` takes it to hold."""
+def _has_imagenet_statistics(efficientnet: keras.Model) -> bool:
+    """Return whether the backbone's Normalization layer holds the values that `Preprocess` relies on."""
     (layer,) = (each for each in efficientnet.layers if isinstance(each, layers.Normalization))
     held = (ops.convert_to_numpy(layer.adapt_mean), ops.convert_to_numpy(layer.adapt_variance))
     return np.allclose(held, (MEAN, DEVIATION), atol=1e-3)
@@ -162,13 +162,15 @@ def _knows_imagenet(efficientnet: keras.Model) -> bool:
 
 def _imagenet(tower: Tower, name: str) -> keras.Model:
     if tower.imagenet is None:
-        raise UserError(f"tower.weights: there are no ImageNet weights for {name}; none starts from scratch")
+        raise UserError(
+            f"tower.weights: expected none or a file, as {name} has no ImageNet weights; got imagenet"
+        )
     try:
         return tower.imagenet()
     except Exception as error:
         # Keras and KerasHub raise plain Exception, ValueError, OSError and more when a download fails.
         reason = " ".join(str(error).split())[:120]
         raise UserError(
-            f"tower.weights: ImageNet weights of {name} could not be fetched ({reason}); "
+            f"tower.weights: ImageNet weights of {name} could not be downloaded ({reason}); "
             "pass a local file (*.weights.h5), or none to start from scratch"
         ) from None

@@ -1,4 +1,4 @@
-"""Text towers: from a caption encoder's inputs to one vector. A new one is a file and a line in `TOWERS`."""
+"""Text towers: from an encoded caption to an embedding. A new one is a file here and a line in `TOWERS`."""
 
 from collections.abc import Callable
 
@@ -17,4 +17,4 @@ TOWERS: dict[str, Callable[[CaptionsConfig, EncoderState], tuple[Inputs, Branch]
     "trigram": ngrams(3),
     "bert": bert,
 }
-"""By the name in `captions.encoder`: from settings and encoder state to inputs and the branch."""
+"""By `captions.encoder`: functions from settings and encoder state to the inputs and the branch."""

@@ -1,4 +1,4 @@
-"""A KerasHub BERT over the caption's word pieces."""
+"""A KerasHub BERT over the word pieces of a caption."""
 
 from dataclasses import asdict
 from typing import Any
@@ -18,18 +18,18 @@ BACKBONE = "bert"
 
 
 def bert(config: CaptionsConfig, state: EncoderState) -> tuple[dict[str, keras.KerasTensor], Branch]:
-    """From word pieces to a vector.
+    """Return the text tower from word pieces to an embedding.
 
     Args:
         config: the sizes for an encoder from scratch, `pooling`, `trainable`, `sequence_length`.
         state: `vocabulary`; and `backbone`, the sizes of a pretrained encoder, if there is one.
 
     Returns:
-        The inputs `token_ids`, `segment_ids`, `padding_mask`, each (batch, sequence_length), and the branch,
-        its vector of shape (batch, hidden_dim).
+        The inputs `token_ids`, `segment_ids`, `padding_mask`, each (batch, sequence_length), and the branch
+        with an embedding of shape (batch, hidden_dim).
 
     Raises:
-        UserError: if captions may be longer than the pretrained encoder reads.
+        UserError: if `sequence_length` exceeds that of the pretrained encoder.
     """
     sizes = _sizes(config, state)
     longest = sizes.max_sequence_length
@@ -41,17 +41,17 @@ def bert(config: CaptionsConfig, state: EncoderState) -> tuple[dict[str, keras.K
         name: keras.Input((config.sequence_length,), dtype=dtype, name=name)
         for name, dtype in (("token_ids", "int32"), ("segment_ids", "int32"), ("padding_mask", "bool"))
     }
-    # A frozen encoder gives the same vector every time: no dropout.
+    # A frozen encoder runs in inference mode, without dropout.
     tokens = Submodel(encoder, inference=not config.trainable, name=BACKBONE)(inputs)
     mask = inputs["padding_mask"]
-    vector = Pool(config.pooling, name="pool")([tokens, mask])
-    # An empty caption is its first and its last token alone.
+    embedding = Pool(config.pooling, name="pool")([tokens, mask])
+    # An empty caption is [CLS] and [SEP] alone.
     present = ops.cast(ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True) > 2, "float32")
-    return inputs, Branch("caption", vector, present)
+    return inputs, Branch("caption", embedding, present)
 
 
 def token_encoder(backbone: BertBackbone) -> keras.Model:
-    """Return a BERT less the dense layer over its first token, which no pooling here uses."""
+    """Return a BERT without the dense layer over its first token, which no pooling here uses."""
     return keras.Model(backbone.input, backbone.output["sequence_output"])
 
 
@@ -68,10 +68,10 @@ def _sizes(config: CaptionsConfig, state: EncoderState) -> BertSizes:
 
 
 class Pool(layers.Layer):
-    """From the vectors of a caption's tokens to one vector.
+    """Pools the vectors of a caption's tokens into one embedding.
 
     Args:
-        pooling: mean or max over the tokens that are not padding, or the first token's vector.
+        pooling: mean or max over the tokens that are not padding, or the vector of the first token.
 
     Call arguments:
         inputs: token vectors (batch, tokens, width) and a mask (batch, tokens), true where there is a token.
@@ -82,7 +82,7 @@ class Pool(layers.Layer):
         self.pooling = pooling
 
     def call(self, inputs: list[keras.KerasTensor]) -> keras.KerasTensor:
-        """Return the pooled vectors, shape (batch, width)."""
+        """Return the embeddings, shape (batch, width)."""
         tokens, mask = inputs
         if self.pooling == "first":
             return tokens[:, 0]

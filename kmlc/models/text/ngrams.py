@@ -1,4 +1,4 @@
-"""Letter n-gram counts as they are: the caption's vector in systems 1 and 2."""
+"""Letter n-gram counts as the embedding of a caption (systems 1 and 2)."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from kmlc.models.branch import Branch
 def ngrams(
     n: int,
 ) -> Callable[[CaptionsConfig, EncoderState], tuple[dict[str, keras.KerasTensor], Branch]]:
-    """Return the text tower for letter n-grams: one input of shape (batch, 26**n), handed on unchanged."""
+    """Return the text tower for letter n-grams: one input of shape (batch, 26**n), passed on unchanged."""
 
     def tower(config: CaptionsConfig, state: EncoderState) -> tuple[dict[str, keras.KerasTensor], Branch]:
         counts = keras.Input((26**n,), name="ngrams")

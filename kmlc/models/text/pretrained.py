@@ -1,4 +1,4 @@
-"""Weights of a pretrained BERT: from a KerasHub preset name, or a local KerasHub or Hugging Face folder."""
+"""Pretrained weights of a BERT, from a KerasHub preset or a local KerasHub or Hugging Face folder."""
 
 import keras
 from keras_hub.models import BertBackbone
@@ -8,6 +8,6 @@ from kmlc.models.text.bert import BACKBONE, token_encoder
 
 
 def load_weights(model: keras.Model, preset: str) -> None:
-    """Copy the pretrained weights into the encoder of a model built with their sizes."""
+    """Copy the pretrained weights into the encoder of a model that was built with the same sizes."""
     pretrained = token_encoder(from_preset(BertBackbone, preset))
     model.get_layer(BACKBONE).set_weights(pretrained.get_weights())
