@@ -20,7 +20,14 @@ from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.files import read_yaml, write_yaml
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+
+def _configs() -> Path:
+    """Return the folder of models' settings: in the installed package, beside it in a checkout."""
+    installed = Path(__file__).resolve().parent / "configs"
+    return installed if installed.is_dir() else installed.parent.parent / "configs"
+
+
+CONFIGS = _configs()
 
 _SHORT = {"--epochs": "--train.epochs"}
 """Short names of settings."""
