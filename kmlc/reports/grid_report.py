@@ -1,10 +1,10 @@
-"""The report of a grid: our table beside the published one, and the pictures."""
+"""The report of a study: a table of published and own metrics, and the plots."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
+from scipy.stats import spearmanr
 
 from kmlc.files import write_text
 from kmlc.markdown import markdown_table
@@ -23,21 +23,21 @@ from kmlc.reports.grid_trials import (
 )
 from kmlc.tuning.grid import EPOCHS, Grid
 
-# Below this many trials a correlation of ranks says nothing.
 _FEWEST_TO_CORRELATE = 4
+"""A rank correlation over fewer trials is meaningless."""
 
 
 def write_grid_report(
     folder: Path, grid: Grid, results: pd.DataFrame, notes: Sequence[str] = (), total: int | None = None
 ) -> None:
-    """Write `results.md` and `plots/*.png` of a study, over those that are there; plots from two trials on.
+    """Write `results.md` and `plots/*.png` of a study, in place of earlier ones; plots need two trials.
 
     Args:
         folder: the study's directory.
-        grid: what varies, and the published table.
-        results: results.csv, a row for each finished or failed trial and seed, as far as the study has come.
+        grid: the grid of the study, with the published rows.
+        results: results.csv so far, a row for each finished or failed trial and seed.
         notes: lines on the command, the data, the machine and the date.
-        total: how many trials the study has; None where nobody knows.
+        total: the number of trials in the study; None if unknown.
 
     Example:
         write_grid_report(Path("runs/my-study"), read_grid("report2"), pd.read_csv("results.csv"))
@@ -57,28 +57,28 @@ def write_grid_report(
 
 
 def _status(grid: Grid, trials: Sequence[Trial], total: int | None) -> list[str]:
-    """Return how far the study is, its best trial, and whether the published best is the same."""
-    ran = [trial for trial in trials if len(trial.ours)]
-    head = f"{len(ran)}{'' if total is None else f' of {total}'} trials finished."
-    ours = [trial for trial in ran if trial.mean(grid.objective) is not None]
+    """Return the progress of the study, its best trial, and our rank of the published best."""
+    finished_trials = [trial for trial in trials if len(trial.ours)]
+    head = f"{len(finished_trials)}{'' if total is None else f' of {total}'} trials finished."
+    ours = [trial for trial in finished_trials if trial.mean(grid.objective) is not None]
     if not ours:
         return [head]
     best = ours[ranks(ours, grid).index(1)]
     name, decimals = metric_title(grid.objective), _decimals(grid, grid.objective)
     lines = [f"{head} Best by {name}: {described(best.values)}, {_ours(best, grid.objective, decimals)}."]
     if grid.objective in trials[0].published:
-        theirs = trials[0]
-        metric = _number(grid.objective, theirs.published[grid.objective], decimals)
-        same = (
+        published = trials[0]
+        score = _number(grid.objective, published.published[grid.objective], decimals)
+        trial = (
             "the same trial"
-            if theirs is best
-            else f"{described(theirs.values)}, with us {_place(theirs, ours, grid)}"
+            if published is best
+            else f"{described(published.values)}; ours: {_rank(published, ours, grid)}"
         )
-        lines.append(f"The published best ({metric}) is {same}.")
+        lines.append(f"The published best ({score}) is {trial}.")
     return lines
 
 
-def _place(trial: Trial, ours: Sequence[Trial], grid: Grid) -> str:
+def _rank(trial: Trial, ours: Sequence[Trial], grid: Grid) -> str:
     found = [rank for each, rank in zip(ours, ranks(ours, grid), strict=True) if each is trial]
     return f"rank {found[0]} of {len(ours)}" if found else "not finished"
 
@@ -106,35 +106,31 @@ def _table(grid: Grid, trials: Sequence[Trial]) -> str:
 
 
 def _cells(grid: Grid, trial: Trial, metric: str) -> list[str]:
-    """Return published, ours and difference, or ours alone where nothing of the metric is published."""
+    """Return published, ours and difference, or ours alone if no trial has the metric published."""
     decimals = _decimals(grid, metric)
-    mean, theirs = trial.mean(metric), trial.published.get(metric)
+    mean, published = trial.mean(metric), trial.published.get(metric)
     ours = _ours(trial, metric, decimals)
     if not _is_published(grid, metric):
         return [ours]
-    published = "-" if theirs is None else _number(metric, theirs, decimals)
-    if mean is None or theirs is None:
-        return [published, ours, "-"]
-    return [published, ours, _number(metric, mean - theirs, decimals, sign="+")]
+    first = "-" if published is None else _number(metric, published, decimals)
+    if mean is None or published is None:
+        return [first, ours, "-"]
+    return [first, ours, _number(metric, mean - published, decimals, sign="+")]
 
 
 def _agreement(grid: Grid, trials: Sequence[Trial]) -> list[str]:
-    """Return a sentence on whether both tables have the trials in a like order."""
+    """Return a sentence on the rank correlation of published and own objectives."""
     pairs = [(trial.published.get(grid.objective), trial.mean(grid.objective)) for trial in trials]
-    both = [(theirs, ours) for theirs, ours in pairs if theirs is not None and ours is not None]
+    both = [(published, ours) for published, ours in pairs if published is not None and ours is not None]
     if len(both) < _FEWEST_TO_CORRELATE:
         return []
     name = metric_title(grid.objective)
-    if any(len(set(column)) == 1 for column in zip(*both, strict=True)):
-        return [
-            f"Order: one of the tables has the same {name} for every trial, so there is no order to compare."
-        ]
-    # Spearman's is Pearson's correlation of the ranks.
-    correlation = float(np.corrcoef(pd.DataFrame(both).rank(), rowvar=False)[0, 1])
+    columns = list(zip(*both, strict=True))
+    if any(len(set(column)) == 1 for column in columns):
+        return [f"No rank correlation: all trials have the same {name}, published or ours."]
     return [
-        f"Order: by {name}, Spearman's rank correlation of our table with the published one is "
-        f"{correlation:+.2f} over {len(both)} trials: +1 is the same order in both, 0 is orders that say "
-        "nothing about each other, -1 is the opposite order."
+        f"Spearman's rank correlation between published and our {name}: {spearmanr(*columns).statistic:+.2f} "
+        f"over {len(both)} trials (+1: same order, 0: unrelated, -1: opposite order)."
     ]
 
 
@@ -151,23 +147,20 @@ def _failures(grid: Grid, results: pd.DataFrame) -> list[str]:
 
 
 def _plots(folder: Path, grid: Grid, trials: Sequence[Trial]) -> list[str]:
-    """Write the pictures that the finished trials allow, and return the lines that show them."""
+    """Write the plots of the finished trials, and return the Markdown that shows them."""
     done = [trial for trial in trials if trial.mean(grid.objective) is not None]
     if len(done) < 2:
         return []
-    metrics = {
-        "main_effects": ("Main effect of each setting", grid_plots.main_effects(grid, done)),
-        "parallel_coordinates": ("Each trial as a line", grid_plots.parallel_coordinates(grid, done)),
-    }
+    plots = {"main_effects": ("Main effect of each setting", grid_plots.main_effects(grid, done))}
     if {"model", EPOCHS} <= set(grid.vary):
-        metrics["model_comparison"] = (
-            "Each model over the epochs",
+        plots["model_comparison"] = (
+            "Losses and objective of each model over the epochs",
             grid_plots.model_comparison(grid, trials),
         )
     folder.mkdir(parents=True, exist_ok=True)
-    for name, (_, metric) in metrics.items():
-        save_plot(folder / f"{name}.png", metric)
-    return [f"![{title}](plots/{name}.png)" for name, (title, _) in metrics.items()]
+    for name, (_, figure) in plots.items():
+        save_plot(folder / f"{name}.png", figure)
+    return [f"![{title}](plots/{name}.png)" for name, (title, _) in plots.items()]
 
 
 def _is_published(grid: Grid, metric: str) -> bool:
@@ -175,17 +168,17 @@ def _is_published(grid: Grid, metric: str) -> bool:
 
 
 def _decimals(grid: Grid, metric: str) -> int:
-    """Return the digits behind the point in the published column, four at least: YAML drops zeros."""
-    texts = [str(row[metric]) for row in grid.published if row.get(metric) is not None]
-    return max([4, *(len(text.partition(".")[2]) for text in texts)])
+    """Return the number of decimals in the published column, at least four: YAML drops trailing zeros."""
+    strings = [str(row[metric]) for row in grid.published if row.get(metric) is not None]
+    return max([4, *(len(string.partition(".")[2]) for string in strings)])
 
 
 def _ours(trial: Trial, metric: str, decimals: int) -> str:
     mean, spread = trial.mean(metric), trial.spread(metric)
     if mean is None:
         return "-"
-    text = _number(metric, mean, decimals)
-    return text if spread is None else f"{text} ± {_number(metric, spread, decimals)}"
+    shown_mean = _number(metric, mean, decimals)
+    return shown_mean if spread is None else f"{shown_mean} ± {_number(metric, spread, decimals)}"
 
 
 def _number(metric: str, value: float, decimals: int, sign: str = "") -> str:

@@ -1,4 +1,4 @@
-"""The trials of a grid as its report shows them: ours and the published ones joined by their values."""
+"""The trials of a study's report: ours and the published ones, joined by their settings."""
 
 import json
 import math
@@ -14,12 +14,12 @@ from kmlc.tuning.grid import Grid
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial: its settings, what was published of it, and what came of ours.
+    """One trial: its settings, its published metrics and ours.
 
     Attributes:
-        values: the values of what varies, by dotted key.
+        values: the values of the settings that vary, by dotted key.
         published: the published metrics by name; empty if the trial was not published.
-        ours: the rows of results.csv that finished, one for each seed; none if it has not run, or failed.
+        ours: its finished rows of results.csv, one for each seed; empty if it has not run, or failed.
     """
 
     values: Mapping[str, Any]
@@ -27,12 +27,12 @@ class Trial:
     ours: pd.DataFrame
 
     def mean(self, metric: str) -> float | None:
-        """Return our metric, the mean over the seeds; None if there is none, or one of them is NaN."""
+        """Return the mean of our metric over the seeds; None if there is none, or one of them is NaN."""
         found = self._found(metric)
         return None if found.empty else float(found.mean())
 
     def spread(self, metric: str) -> float | None:
-        """Return the standard deviation of our metric over the seeds (n-1); None below two seeds."""
+        """Return the sample standard deviation of our metric over the seeds; None below two seeds."""
         found = self._found(metric)
         return None if len(found) < 2 else float(found.std(ddof=1))
 
@@ -46,24 +46,24 @@ class Trial:
 def join_trials(grid: Grid, results: pd.DataFrame) -> list[Trial]:
     """Return every trial that is published or ours, best first.
 
-    Published ones stand in the order of their published objective; those of ours behind them, or alone, in
-    the order of ours; those without any metric last.
+    Published trials come first, ordered by their published objective, then the other trials, ordered by our
+    objective; trials without either are last.
 
     Args:
-        grid: what varies, and the published rows.
+        grid: the grid of the study, with the published rows.
         results: results.csv, a row for each finished or failed trial and seed.
 
     Example:
         join_trials(read_grid("report2"), pd.read_csv("results.csv"))[0].published["micro_f1"]  # 0.91891
     """
-    # Hyperband's trials differ in their epochs too, whether those vary or not.
+    # Trials of Hyperband differ in their epochs too, even if the grid does not vary them.
     keys = [*grid.axes(), *(name for name in map(str, results) if "." in name and name not in grid.vary)]
-    published = {_identity(row, keys): row for row in grid.published}
+    published_rows = {_identity(row, keys): row for row in grid.published}
     identities = [_identity(row, keys) for row in results.to_dict("records")]
     done = finished(results)
     trials = []
-    for identity in dict.fromkeys([*published, *identities]):
-        row = published.get(identity, {})
+    for identity in dict.fromkeys([*published_rows, *identities]):
+        row = published_rows.get(identity, {})
         rows = [each == identity for each in identities]
         values = dict(zip(keys, map(json.loads, identity), strict=True))
         metrics = {name: float(row[name]) for name in table_metrics(grid) if row.get(name) is not None}
@@ -73,9 +73,9 @@ def join_trials(grid: Grid, results: pd.DataFrame) -> list[Trial]:
     sign = 1 if grid.direction == "min" else -1
 
     def order(trial: Trial) -> tuple[float, float]:
-        theirs, ours = trial.published.get(grid.objective), trial.mean(grid.objective)
+        published, ours = trial.published.get(grid.objective), trial.mean(grid.objective)
         return (
-            math.inf if theirs is None else sign * theirs,
+            math.inf if published is None else sign * published,
             math.inf if ours is None else sign * ours,
         )
 
@@ -83,19 +83,19 @@ def join_trials(grid: Grid, results: pd.DataFrame) -> list[Trial]:
 
 
 def table_metrics(grid: Grid) -> list[str]:
-    """Return the metrics that a grid's table shows: those that it names, and the objective."""
+    """Return the metrics in a study's table: those that the grid names, and the objective."""
     return list(dict.fromkeys([*grid.metrics, grid.objective]))
 
 
 def finished(results: pd.DataFrame) -> pd.Series:
-    """Return which rows of results.csv have metrics, not an error, bool of shape (rows,)."""
+    """Return which rows of results.csv have no error, bool of shape (rows,)."""
     if "error" not in results:
         return pd.Series(True, index=results.index, dtype=bool)
     return results["error"].fillna("").astype(str).str.strip() == ""
 
 
 def ranks(trials: Sequence[Trial], grid: Grid) -> list[int | None]:
-    """Return each trial's rank by our objective, 1 the best, equal ones sharing theirs; None without one."""
+    """Return each trial's rank by our objective, 1 is best, ties share a rank; None without an objective."""
     ours = [trial.mean(grid.objective) for trial in trials]
     found = [value for value in ours if value is not None]
     better = (lambda a, b: a < b) if grid.direction == "min" else (lambda a, b: a > b)
@@ -103,10 +103,10 @@ def ranks(trials: Sequence[Trial], grid: Grid) -> list[int | None]:
 
 
 def plain(value: Any) -> Any:
-    """Return a setting's value in the one form that CSV, YAML and NumPy all come to.
+    """Return a setting's value in one form, whether it comes from CSV, YAML or NumPy.
 
-    A text of JSON is what it says, a whole float an integer, a missing value None; floats keep 12 digits, as
-    pandas may read the last ones wrong.
+    A string of JSON is parsed, an integral float becomes an integer, a missing value None. Floats are rounded
+    to 12 digits, because pandas may misread the last ones.
 
     Example:
         plain("[0.5, 30.0]")  # [0.5, 30]
@@ -129,12 +129,12 @@ def plain(value: Any) -> Any:
 
 
 def canonical(value: Any) -> str:
-    """Return a setting's value as JSON, the same text for equal values, to compare and to group by."""
+    """Return a setting's value as JSON; equal values have equal strings, to compare and to group by."""
     return json.dumps(plain(value), ensure_ascii=False)
 
 
 def shown(value: Any) -> str:
-    """Return a setting's value for people: a number with four digits, a text without quotes."""
+    """Return a setting's value for people: a float with four digits, a string without quotes."""
     value = plain(value)
     if isinstance(value, float):
         return f"{value:.4g}"
@@ -142,9 +142,9 @@ def shown(value: Any) -> str:
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:
-    """Return the last part of each dotted key, or the whole key where that names two.
+    """Return the last segment of each dotted key, or the whole key if that segment is ambiguous.
 
-    Of a key that ends in `name` it is the part before.
+    A key that ends in `.name` gets the segment before it.
 
     Example:
         short_names(["fusion.name", "train.epochs"])  # {"fusion.name": "fusion", "train.epochs": "epochs"}
@@ -154,7 +154,7 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
 
 
 def described(values: Mapping[str, Any]) -> str:
-    """Return a trial's values in one line.
+    """Return a trial's settings in one line.
 
     Example:
         described({"train.epochs": 3, "loss.name": "bce"})  # "epochs 3, loss bce"

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex, to_rgba
+from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
 
 from kmlc.plotting import BLUE, ORANGE
-from kmlc.reports.grid_plots import main_effects, model_comparison, parallel_coordinates
+from kmlc.reports.grid_plots import main_effects, model_comparison
 from kmlc.reports.grid_trials import Trial
 from kmlc.tuning.grid import Grid, Range
 
@@ -28,7 +28,7 @@ TRIALS = [
 
 
 def points(line: Line2D) -> tuple[list[float], list[float]]:
-    """Return where a line's points lie, x and y."""
+    """Return the x and y coordinates of a line's points."""
     x, y = (np.asarray(each, float).tolist() for each in line.get_data())
     return x, y
 
@@ -55,7 +55,7 @@ def test_main_effects_are_means_over_the_other_settings() -> None:
         (1, 0.9),
     ]
     assert points(means)[1] == pytest.approx([0.3, 0.6])
-    # Only numbers are joined by a line.
+    # Only numeric values are connected by a line.
     assert means.get_linestyle() == "None"
     means = batches.lines[1]
     assert points(means)[1] == pytest.approx([0.75, 0.3, 0.3])
@@ -69,7 +69,7 @@ def test_a_setting_with_a_single_value_has_no_panel() -> None:
     assert axes.get_xlabel() == "batch_size"
 
 
-def test_a_range_is_a_scatter() -> None:
+def test_a_range_is_drawn_as_a_scatter_plot() -> None:
     grid = Grid(
         "g", "G", "mlp", {"train.learning_rate": Range(1e-5, 1e-1, log=True), "loss.gamma": Range(0, 4)}
     )
@@ -80,52 +80,16 @@ def test_a_range_is_a_scatter() -> None:
     rates, gammas = main_effects(grid, trials).axes
     assert (rates.get_xscale(), gammas.get_xscale()) == ("log", "linear")
     assert points(rates.lines[0]) == ([1e-4, 1e-1], [0.5, 0.7])
-    best, other = drawn(parallel_coordinates(grid, trials).axes[0])
-    np.testing.assert_allclose(best, [1, 1, 1])
-    np.testing.assert_allclose(other, [0.25, 0.25, 0])
 
 
-def drawn(axes: Axes) -> list[list[float]]:
-    """Return the heights of the trials' lines, the best trial's first."""
-    return [points(line)[1] for line in axes.lines if line.get_marker() == "o"]
-
-
-def test_parallel_coordinates_tell_every_trial_apart() -> None:
-    axes, bar = parallel_coordinates(GRID, TRIALS).axes
-    assert ticks(axes) == ["loss", "batch_size", "micro F1"]
-    lines = drawn(axes)
-    assert len(lines) == 6
-    # Ordered by the objective, which is drawn on a scale from 0 for the worst to 1 for the best.
-    np.testing.assert_allclose([line[-1] for line in lines], [1, 0.625, 0.5, 0.375, 0.125, 0])
-    for place in range(3):
-        assert len({round(line[place], 6) for line in lines}) == 6
-    # Each value keeps its band: 0.12 up and down of 0.12 and 0.88, better trials higher.
-    np.testing.assert_allclose([line[0] for line in lines], [1, 0.24, 0.88, 0.76, 0.12, 0], atol=1e-12)
-    widths = [line.get_linewidth() for line in axes.lines if line.get_marker() == "o"]
-    assert widths[0] > 2 * max(widths[1:])
-    assert bar.get_ylabel() == "micro F1"
-
-
-def test_the_best_is_the_lowest_loss() -> None:
-    grid = Grid("g", "G", "mlp", {"seed": [1, 2]}, objective="val_loss")
-    trials = [trial({"seed": 1}, val_loss=0.9), trial({"seed": 2}, val_loss=0.1)]
-    metric = parallel_coordinates(grid, trials)
-    np.testing.assert_allclose([line[-1] for line in drawn(metric.axes[0])], [0, 1])
-    assert "seed 2" in metric.get_suptitle()
-    # The best is the darkest in both directions.
-    best, other = (line.get_color() for line in metric.axes[0].lines if line.get_marker() == "o")
-    assert sum(to_rgba(best)[:3]) < sum(to_rgba(other)[:3])
-
-
-def test_equal_metrics_are_drawn() -> None:
+def test_equal_objectives_are_inside_the_axis() -> None:
     grid = Grid("g", "G", "mlp", {"seed": [1, 2]})
     trials = [trial({"seed": seed}, micro_f1=0.5) for seed in (1, 2)]
-    np.testing.assert_allclose([line[-1] for line in drawn(parallel_coordinates(grid, trials).axes[0])], 0.5)
     low, high = main_effects(grid, trials).axes[0].get_ylim()
     assert low < 0.5 < high
 
 
-def test_models_over_epochs_ours_and_published() -> None:
+def test_models_over_epochs_show_ours_and_published() -> None:
     grid = Grid(
         "g",
         "G",
@@ -141,11 +105,11 @@ def test_models_over_epochs_ours_and_published() -> None:
         Trial({"model": "cnn2", "train.epochs": 1}, {"batch_macro_f1": 0.6}, pd.DataFrame()),
         trial({"model": "cnn2", "train.epochs": 2}, **metrics, batch_macro_f1=0.3),
     ]
-    metric = model_comparison(grid, trials)
-    assert [axes.get_title() for axes in metric.axes] == ["train loss", "val loss", "batch macro F1"]
+    figure = model_comparison(grid, trials)
+    assert [axes.get_title() for axes in figure.axes] == ["train loss", "val loss", "batch macro F1"]
     lines = [
         (to_hex(line.get_color()), line.get_linestyle(), *points(line))
-        for line in metric.axes[2].lines
+        for line in figure.axes[2].lines
         if points(line)[0]
     ]
     assert lines == [
@@ -153,12 +117,12 @@ def test_models_over_epochs_ours_and_published() -> None:
         (ORANGE.lower(), "-", [2], [0.3]),
         (ORANGE.lower(), "--", [1], [0.6]),
     ]
-    (legend,) = metric.legends
+    (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["vgg16", "cnn2", "ours", "published"]
 
 
 @pytest.mark.parametrize("score", [0.0, 1.0])
-def test_a_metric_at_its_bound(score: float) -> None:
+def test_the_axis_has_room_around_a_metric_at_its_bound(score: float) -> None:
     trials = [trial({"loss.name": "bce", "train.batch_size": batch}, micro_f1=score) for batch in (30, 50)]
     low, high = main_effects(GRID, trials).axes[0].get_ylim()
     assert low < score < high

@@ -52,13 +52,13 @@ def cells(lines: list[str]) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in rows]
 
 
-def test_ours_beside_the_published_table_in_its_order(tmp_path: Path) -> None:
+def test_the_table_shows_published_and_ours_in_published_order(tmp_path: Path) -> None:
     lines = report(tmp_path, GRID, read(RESULTS), notes=["sample data", "4 cores"], total=8)
     assert lines[:7] == [
         "# A small grid",
         "",
         "4 of 8 trials finished. Best by micro F1: loss focal, dropout 0.5, epochs 3, 0.88000.",
-        "The published best (0.90000) is loss focal, dropout 0.5, epochs 1, with us rank 3 of 4.",
+        "The published best (0.90000) is loss focal, dropout 0.5, epochs 1; ours: rank 3 of 4.",
         "",
         "- sample data",
         "- 4 cores",
@@ -72,16 +72,16 @@ def test_ours_beside_the_published_table_in_its_order(tmp_path: Path) -> None:
         ["bce", "0.5", "3", "295", "1,300", "+1,005", "0.1000", "0.81234", "0.86234", "+0.05000", "2"],
         ["focal", "0.7", "1", "8.0", "4.8", "-3.2", "0.3000", "0.70000", "0.75000", "+0.05000", "4"],
         ["bce", "0.7", "1", "9.0", "-", "-", "-", "0.60000", "-", "-", "-"],
-        # Not published: behind those that are.
+        # Unpublished trials come last.
         ["focal", "0.5", "3", "-", "12", "-", "0.2000", "-", "0.88000", "-", "1"],
         ["bce", "0.5", "1", "-", "-", "-", "-", "-", "-", "-", "-"],
     ]
     assert "- trial 5 (loss bce, dropout 0.5, epochs 1), seed 42: out of memory" in lines
     assert "Published metrics: a report." in lines
-    assert not any(line.startswith("Order:") for line in lines)
+    assert not any("rank correlation" in line for line in lines)
 
 
-def test_mean_and_deviation_over_seeds(tmp_path: Path) -> None:
+def test_the_table_shows_mean_and_deviation_over_seeds(tmp_path: Path) -> None:
     grid = Grid("g", "G", "mlp", {"train.epochs": [1, 3]}, metrics=["micro_f1"])
     results = read(
         "trial,train.epochs,seed,minutes,micro_f1,run,error\n"
@@ -98,7 +98,7 @@ def test_mean_and_deviation_over_seeds(tmp_path: Path) -> None:
     assert "- trial 2 (epochs 3), seed 2: killed" in lines
 
 
-def test_a_trial_that_diverged_with_a_seed_has_no_rank(tmp_path: Path) -> None:
+def test_a_trial_that_diverged_with_one_seed_has_no_rank(tmp_path: Path) -> None:
     grid = Grid("g", "G", "mlp", {"train.epochs": [1, 3]}, metrics=["micro_f1"])
     results = read(
         "trial,train.epochs,seed,minutes,micro_f1,run,error\n"
@@ -108,8 +108,8 @@ def test_a_trial_that_diverged_with_a_seed_has_no_rank(tmp_path: Path) -> None:
     assert rows == [["1", "0.5000 ± 0.0000", "2", "1"], ["3", "-", "2", "-"]]
 
 
-def test_a_search_that_tries_more_than_the_grid_has(tmp_path: Path) -> None:
-    """Hyperband's were "3 of 2 trials"."""
+def test_a_search_may_have_more_trials_than_the_grid(tmp_path: Path) -> None:
+    """The report of a Hyperband search said "3 of 2 trials"."""
     grid = Grid("g", "G", "mlp", {"train.learning_rate": [0.01, 0.1]})
     results = pd.DataFrame(
         {"trial": [1, 2, 3], "train.learning_rate": [0.01, 0.1, 0.1], "train.epochs": [1, 1, 3]}
@@ -117,7 +117,7 @@ def test_a_search_that_tries_more_than_the_grid_has(tmp_path: Path) -> None:
     assert report(tmp_path, grid, results)[2].startswith("3 trials finished. Best by micro F1: ")
 
 
-def test_a_loss_is_better_lower_and_equal_metrics_share_a_rank(tmp_path: Path) -> None:
+def test_lower_losses_rank_first_and_ties_share_a_rank(tmp_path: Path) -> None:
     grid = Grid("g", "G", "mlp", {"seed": [1, 2, 3]}, objective="val_loss", metrics=["val_loss"])
     results = pd.DataFrame(
         {"trial": [1, 2, 3], "seed": [1, 2, 3], "minutes": 1.0, "val_loss": [0.3, 0.1, 0.1]}
@@ -129,7 +129,7 @@ def test_a_loss_is_better_lower_and_equal_metrics_share_a_rank(tmp_path: Path) -
     ]
 
 
-def test_agreement_of_the_orders(tmp_path: Path) -> None:
+def test_rank_correlation_of_published_and_ours(tmp_path: Path) -> None:
     """Spearman: 1 - 6 * (sum of squared rank differences) / (n * (n² - 1))."""
     published = [{"seed": seed, "micro_f1": score} for seed, score in enumerate([0.9, 0.8, 0.7, 0.6])]
     grid = Grid("g", "G", "mlp", {"seed": [0, 1, 2, 3]}, metrics=["micro_f1"], published=published)
@@ -137,16 +137,21 @@ def test_agreement_of_the_orders(tmp_path: Path) -> None:
 
     def sentence(scores: list[float]) -> str:
         lines = report(tmp_path, grid, results.assign(micro_f1=scores))
-        return next((line for line in lines if line.startswith("Order:")), "")
+        return next((line for line in lines if "rank correlation" in line), "")
 
-    # Ours ranks them 2, 1, 3, 4: 1 - 6 * 2 / 60.
-    assert "published one is +0.80 over 4 trials: +1 is the same order" in sentence([0.2, 0.3, 0.1, 0.05])
-    assert "published one is -1.00 over 4 trials" in sentence([0.1, 0.2, 0.3, 0.4])
-    assert "has the same micro F1 for every trial" in sentence([0.1, 0.1, 0.1, 0.1])
+    # Our ranks are 2, 1, 3, 4: 1 - 6 * 2 / 60.
+    start = "Spearman's rank correlation between published and our micro F1: "
+    assert sentence([0.2, 0.3, 0.1, 0.05]).startswith(f"{start}+0.80 over 4 trials")
+    assert sentence([0.1, 0.2, 0.3, 0.4]).startswith(f"{start}-1.00 over 4 trials")
+    # Tied ranks are averaged: the correlation of 1, 2, 3, 4 with 1.5, 1.5, 3.5, 3.5 is 4 / sqrt(5 * 4).
+    assert sentence([0.3, 0.3, 0.1, 0.1]).startswith(f"{start}+0.89 over 4 trials")
+    assert sentence([0.1] * 4) == (
+        "No rank correlation: all trials have the same micro F1, published or ours."
+    )
     assert sentence([0.1, 0.2, 0.3, float("nan")]) == ""
 
 
-def test_the_same_best_trial(tmp_path: Path) -> None:
+def test_the_published_best_may_be_our_best(tmp_path: Path) -> None:
     grid = read_grid("report1-lr")
     results = pd.DataFrame(
         {"trial": [1], "train.learning_rate": ["1e-3"], "seed": 1, "minutes": 3.0, "batch_macro_f1": 0.25}
@@ -158,13 +163,13 @@ def test_the_same_best_trial(tmp_path: Path) -> None:
     assert not (tmp_path / "plots").exists()
 
 
-def test_nothing_has_finished(tmp_path: Path) -> None:
+def test_a_report_without_finished_trials(tmp_path: Path) -> None:
     lines = report(tmp_path, GRID, pd.DataFrame(), total=5)
     assert lines[2] == "0 of 5 trials finished."
     assert [row[-1] for row in cells(lines)[1:]] == ["-"] * 4
 
 
-def test_a_search_shows_what_it_tried(tmp_path: Path) -> None:
+def test_a_search_shows_the_sampled_values(tmp_path: Path) -> None:
     grid = Grid("g", "G", "mlp", {"train.learning_rate": Range(1e-5, 1e-2, log=True)})
     results = pd.DataFrame(
         {
@@ -179,7 +184,7 @@ def test_a_search_shows_what_it_tried(tmp_path: Path) -> None:
     assert cells(lines)[1:] == [["2e-05", "0.6000", "1"], ["0.001235", "0.5000", "2"]]
 
 
-def test_trials_of_a_search_that_differ_in_epochs_alone_stay_apart(tmp_path: Path) -> None:
+def test_trials_of_a_search_that_differ_only_in_epochs_are_separate(tmp_path: Path) -> None:
     grid = Grid("g", "G", "mlp", {"train.learning_rate": [0.01, 0.1]}, objective="macro_f1")
     results = read(
         "trial,train.learning_rate,train.epochs,seed,minutes,macro_f1,run,error\n"
@@ -191,26 +196,24 @@ def test_trials_of_a_search_that_differ_in_epochs_alone_stay_apart(tmp_path: Pat
         ["0.1", "2", "0.5000", "2"],
         ["0.01", "2", "0.4000", "3"],
     ]
-    assert (tmp_path / "plots" / "parallel_coordinates.png").is_file()
+    assert (tmp_path / "plots" / "main_effects.png").is_file()
 
 
-def test_pictures(tmp_path: Path) -> None:
-    report(tmp_path, GRID, read(RESULTS))
-    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == [
-        "main_effects.png",
-        "parallel_coordinates.png",
-    ]
+def test_plots_are_written_and_shown(tmp_path: Path) -> None:
+    lines = report(tmp_path, GRID, read(RESULTS))
+    assert [path.name for path in (tmp_path / "plots").iterdir()] == ["main_effects.png"]
+    assert "![Main effect of each setting](plots/main_effects.png)" in lines
     grid = read_grid("report1-models")
     results = pd.DataFrame(grid.trials()).assign(
         minutes=1.0, train_loss=0.1, val_loss=0.1, batch_macro_f1=0.5
     )
     lines = report(tmp_path / "models", grid, results.assign(trial=range(1, 16), seed=42))
-    assert "![Each model over the epochs](plots/model_comparison.png)" in lines
+    assert "![Losses and objective of each model over the epochs](plots/model_comparison.png)" in lines
     assert (tmp_path / "models" / "plots" / "model_comparison.png").is_file()
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs"),
+    ("one", "other"),
     [
         (30.0, 30),
         ("30", 30),
@@ -224,12 +227,12 @@ def test_pictures(tmp_path: Path) -> None:
         ("none", "none"),
     ],
 )
-def test_values_that_are_the_same(ours: object, theirs: object) -> None:
-    assert canonical(ours) == canonical(theirs)
+def test_equal_values_have_one_canonical_form(one: object, other: object) -> None:
+    assert canonical(one) == canonical(other)
 
 
 @pytest.mark.parametrize(("one", "other"), [(True, 1), (0.5, 0.50001), ("none", None), ("a", "b"), ([1], 1)])
-def test_values_that_differ(one: object, other: object) -> None:
+def test_different_values_have_different_canonical_forms(one: object, other: object) -> None:
     assert canonical(one) != canonical(other)
 
 
@@ -244,7 +247,7 @@ VALUES = st.one_of(
 
 
 @given(st.lists(VALUES, min_size=1, max_size=4, unique_by=canonical))
-def test_every_trial_is_found_again_after_a_csv(values: list[Any]) -> None:
+def test_trials_match_their_published_rows_after_a_csv(values: list[Any]) -> None:
     published = [{"seed": value, "micro_f1": place / 10} for place, value in enumerate(values)]
     grid = Grid("g", "G", "mlp", {"seed": values}, metrics=["micro_f1"], published=published)
     written = [value if isinstance(value, str) else json.dumps(value) for value in values]
@@ -254,7 +257,7 @@ def test_every_trial_is_found_again_after_a_csv(values: list[Any]) -> None:
     assert all(trial.mean("micro_f1") == pytest.approx(10 * trial.published["micro_f1"]) for trial in trials)
 
 
-def test_names_and_values_for_people() -> None:
+def test_short_names_and_shown_values() -> None:
     assert short_names(["loss.name", "fusion.name", "train.epochs", "model"]) == {
         "loss.name": "loss",
         "fusion.name": "fusion",
