@@ -13,7 +13,7 @@ from dataclasses import replace
 from kmlc.arguments import OneLineParser
 from kmlc.commands.process import command
 from kmlc.data.folder import read_test, read_test_labels
-from kmlc.prediction.predict import predict_logits
+from kmlc.prediction.predictor import predict_logits
 from kmlc.settings import config_from_flags
 from kmlc.training.restore import restore
 from kmlc.training.run_directory import RUNS, RunDirectory

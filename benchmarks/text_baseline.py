@@ -19,7 +19,7 @@ from kmlc.arguments import OneLineParser
 from kmlc.commands.process import command
 from kmlc.data.folder import read_labelled
 from kmlc.data.records import Records
-from kmlc.prediction.predict import predict_logits
+from kmlc.prediction.predictor import predict_logits
 from kmlc.training.prepare import load_prepared_data
 from kmlc.training.restore import restore
 from kmlc.training.run_directory import existing_run

@@ -1,3 +1,36 @@
 """kmlc: multi-label classification of images that come with a short text, on Keras 3 and TensorFlow."""
 
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # Imported by `load`, as TensorFlow takes seconds.
+    from kmlc.prediction.predictor import Predictor
+
 __version__ = "0.1.0"
+
+
+def load(*runs: str | PathLike[str], views: str = "one") -> Predictor:
+    """Load a finished run to predict with, or several whose logits are averaged.
+
+    Args:
+        runs: run directories; none is the newest finished run in runs/.
+        views: test-time augmentation, the views of an image whose logits are averaged: "one", "flip" (the
+            image and its mirror image) or "crops" (also corners and centre, twelve views).
+
+    Raises:
+        UserError: if there is no such run, it is not finished, or the runs have different labels.
+
+    Example:
+        import kmlc
+
+        predictor = kmlc.load("runs/mine")
+        table = predictor.predict(["bus.jpg", None], ["A red bus.", "A man rides a bike."])
+        table.to_csv("predictions.csv", index=False)
+    """
+    from kmlc.prediction.predictor import load_predictor
+
+    return load_predictor([Path(run) for run in runs], views)

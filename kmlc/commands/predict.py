@@ -43,14 +43,14 @@ def main(argv: Sequence[str]) -> None:
             raise UserError(f"--{name}: goes with a table; got --image or --caption as well")
 
     with quiet_imports():
-        from kmlc.prediction.ensemble import load_ensemble
         from kmlc.prediction.predict import predict_one, predict_table
-        from kmlc.training.run_directory import newest_run
+        from kmlc.prediction.predictor import load_predictor
 
-    paths = [Path(run) for run in options.run or [newest_run(finished=True).path]]
-    ensemble = load_ensemble(paths)
+    predictor = load_predictor([Path(run) for run in options.run or []], options.tta)
+    if options.run is None:
+        print(f"The newest finished run is {predictor.name}")
     if one:
-        predict_one(ensemble, options.image, options.caption or "", options.tta)
+        predict_one(predictor, options.image, options.caption)
     else:
-        out = options.out or paths[0] / "submission.csv"
-        predict_table(ensemble, options.data, out, options.proba, options.tta, options.without)
+        out = options.out or predictor.paths[0] / "submission.csv"
+        predict_table(predictor, options.data, out, options.proba, options.without)

@@ -82,6 +82,18 @@ def read_image(image: tf.Tensor, is_path: tf.Tensor) -> tf.Tensor:
     return tf.cond(is_path, lambda: tf.io.read_file(image), lambda: image)
 
 
+def encode(image: Image.Image) -> bytes:
+    """Return a Pillow image as a PNG file, which is lossless; a mode that PNG lacks becomes RGB.
+
+    Raises:
+        OSError, ValueError, SyntaxError: if the image is not in memory yet and its file is corrupt.
+    """
+    content = io.BytesIO()
+    modes = ("1", "L", "LA", "I;16", "P", "RGB", "RGBA")
+    (image if image.mode in modes else image.convert("RGB")).save(content, "png", compress_level=1)
+    return content.getvalue()
+
+
 def decode(content: tf.Tensor) -> tf.Tensor:
     """Decode JPEG, PNG, WebP, BMP or the first frame of a GIF.
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from kmlc.data.images import decode, find_problems, paths_among, placeholder_image, read_image, resize
+from kmlc.data.images import decode, encode, find_problems, paths_among, placeholder_image, read_image, resize
 
 # A smooth picture: JPEG and palettes keep it nearly as it is.
 PIXELS = np.stack(np.meshgrid(np.linspace(0, 250, 30), np.linspace(20, 200, 24)), axis=-1)
@@ -51,6 +51,24 @@ def test_every_kind_of_image_becomes_rgb(name: str, tmp_path: Path) -> None:
     assert image.dtype == tf.uint8
     assert image.shape == (24, 30, 3)
     assert np.abs(image.numpy().astype(float) - expected).mean() <= tolerance
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_an_image_opened_by_pillow_is_its_file_but_for_jpeg(name: str, tmp_path: Path) -> None:
+    GOOD[name][0](tmp_path / name)
+    with Image.open(tmp_path / name) as image:
+        found = decode(encode(image)).numpy().astype(float)
+    expected = decode(tf.io.read_file(str(tmp_path / name))).numpy()
+    assert np.abs(found - expected).mean() <= (2 if name.endswith(".jpg") else 0)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGBA", "CMYK", "YCbCr", "HSV", "LAB", "I", "F"])
+def test_an_image_of_any_mode_becomes_rgb(mode: str) -> None:
+    picture = (PICTURE if mode != "PA" else PICTURE.convert("P")).convert(mode)
+    if mode == "LA":
+        picture = PICTURE.convert("L").convert("LA")
+    found = decode(encode(picture)).numpy().astype(float)
+    assert np.abs(found - np.asarray(picture.convert("RGB"))).max() <= 1
 
 
 def text_file(path: Path) -> None:

@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
+import kmlc
 from kmlc.commands import features, predict
 from kmlc.config import TowerConfig
 from kmlc.data.images import decode, resize
 from kmlc.data.readers.npz import read_features
+from kmlc.errors import UserError
 from kmlc.files import read_json
 from kmlc.models.image.simple_cnn import simple_cnn
 from kmlc.settings import config_from_flags
@@ -98,6 +100,34 @@ def test_the_mlp_trains_on_them_and_predicts_them(
     assert table["ImageID"].tolist() == read_features(extracted).ids
     # These are the rows that it was trained on: their score would say nothing.
     assert "Against the labels" not in capsys.readouterr().out
+
+
+def test_the_library_predicts_arrays_as_the_command_predicts_the_file(
+    run: Path, extracted: Path, tmp_path: Path
+) -> None:
+    out, proba = tmp_path / "s.csv", tmp_path / "p.csv"
+    assert predict.main(["--run", str(run), "--out", str(out), "--proba", str(proba)]) == 0
+    predictor, vectors = kmlc.load(run), read_features(extracted).features
+    table = predictor.predict(vectors)
+    assert table["Labels"].tolist() == pd.read_csv(out, dtype=str, keep_default_na=False)["Labels"].tolist()
+    expected = pd.read_csv(proba, float_precision="round_trip")
+    np.testing.assert_array_equal(table[["1", "3", "18"]], expected[["1", "3", "18"]])
+    assert len(predictor.predict(vectors[0])) == 1
+
+
+def test_the_library_refuses_what_are_no_such_vectors(run: Path) -> None:
+    predictor, width = kmlc.load(run), read_json(run / "encoder.json")["features"]
+    finite = "expected finite feature vectors of shape (rows, features)"
+    for images, message in (
+        (np.zeros((2, 3)), f"expected vectors of {width} features, as the run takes; got 3"),
+        (None, f"expected vectors of {width} features, as the run takes; got none"),
+        (["a.jpg", "b.jpg"], "expected feature vectors, as the run takes; got something else"),
+        (np.zeros((2, 3, width)), f"{finite}; got shape (2, 3, {width})"),
+        (np.full((2, width), np.inf), f"{finite}; got infinity or not a number"),
+    ):
+        with pytest.raises(UserError) as raised:
+            predictor.predict(images, ["a dog", "a cat"])
+        assert str(raised.value) == f"images: {message}"
 
 
 def test_rows_that_are_not_such_vectors(

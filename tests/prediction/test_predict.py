@@ -11,7 +11,7 @@ from kmlc.commands.predict import main
 from kmlc.data.folder import read_test
 from kmlc.data.images import decode, resize
 from kmlc.data.records import Records
-from kmlc.prediction.predict import predict_logits
+from kmlc.prediction.predictor import predict_logits
 from kmlc.training.restore import TrainedRun, restore
 from kmlc.training.run_directory import RunDirectory
 
@@ -131,7 +131,7 @@ def test_one_picture_is_predicted_as_in_a_table(
     row = 3
     picture = data / "data" / records.ids[row]
     command(*several, "--image", picture, "--caption", records.captions[row])
-    *scores, predicted = capsys.readouterr().out.splitlines()
+    _, *scores, predicted = capsys.readouterr().out.splitlines()
     found = {line.split()[0]: float(line.split()[1]) for line in scores}
     expected = dict(zip(LABELS, read_probabilities(files[1])[row], strict=True))
     assert found == pytest.approx(expected, abs=6e-4)

@@ -24,6 +24,7 @@ def test_every_row_is_written_once_and_in_order(folder: Path) -> None:
         folder, str(ROOT / "predict.py"), "--run", "both", "--out", "s.csv", "--proba", "p.csv"
     )
     assert done.returncode == 0, done.stderr
+    assert "Predicting 7 rows with both\n" in done.stdout
     assert "Against the labels of the test rows: micro f1" in done.stdout
     submission = pd.read_csv(folder / "s.csv", dtype=str, keep_default_na=False)
     assert list(submission.columns) == ["ImageID", "Labels"]
@@ -50,7 +51,8 @@ def test_one_picture(folder: Path, data: Path) -> None:
     picture = ["--image", str(data / "data" / "0.jpg"), "--caption", "a dog"]
     done = run_command(folder, str(ROOT / "predict.py"), "--run", "both", *picture)
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
+    first, *lines = done.stdout.splitlines()
+    assert first == "Predicting 1 row with both"
     scores = [float(line.split()[1]) for line in lines[:3]]
     assert scores == sorted(scores, reverse=True)
     saved = json.loads((folder / "both" / "thresholds.json").read_text())
@@ -90,6 +92,19 @@ def test_what_is_wrong(
     monkeypatch.chdir(folder)
     assert main(["--run", "both", *arguments]) == 2
     assert capsys.readouterr().err.startswith(f"kmlc predict: error: {message}")
+
+
+def test_without_a_run_it_says_which_one_it_chose(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "runs").mkdir()
+    (folder / "both").rename(folder / "runs" / "mine")
+    monkeypatch.chdir(folder)
+    assert main(["--caption", "a dog"]) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "The newest finished run is runs/mine",
+        "Predicting 1 row with runs/mine",
+    ]
 
 
 def test_changed_weights_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

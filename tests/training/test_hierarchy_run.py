@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from kmlc.files import read_json
-from kmlc.prediction.ensemble import load_ensemble
 from kmlc.prediction.predict import predict_one
+from kmlc.prediction.predictor import load_predictor
 from tests.helpers import COLOURS, ROOT, TINY, draw, run_command
 
 # A superclass and a subclass, and the stripes that show them; the last subclass is held out.
@@ -100,12 +100,13 @@ def test_one_picture_by_two_runs(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
-    alone, twice = load_ensemble([Path("run")]), load_ensemble([Path("run"), Path("run")])
+    alone = load_predictor([Path("run")], "flip")
+    twice = load_predictor([Path("run"), Path("run")], "flip")
     assert dict(alone.thresholds) == dict(twice.thresholds)
     shown = []
-    for ensemble in (alone, twice):
-        predict_one(ensemble, Path("data/test_images/0.jpg"), "", "flip")
-        shown.append(capsys.readouterr().out.splitlines())
+    for predictor in (alone, twice):
+        predict_one(predictor, Path("data/test_images/0.jpg"), "")
+        shown.append(capsys.readouterr().out.splitlines()[1:])
     assert shown[0] == shown[1]
     assert [line for line in shown[0] if not line.startswith("  ")][:2] == ["superclass", "subclass"]
     assert [line.split(":")[0] for line in shown[0][-2:]] == ["superclass", "subclass"]

@@ -11,8 +11,7 @@ from kmlc.data.folder import read_labelled, read_test
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_json
 from kmlc.objectives.metrics import probabilities
-from kmlc.prediction.ensemble import load_ensemble
-from kmlc.prediction.predict import predict_logits
+from kmlc.prediction.predictor import load_predictor, predict_logits
 from kmlc.training.restore import TrainedRun, restore
 from kmlc.training.run_directory import RunDirectory
 
@@ -29,17 +28,15 @@ def thresholds(path: Path) -> np.ndarray:
 
 
 def test_one_run_keeps_its_thresholds(runs: Path) -> None:
-    ensemble = load_ensemble([runs / "both"])
-    assert dict(ensemble.thresholds) == read_json(runs / "both" / "thresholds.json")
-    logits = np.array([[1, -2, 3]], np.float32)
-    np.testing.assert_array_equal(ensemble.logits([logits]), logits)
+    predictor = load_predictor([runs / "both"])
+    assert dict(predictor.thresholds) == read_json(runs / "both" / "thresholds.json")
 
 
 def test_thresholds_are_fitted_to_the_mean_of_the_logits(runs: Path) -> None:
     """Each is the best point of the mean's precision-recall curve, as scikit-learn finds it."""
-    ensemble = load_ensemble([runs / "both", runs / "words"])
+    predictor = load_predictor([runs / "both", runs / "words"])
     names = read_json(runs / "both" / "split.json")["validation"]
-    records = read_labelled(ensemble.config).records
+    records = read_labelled(predictor.config).records
     rows = records.take([records.ids.index(name) for name in names])
     logits = [predict_logits(trained(runs / name), rows) for name in ("both", "words")]
     scores = probabilities((logits[0] + logits[1]) / 2)
@@ -47,22 +44,22 @@ def test_thresholds_are_fitted_to_the_mean_of_the_logits(runs: Path) -> None:
         truth = rows.labels[:, place]
         precision, recall, _ = precision_recall_curve(truth, scores[:, place])
         best = np.max(2 * precision * recall / np.maximum(precision + recall, 1e-12))
-        assert f1_score(truth, scores[:, place] >= ensemble.thresholds[label]) == pytest.approx(best)
-    assert dict(ensemble.thresholds) != read_json(runs / "both" / "thresholds.json")
+        assert f1_score(truth, scores[:, place] >= predictor.thresholds[label]) == pytest.approx(best)
+    assert dict(predictor.thresholds) != read_json(runs / "both" / "thresholds.json")
 
 
 def test_thresholds_of_runs_with_other_validation_rows_are_averaged(runs: Path) -> None:
-    ensemble = load_ensemble([runs / "both", runs / "words", runs / "elsewhere"])
+    predictor = load_predictor([runs / "both", runs / "words", runs / "elsewhere"])
     expected = np.mean([thresholds(runs / name) for name in ("both", "words", "elsewhere")], axis=0)
-    np.testing.assert_allclose([ensemble.thresholds[label] for label in LABELS], expected, rtol=1e-12)
+    np.testing.assert_allclose([predictor.thresholds[label] for label in LABELS], expected, rtol=1e-12)
 
 
 def test_images_are_read_if_any_run_takes_them(runs: Path) -> None:
     """The first run decides on the rows, and once it predicted that there were no images for any run."""
-    words_first = load_ensemble([runs / "words", runs / "both"])
+    words_first = load_predictor([runs / "words", runs / "both"])
     records, _ = read_test(words_first.config)
     assert [Path(str(path)).name for path in records.images] == records.ids
-    plain, _ = read_test(load_ensemble([runs / "words"]).config)
+    plain, _ = read_test(load_predictor([runs / "words"]).config)
     assert set(plain.images) == {""}
 
 
@@ -73,4 +70,4 @@ def test_runs_with_other_labels_are_refused(runs: Path, tmp_path: Path) -> None:
     write_json(other / "labels.json", saved | {"labels": ["1", "3", "19"]})
     message = f"{other}: its labels are not those of {runs / 'both'}; expected the same"
     with pytest.raises(UserError, match=re.escape(message)):
-        load_ensemble([runs / "both", other])
+        load_predictor([runs / "both", other])

@@ -1,0 +1,167 @@
+"""Finished runs as an object that predicts: one run, or several whose logits are averaged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kmlc.config import Config
+from kmlc.data.batches import evaluation_batches
+from kmlc.data.records import Records
+from kmlc.data.views import VIEWS
+from kmlc.errors import UserError
+from kmlc.files import read_json
+from kmlc.prediction.inputs import Captions, Images, records_of
+from kmlc.prediction.progress import PredictionProgress
+from kmlc.tasks.task import Task, Thresholds
+from kmlc.training.restore import TrainedRun, restore
+from kmlc.training.run_directory import RunDirectory, existing_run, newest_run
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """One finished run, or several with the same labels.
+
+    Attributes:
+        paths: the run directories.
+        runs: the restored runs; settings, labels and task are those of the first.
+        thresholds: fitted to the mean of the runs' logits.
+        views: a name in `VIEWS`: the views of an image whose logits are averaged.
+    """
+
+    paths: Sequence[Path]
+    runs: Sequence[TrainedRun]
+    thresholds: Thresholds
+    views: str = "one"
+
+    @property
+    def name(self) -> str:
+        """The run directories, for messages."""
+        return ", ".join(map(str, self.paths))
+
+    @property
+    def task(self) -> Task:
+        """What the logits mean."""
+        return self.runs[0].task
+
+    @property
+    def config(self) -> Config:
+        """The settings to read rows with: the first run's, with images if any of the runs takes images."""
+        configs = [run.config for run in self.runs]
+        tower = next((config.tower for config in configs if config.tower.input == "image"), configs[0].tower)
+        return replace(configs[0], tower=tower)
+
+    def predict(self, images: Images = None, captions: Captions = None) -> pd.DataFrame:
+        """Predict images with captions, or either alone.
+
+        For the same rows the labels and probabilities are those of `predict.py`, bit for bit, with two
+        differences. An image that cannot be read is an error here; `predict.py` replaces it by a placeholder
+        image. A Pillow image that was opened from a JPEG file may differ from the file by some levels of a
+        pixel, because Pillow and TensorFlow decode JPEG differently; give the path or the bytes instead.
+
+        Args:
+            images: paths, bytes of image files (JPEG, PNG, WebP, BMP, GIF) or Pillow images, None for a row
+                without one; None for no images at all. For a run of feature vectors: an array of shape
+                (rows, features). A single image or vector is one row.
+            captions: strings, None for a row without one; None for no captions at all. A single string is
+                one row.
+
+        Returns:
+            A row for each input, in order: the columns of predicted labels of a submission, then the
+            probability of each class.
+
+        Raises:
+            UserError: if there are no rows, the lengths differ, or an image cannot be read.
+
+        Example:
+            predictor = kmlc.load("runs/mine")
+            table = predictor.predict(["bus.jpg", None], ["A red bus.", "A man rides a bike."])
+            table["Labels"]
+        """
+        records = records_of(images, captions, self.config)
+        self.check_features(records, "images")
+        logits = self.logits(records)
+        labels = self.task.submission(records.ids, logits, self.thresholds)
+        labels = labels.drop(columns=self.config.table.image_column)
+        return pd.concat([labels, self.task.probabilities(logits)], axis=1)
+
+    def logits(self, records: Records) -> np.ndarray:
+        """Return the mean of the runs' logits, float32 (rows, classes), of every record in order."""
+        return np.mean([predict_logits(run, records, self.views) for run in self.runs], axis=0)
+
+    def check_features(self, records: Records, source: str) -> None:
+        """Raise if a run takes feature vectors, and the records have none or of another length.
+
+        Args:
+            records: the rows.
+            source: where they are from, for the message.
+
+        Raises:
+            UserError: with the expected length and the actual one.
+        """
+        got = "none" if records.features is None else records.features.shape[1]
+        for run in self.runs:
+            if run.config.tower.input != "features":
+                continue
+            width = run.model.get_layer("features").batch_shape[1]
+            if got != width:
+                raise UserError(
+                    f"{source}: expected vectors of {width} features, as the run takes; got {got}"
+                )
+
+
+def load_predictor(paths: Sequence[Path] = (), views: str = "one") -> Predictor:
+    """Restore finished runs that predict together.
+
+    The thresholds of several runs are fitted to the mean of their validation logits, if all have the same
+    validation rows. Otherwise their thresholds are averaged: a row that one run was validated on, another was
+    trained on.
+
+    Args:
+        paths: run directories; none is the newest finished run in runs/.
+        views: a name in `VIEWS`.
+
+    Raises:
+        UserError: if there is no such run or view, a run is not finished, or the runs have different labels.
+
+    Example:
+        predictor = load_predictor([Path("runs/2026-01-31-hybrid"), Path("runs/2026-01-31-hybrid-2")])
+    """
+    if views not in VIEWS:
+        raise UserError(f"views: expected one of {', '.join(VIEWS)}; got {views}")
+    directories = [existing_run(path) for path in paths] or [newest_run(finished=True)]
+    runs = [restore(run) for run in directories]
+    for directory, run in zip(directories, runs, strict=True):
+        if run.vocabulary.labels != runs[0].vocabulary.labels:
+            first = directories[0].path
+            raise UserError(f"{directory.path}: its labels are not those of {first}; expected the same")
+    return Predictor([each.path for each in directories], runs, _thresholds(directories, runs), views)
+
+
+def _thresholds(directories: Sequence[RunDirectory], runs: Sequence[TrainedRun]) -> Thresholds:
+    first = runs[0]
+    if len(runs) == 1:
+        return first.thresholds
+    splits = [read_json(directory.split)["validation"] for directory in directories]
+    if any(split != splits[0] for split in splits):
+        return {name: float(np.mean([run.thresholds[name] for run in runs])) for name in first.thresholds}
+    saved = [np.load(directory.logits, allow_pickle=False) for directory in directories]
+    mean = np.mean([arrays["validation_logits"] for arrays in saved], axis=0)
+    return first.task.fit(saved[0]["validation_labels"], mean)
+
+
+def predict_logits(run: TrainedRun, records: Records, views: str = "one") -> np.ndarray:
+    """Return the logits, float32 (rows, classes), of every record in order: their mean over the views."""
+    boxes = VIEWS[views if run.config.tower.input == "image" else "one"]
+    batch_size = run.config.train.batch_size
+    steps = -(-len(records) // batch_size)
+    progress = PredictionProgress(steps * len(boxes), batch_size)
+    logits = [
+        run.model.predict(
+            evaluation_batches(records, run.config, run.encode, view), verbose=0, callbacks=[progress]
+        )
+        for view in boxes
+    ]
+    return np.mean(logits, axis=0)
