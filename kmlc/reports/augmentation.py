@@ -1,4 +1,4 @@
-"""The contact sheet of a run: what training makes of its first pictures."""
+"""The contact sheet of a run: its first training images with each epoch's augmentation."""
 
 from pathlib import Path
 
@@ -15,19 +15,19 @@ from kmlc.reports import plots
 from kmlc.settings import load_config
 from kmlc.training.run_directory import RunDirectory
 
-PICTURES, EPOCHS = 4, 8
+IMAGES, EPOCHS = 4, 8
 
 
 def contact_sheet(run: RunDirectory) -> Figure | None:
-    """Draw the run's first training images as evaluation reads them, and as its first epochs vary them.
+    """Draw the run's first training images without augmentation and as its first epochs augment them.
 
-    Seed, epoch and row are those of training, so these are the very images that the model is given.
+    Seed, epoch and row are those of training, so these are exactly the images that the model receives.
 
     Returns:
-        The figure, or None if the run uses no images or their files are gone.
+        The figure, or None if the run uses no images or their files no longer exist.
 
     Raises:
-        UserError: if the data folder is gone.
+        UserError: if the data folder no longer exists.
 
     Example:
         figure = contact_sheet(RunDirectory(Path("runs/2026-01-31-hybrid")))
@@ -37,16 +37,16 @@ def contact_sheet(run: RunDirectory) -> Figure | None:
         return None
     folder = image_folder(config)
     paths = enumerate(folder / name for name in read_json(run.split)["training"])
-    found = [(row, path) for row, path in paths if path.is_file()][:PICTURES]
+    found = [(row, path) for row, path in paths if path.is_file()][:IMAGES]
     if not found:
         return None
-    originals, draws = zip(*(_vary(path, row, config) for row, path in found), strict=True)
+    originals, draws = zip(*(_augmented(path, row, config) for row, path in found), strict=True)
     titles = ["original", *(f"epoch {epoch + 1}" for epoch in range(EPOCHS))]
     return plots.augmentation(np.stack(originals), np.stack(draws), titles)
 
 
-def _vary(path: Path, row: int, config: Config) -> tuple[np.ndarray, np.ndarray]:
-    """Return a training row's image without variation, and as each epoch varies it."""
+def _augmented(path: Path, row: int, config: Config) -> tuple[np.ndarray, np.ndarray]:
+    """Return a training row's image without augmentation, and as each epoch augments it."""
     size = config.images.size
     assert isinstance(size, int), "a run's settings have images.size resolved to a number"
     pixels = decode(tf.io.read_file(str(path)))

@@ -1,4 +1,4 @@
-"""The pictures of the caption report. Each function returns a figure; nothing here reads or writes files."""
+"""The plots of the caption report. Each function returns a figure; nothing here reads or writes files."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -18,11 +18,11 @@ Words = Mapping[str, float]
 _SHADES = LinearSegmentedColormap.from_list("shades", ["#f5f7f9", BLUE, "#00324f"])
 _INK = "#333333"
 _ANNOTATED = 20
-"""Most classes whose shares stand in the cells of the heat map as numbers."""
+"""Most classes for which the cells of the heat map are annotated with numbers."""
 
 
 def top_words(classes: Mapping[str, Words]) -> Figure:
-    """Draw a ranked chart of each class's words, small multiples on one scale.
+    """Draw a bar chart of each class's words, as small multiples on one scale.
 
     Args:
         classes: the words of each class by its name.
@@ -35,7 +35,7 @@ def top_words(classes: Mapping[str, Words]) -> Figure:
         axes.barh(places, list(words.values()), color=BLUE, height=0.72)
         axes.set_yticks(places, [_short(word, 16) for word in words], fontsize=9, color=_INK)
         axes.tick_params(axis="y", length=0)
-        # The same room for every panel, however few words it has.
+        # All panels have the same limits, even with fewer words.
         axes.set(xlim=(0, highest * 1.02), ylim=(most - 0.4, -0.6), xticks=[])
         axes.spines[["top", "right", "bottom"]].set_visible(False)
 
@@ -45,11 +45,11 @@ def top_words(classes: Mapping[str, Words]) -> Figure:
 def word_clouds(classes: Mapping[str, Words], seed: int) -> Figure:
     """Draw the words of each class as a cloud, the larger the higher their TF-IDF.
 
-    The strongest word is orange, the nine after it are blue. A word that finds no room is left out.
+    The strongest word is orange, the next nine are blue. A word that does not fit is skipped.
 
     Args:
         classes: the words of each class by its name.
-        seed: decides where the words stand.
+        seed: the seed of the layout.
     """
 
     def draw(axes: Axes, words: Words) -> None:
@@ -75,13 +75,13 @@ def word_clouds(classes: Mapping[str, Words], seed: int) -> Figure:
 
 
 def cooccurrence(shares: np.ndarray, rows: Sequence[int], names: Sequence[str]) -> Figure:
-    """Draw which labels stand together: of the rows with one label, the share that has another as well.
+    """Draw the co-occurrence of labels: of the rows with one label, the share that also has another.
 
     Args:
-        shares: float64 of shape (classes, classes), the share of the rows with the row's label that also have
-            the column's; NaN where no row has the label.
-        rows: how many rows have each label; they stand on the diagonal.
-        names: each class as people read it.
+        shares: float64 of shape (classes, classes): of the rows with the first label, the share with the
+            second; NaN if no row has the first.
+        rows: the number of rows with each label; shown beside its name.
+        names: the display name of each class.
     """
     count = len(names)
     annotated = count <= _ANNOTATED
@@ -89,7 +89,7 @@ def cooccurrence(shares: np.ndarray, rows: Sequence[int], names: Sequence[str]) 
     figure = Figure(figsize=(max(side, 3) + 3.4, max(side, 3) + 2.2), layout="constrained")
     axes = figure.subplots()
     others = np.where(np.eye(count, dtype=bool), np.nan, shares)
-    # On an even scale the many rare pairs would all look white.
+    # On a linear scale the many rare pairs would all look white.
     image = axes.imshow(others, cmap=_SHADES, norm=PowerNorm(0.5, 0, 1))
     axes.set_facecolor("#d9d9d9")
     short = [_short(name, 28) for name in names]
@@ -105,23 +105,23 @@ def cooccurrence(shares: np.ndarray, rows: Sequence[int], names: Sequence[str]) 
     axes.tick_params(which="minor", length=0)
     axes.spines[:].set_visible(False)
     axes.set_xlabel("… that also have this label")
-    axes.set_ylabel("Of the rows with this label (how many) …")
-    axes.set_title("Labels that stand together")
+    axes.set_ylabel("Of the rows with this label (number of rows) …")
+    axes.set_title("Co-occurrence of labels")
     bar = figure.colorbar(image, shrink=0.6, ticks=[0, 0.05, 0.2, 0.5, 1], format=lambda x, _: f"{x:.0%}")
     bar.outline.set_visible(False)
     if annotated:
         for (row, column), share in np.ndenumerate(others):
             if share > 0:
-                text = f"{share:.0%}" if share >= 0.005 else "<1%"
+                percentage = f"{share:.0%}" if share >= 0.005 else "<1%"
                 colour = "white" if share > 0.12 else _INK
-                axes.text(column, row, text, ha="center", va="center", fontsize=8.5, color=colour)
+                axes.text(column, row, percentage, ha="center", va="center", fontsize=8.5, color=colour)
     return figure
 
 
 def _panels(
     classes: Mapping[str, Words], title: str, height: float, draw: Callable[[Axes, Words], None]
 ) -> Figure:
-    """Let `draw` fill a panel for each class, as many beside each other as fit a wide screen."""
+    """Return a figure with a panel for each class, at most six in a row, filled by `draw`."""
     columns = min(6, math.ceil(math.sqrt(1.8 * len(classes))))
     lines = math.ceil(len(classes) / columns)
     figure = Figure(figsize=(2.7 * columns, 0.5 + height * lines), layout="constrained")
@@ -140,5 +140,5 @@ def _panels(
 
 
 def _short(name: str, length: int) -> str:
-    """Return a name that fits its place; a dollar sign would begin a formula."""
+    """Return a name cut to a length; a dollar sign is escaped, because it starts a formula."""
     return (name if len(name) <= length else f"{name[: length - 1]}…").replace("$", r"\$")

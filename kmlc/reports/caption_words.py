@@ -8,15 +8,15 @@ import numpy as np
 import simplemma
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 
-# scikit-learn's list holds some words that carry a meaning, as the "fire" of fire hydrant (its faults are
-# described by Nothman, Qin and Yurchak, "Stop Word Lists in Free Open-source Software Packages", 2018).
+# scikit-learn's list has some content words, such as the "fire" of "fire hydrant" (see Nothman, Qin and
+# Yurchak, "Stop Word Lists in Free Open-source Software Packages", 2018).
 _MEANINGFUL = {"bill", "call", "cry", "describe", "detail", "fill", "find", "fire", "interest", "mill"}
 _MEANINGFUL |= {"move", "show", "sincere", "system", "thick", "thin"}
 STOP_WORDS = ENGLISH_STOP_WORDS - _MEANINGFUL
-"""Words that a caption is cleaned of, before and after they are turned into lemmas."""
+"""Words that are removed from a caption, before and after lemmatisation."""
 
-# Common words of captions that simplemma's dictionary gets wrong ("playing" would be "playe", and "skies"
-# "ski"), or takes for a noun that a picture seldom shows.
+# Frequent caption words whose lemma in simplemma's dictionary is wrong ("playe" for "playing", "ski" for
+# "skies") or an unlikely noun.
 _CORRECTED = {
     "graffiti": "graffiti",
     "hanging": "hang",
@@ -29,7 +29,7 @@ _CORRECTED = {
     "travelling": "travel",
 }
 
-# What an apostrophe joins to a word (dog's, they're) is dropped; a word with n't is a stop word as a whole.
+# Endings after an apostrophe (dog's, they're) are removed; a word with n't is removed as a whole.
 _JOINED = re.compile(r"\w+n't\b|(?<=\w)'\w*")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 
@@ -37,8 +37,8 @@ _LETTERS = re.compile(r"[^\W\d_]{2,}")
 def clean(caption: str) -> list[str]:
     """Return the words of an English caption: lower case, letters only, no stop words, as lemmas.
 
-    A word has two letters or more, of any alphabet. Lemmas are simplemma's but for a few corrections; each
-    word is looked up by itself, so that "painting" is "paint" and "building" stays, whatever is meant.
+    A word has at least two letters, of any alphabet. Lemmas are simplemma's with a few corrections. Words are
+    looked up without context: "painting" is always "paint", and "building" always "building".
 
     Example:
         clean("The dog's owners were riding 2 horses.")  # ["dog", "owner", "ride", "horse"]
@@ -53,22 +53,22 @@ def clean(caption: str) -> list[str]:
 def class_tfidf(captions: Sequence[Sequence[str]], labels: np.ndarray) -> tuple[list[str], np.ndarray]:
     """Score how characteristic each word is of each class.
 
-    The captions of all rows that have a class are one document, in which words are counted:
+    The captions of all rows with a class form one document, in which words are counted:
 
         idf(word) = ln((1 + n) / (1 + df(word))) + 1
         score(class, word) = count(class, word) · idf(word), each class scaled to a Euclidean norm of 1
 
-    `n` is the number of captions with any word and `df` the number of captions that have the word; this is
-    scikit-learn's TF-IDF. The idf is that of the captions and not of the class documents: of those there are
-    few, and one caption with a second label carries a word from one into another. Among 18 of them "car" is
-    everywhere and would count as little as "man".
+    `n` is the number of captions with any word and `df` the number of captions with the word; this is
+    scikit-learn's TF-IDF. The idf is computed over captions, not over class documents: there are few of
+    those, and a caption with two labels puts its words into both. In 18 class documents "car" occurs in all
+    and would have as low an idf as "man".
 
     Args:
         captions: the words of each row, as `clean` returns them; a row may have none.
         labels: multi-hot labels of shape (rows, classes).
 
     Returns:
-        The words by alphabet, and the scores, float64 of shape (classes, words).
+        The words in alphabetical order, and the scores, float64 of shape (classes, words).
 
     Raises:
         ValueError: if no row has a word.
@@ -88,15 +88,15 @@ def class_tfidf(captions: Sequence[Sequence[str]], labels: np.ndarray) -> tuple[
 def strongest_words(
     captions: Sequence[Sequence[str]], labels: np.ndarray, count: int
 ) -> list[dict[str, float]]:
-    """Return the words with the highest `class_tfidf` of each class, highest first, ties by alphabet.
+    """Return the words with the highest `class_tfidf` of each class, highest first, ties alphabetically.
 
     Args:
         captions: the words of each row.
         labels: multi-hot labels of shape (rows, classes).
-        count: most words of a class; a class has fewer if its captions do.
+        count: maximum number of words of a class.
 
     Returns:
-        The score of each word, a mapping for each class.
+        For each class the score of each of its words.
     """
     words, scores = class_tfidf(captions, labels)
     strongest = np.argsort(-scores, axis=1, kind="stable")[:, :count]

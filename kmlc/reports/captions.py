@@ -19,9 +19,9 @@ from kmlc.reports import caption_plots
 from kmlc.reports.caption_words import clean, strongest_words
 
 RANKED, CLOUDED = 10, 20
-"""How many words of a label are in the table and the chart, and in the word cloud."""
+"""Number of words of a label in the table and the bar chart, and in the word cloud."""
 DRAWN, PAGE = 80, 24
-"""Most labels that are drawn, the commonest ones, and most of them on one picture; the CSV files have all."""
+"""Most labels in the plots (the most frequent ones), and in one plot; the CSV files have all labels."""
 
 
 def cooccurrence(labels: np.ndarray) -> np.ndarray:
@@ -31,8 +31,8 @@ def cooccurrence(labels: np.ndarray) -> np.ndarray:
         labels: multi-hot labels of shape (rows, classes).
 
     Returns:
-        float64 of shape (classes, classes), A down and B across, so that the diagonal is 1; NaN where no row
-        has A.
+        float64 of shape (classes, classes), a row for each A and a column for each B, with 1 on the diagonal;
+        NaN if no row has A.
 
     Example:
         cooccurrence(np.array([[1, 1], [1, 0]]))  # [[1, 0.5], [1, 1]]
@@ -44,14 +44,14 @@ def cooccurrence(labels: np.ndarray) -> np.ndarray:
 
 
 def write_caption_report(data: LabelledData, config: Config, folder: Path) -> None:
-    """Write captions.md, its pictures and its CSV files into `folder`, over those that are there.
+    """Write captions.md, its plots and its CSV files into `folder`, in place of earlier ones.
 
-    Rows without a caption count for the labels that stand together, not for the words.
+    Rows without a caption count for the co-occurrence of labels, but not for the words.
 
     Args:
         data: the labelled rows.
-        config: the settings that they were read with; its seed places the words of the clouds.
-        folder: made if it is not there.
+        config: the settings that they were read with; the layout of the word clouds depends on its seed.
+        folder: created if it does not exist.
 
     Raises:
         UserError: if no row has a label, or no caption a word.
@@ -92,22 +92,23 @@ def write_caption_report(data: LabelledData, config: Config, folder: Path) -> No
         shares[np.ix_(drawn, drawn)], rows[drawn].tolist(), [names[place] for place in drawn]
     )
     save_plot(folder / "cooccurrence.png", heat_map)
-    limit = f"; the {DRAWN} commonest are drawn" if len(names) > DRAWN else ""
+    limit = f"; the plots show the {DRAWN} most frequent" if len(names) > DRAWN else ""
     sections = [
         "# Captions",
         f"{data.report.file}: {len(captions):,} rows, {sum(map(bool, captions)):,} of them with a caption; "
         f"{len(names)} labels{limit}.",
-        "## The words of each label",
-        "Captions in lower case, letters only, without stop words, as lemmas. The captions of all rows with "
-        "a label are one document; its words are ranked by TF-IDF, count · (ln((1 + n) / (1 + df)) + 1), "
-        "with n captions, df of them with the word; a label's scores are scaled to a Euclidean norm of 1.",
+        "## Words of each label",
+        "Captions are lower-cased, reduced to letters, cleaned of stop words and lemmatised. The captions of "
+        "all rows with a label form one document. Its words are ranked by TF-IDF, "
+        "count · (ln((1 + n) / (1 + df)) + 1), where n is the number of captions and df the number of those "
+        "with the word; the scores of a label are scaled to a Euclidean norm of 1.",
         *(f"![The {RANKED} strongest words of each label]({name})" for name in charts),
         *(f"![The {CLOUDED} strongest words of each label as a cloud]({name})" for name in clouds),
         _words_section(names, words, rows),
         "The scores are in `top_words.csv`.",
-        "## The labels that stand together",
-        "Of the rows with one label, the share that has another as well: P(column | row).",
-        "![How often labels stand together](cooccurrence.png)",
+        "## Co-occurrence of labels",
+        "Of the rows with one label, the share that also has another: P(column | row).",
+        "![Co-occurrence of labels](cooccurrence.png)",
         "The shares are in `cooccurrence.csv`.",
     ]
     write_text(folder / "captions.md", "\n\n".join(sections) + "\n")
@@ -122,7 +123,7 @@ def _save_pages(
     classes: Mapping[str, Mapping[str, float]],
     draw: Callable[[dict[str, Mapping[str, float]]], Figure],
 ) -> list[str]:
-    """Draw the classes on as many pictures as they need, about equally many on each; return their names."""
+    """Draw the classes in as many plots as they need, evenly divided; return the plots' file names."""
     pages = np.array_split(np.array(list(classes), dtype=object), math.ceil(len(classes) / PAGE))
     names = []
     for number, page in enumerate(pages, start=1):
@@ -155,4 +156,4 @@ def _words_section(names: Sequence[str], words: Sequence[Mapping[str, float]], r
         [name, ", ".join(_ranked(each)), f"{count:,}"]
         for name, each, count in zip(names, words, rows, strict=True)
     ]
-    return markdown_table(["label", f"its {RANKED} strongest words", "rows"], lines, text_columns=2)
+    return markdown_table(["label", f"{RANKED} strongest words", "rows"], lines, text_columns=2)

@@ -1,4 +1,4 @@
-"""How far runs overfit: their label accuracy on training and on validation rows (system 5)."""
+"""How far runs overfit: label accuracy on training and on validation rows (system 5)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from kmlc.training.run_directory import existing_run
 
 TRAINING_BELOW = 0.92
 VALIDATION_FROM = 0.85
-"""System 5's bounds of the label accuracy: below the one in training, the other or more in validation."""
+"""System 5's bounds: label accuracy below 0.92 on training rows and at least 0.85 on validation rows."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """How well a run's model fits the rows that it saw, and those that it did not.
+    """The label accuracies of a run.
 
     Attributes:
         run: name of the run's directory.
@@ -35,7 +35,7 @@ class Fit:
 
     @property
     def gap(self) -> float:
-        """By how much the model does better on rows that it saw."""
+        """Training accuracy minus validation accuracy."""
         return self.training - self.validation
 
     @property
@@ -56,7 +56,7 @@ def read_fit(path: Path) -> Fit:
     metrics = read_json(run.metrics)
     if "training" not in metrics:
         raise UserError(f"{path}: not evaluated on training rows; train with --train.evaluate_training true")
-    accuracies = {part: 1 - metrics[part]["hamming_loss"] for part in ("training", "validation")}
+    accuracies = {split: 1 - metrics[split]["hamming_loss"] for split in ("training", "validation")}
     return Fit(path.resolve().name, load_config(run.config).model, **accuracies)
 
 
@@ -64,27 +64,27 @@ def write_comparison(fits: Sequence[Fit], folder: Path) -> str:
     """Write `overfitting.md` and `overfitting.png` into a folder, and return the table.
 
     Args:
-        fits: the runs in the order in which they are shown.
-        folder: made if it is not there.
+        fits: the runs, in the order of the table.
+        folder: created if it does not exist.
 
     Example:
         print(write_comparison([read_fit(Path("runs/large")), read_fit(Path("runs/mlp"))], Path("compared")))
     """
     folder.mkdir(parents=True, exist_ok=True)
     models = [fit.model for fit in fits]
-    metric = plots.training_gap(
+    figure = plots.training_gap(
         models if len(set(models)) == len(fits) else [fit.run for fit in fits],
         [fit.training for fit in fits],
         [fit.validation for fit in fits],
     )
-    save_plot(folder / "overfitting.png", metric)
-    compared = _table(fits)
+    save_plot(folder / "overfitting.png", figure)
+    table = _table(fits)
     write_text(
         folder / "overfitting.md",
-        f"# Overfitting\n\nLabel accuracy is the share of labels, present or absent, that the model gets "
-        f"right.\n\n{compared}\n\n![Label accuracy of each run](overfitting.png)\n",
+        f"# Overfitting\n\nLabel accuracy is the share of labels, present or absent, that are predicted "
+        f"correctly.\n\n{table}\n\n![Label accuracy of each run](overfitting.png)\n",
     )
-    return compared
+    return table
 
 
 def _table(fits: Sequence[Fit]) -> str:

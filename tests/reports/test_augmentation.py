@@ -16,14 +16,14 @@ from kmlc.settings import save_config
 from kmlc.training.run_directory import RunDirectory
 
 
-def begun(path: Path, config: Config, training: list[str]) -> RunDirectory:
+def make_run(path: Path, config: Config, training: list[str]) -> RunDirectory:
     run = RunDirectory(path)
     save_config(run.config, config)
     write_json(run.split, {"training": training, "validation": []})
     return run
 
 
-def test_the_sheet_shows_what_the_model_is_given(
+def test_the_sheet_shows_the_images_that_the_model_receives(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = Config(
@@ -37,7 +37,7 @@ def test_the_sheet_shows_what_the_model_is_given(
     monkeypatch.setattr(
         plots, "augmentation", lambda *arguments: shown.update(zip("ods", arguments, strict=True))
     )
-    contact_sheet(begun(tmp_path, config, records.ids))
+    contact_sheet(make_run(tmp_path, config, records.ids))
     encode = caption_encoder(config.captions, EncoderState())
     evaluated = next(evaluation_batches(records, config, encode).as_numpy_iterator())["image"]
     np.testing.assert_array_equal(shown["o"], evaluated[:4])
@@ -51,18 +51,18 @@ def test_the_sheet_shows_what_the_model_is_given(
     assert shown["s"] == ["original", *(f"epoch {number}" for number in range(1, 9))]
 
 
-def test_no_sheet_without_images(data: Path, tmp_path: Path) -> None:
+def test_a_run_without_images_has_no_sheet(data: Path, tmp_path: Path) -> None:
     images = ImagesConfig(size=16)
     captions_alone = Config(data=str(data), images=images, tower=TowerConfig("none"))
-    assert contact_sheet(begun(tmp_path, captions_alone, ["0.jpg"])) is None
+    assert contact_sheet(make_run(tmp_path, captions_alone, ["0.jpg"])) is None
     config = Config(data=str(data), images=images)
-    assert contact_sheet(begun(tmp_path, config, ["gone.jpg"])) is None
-    metric = contact_sheet(begun(tmp_path, config, ["gone.jpg", "0.jpg"]))
-    assert metric is not None
-    assert len(metric.axes) == 9
+    assert contact_sheet(make_run(tmp_path, config, ["gone.jpg"])) is None
+    figure = contact_sheet(make_run(tmp_path, config, ["gone.jpg", "0.jpg"]))
+    assert figure is not None
+    assert len(figure.axes) == 9
 
 
-def test_each_picture_has_its_row() -> None:
+def test_each_image_has_a_row_of_its_own() -> None:
     rng = np.random.default_rng(0)
     originals, draws = rng.uniform(0, 255, (2, 5, 5, 3)), rng.uniform(0, 255, (2, 3, 5, 5, 3))
     axes = plots.augmentation(originals, draws, ["original", "a", "b", "c"]).axes

@@ -30,13 +30,13 @@ from kmlc.reports.caption_words import STOP_WORDS, class_tfidf, clean, strongest
         ("", []),
     ],
 )
-def test_known_captions(caption: str, words: list[str]) -> None:
+def test_words_of_known_captions(caption: str, words: list[str]) -> None:
     assert clean(caption) == words
 
 
 @given(st.text(max_size=60))
 @settings(max_examples=100)
-def test_any_text_becomes_lower_case_words_of_letters(caption: str) -> None:
+def test_any_string_becomes_lower_case_words_of_letters(caption: str) -> None:
     for word in clean(caption):
         assert word.isalpha()
         assert word == word.lower()
@@ -63,7 +63,7 @@ def tfidf_in_python(captions: list[list[str]], labels: np.ndarray) -> tuple[list
     return vocabulary, scores / np.where(norms == 0, 1, norms)
 
 
-def test_tfidf_is_the_formula() -> None:
+def test_tfidf_equals_its_formula() -> None:
     words, scores = class_tfidf(CAPTIONS, LABELS)
     expected_words, expected = tfidf_in_python(CAPTIONS, LABELS)
     assert words == expected_words == ["cat", "dog", "park", "run"]
@@ -75,7 +75,7 @@ def test_tfidf_is_the_formula() -> None:
 
 @given(st.data())
 @settings(max_examples=25)
-def test_tfidf_is_the_formula_on_any_rows(data: st.DataObject) -> None:
+def test_tfidf_equals_its_formula_on_any_rows(data: st.DataObject) -> None:
     word = st.sampled_from(["ant", "bee", "cow", "dog", "eel"])
     captions = data.draw(st.lists(st.lists(word, max_size=6), min_size=1, max_size=8))
     captions.append(["ant"])
@@ -87,7 +87,7 @@ def test_tfidf_is_the_formula_on_any_rows(data: st.DataObject) -> None:
     np.testing.assert_allclose(scores, expected, atol=1e-12)
 
 
-def test_strongest_words_come_first_and_ties_by_alphabet() -> None:
+def test_strongest_words_come_first_and_ties_in_alphabetical_order() -> None:
     captions = [["zebra", "ant", "bee", "zebra"], ["cow"], []]
     labels = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]])
     strongest = strongest_words(captions, labels, 2)

@@ -32,7 +32,7 @@ Command = Callable[..., int]
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch) -> Command:
-    """The command in this process, run in a given folder; it returns the exit code."""
+    """Runs the command in this process, in a given folder; returns the exit code."""
 
     def run(folder: Path, *arguments: str) -> int:
         monkeypatch.chdir(folder)
@@ -74,7 +74,7 @@ def test_cooccurrence_counts_beyond_255_rows() -> None:
     np.testing.assert_allclose(cooccurrence(labels), np.array([[1, 0.75], [1, 1]]))
 
 
-def test_top_words(folder: Path) -> None:
+def test_top_words_by_hand(folder: Path) -> None:
     table = pd.read_csv(folder / "report" / "top_words.csv")
     assert table.columns.tolist() == ["label", "name", "rank", "word", "tfidf"]
     horse = table[table["label"] == 19]
@@ -96,7 +96,7 @@ def test_rows_without_a_caption_count_for_cooccurrence(folder: Path) -> None:
     np.testing.assert_allclose(shares, np.array([[1, 1 / 3, 1 / 3], [1, 1, 0], [0.5, 0, 1]]), atol=1e-6)
 
 
-def test_the_page_shows_pictures_that_are_there(folder: Path) -> None:
+def test_the_page_shows_the_plots_that_were_written(folder: Path) -> None:
     page = (folder / "report" / "captions.md").read_text()
     assert "4 rows, 3 of them with a caption; 3 labels." in page
     assert "| 19 horse | horse, dog, owner, ride | 2 |" in page
@@ -112,13 +112,13 @@ def test_the_page_shows_pictures_that_are_there(folder: Path) -> None:
     }
 
 
-def test_the_same_bytes_again(folder: Path, command: Command) -> None:
+def test_the_same_data_give_the_same_bytes(folder: Path, command: Command) -> None:
     assert command(folder, "--data=.", "--out=again") == 0
     for path in (folder / "report").iterdir():
         assert path.read_bytes() == (folder / "again" / path.name).read_bytes(), path.name
 
 
-def test_many_labels_take_several_pictures_and_the_commonest_are_drawn(
+def test_many_labels_take_several_plots_which_show_the_most_frequent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(captions, "DRAWN", 5)
@@ -127,10 +127,10 @@ def test_many_labels_take_several_pictures_and_the_commonest_are_drawn(
     (tmp_path / "train.csv").write_text("\n".join(["ImageID,Labels,Caption", *rows]))
     config = Config(data=str(tmp_path), tower=TowerConfig(name="none"))
     captions.write_caption_report(read_labelled(config), config, tmp_path / "out")
-    pictures = {path.name for path in (tmp_path / "out").glob("*.png")}
+    plots = {path.name for path in (tmp_path / "out").glob("*.png")}
     pages = [f"{kind}{page}.png" for kind in ("top_words", "word_clouds") for page in ("", "_2", "_3")]
-    assert pictures == {"cooccurrence.png", *pages}
-    assert "6 labels; the 5 commonest are drawn." in (tmp_path / "out" / "captions.md").read_text()
+    assert plots == {"cooccurrence.png", *pages}
+    assert "6 labels; the plots show the 5 most frequent." in (tmp_path / "out" / "captions.md").read_text()
     assert len(pd.read_csv(tmp_path / "out" / "top_words.csv")) == 6
 
 

@@ -12,7 +12,7 @@ from kmlc.settings import save_config
 
 
 def make_run(path: Path, training: float | None, validation: float) -> Path:
-    """Write what the comparison reads of a run."""
+    """Write the files of a run that the comparison reads."""
     path.mkdir()
     save_config(path / "config.yaml", Config(model="hybrid"))
     metrics = {"validation": {"hamming_loss": 1 - validation, "micro_f1": 0.5}}
@@ -22,7 +22,7 @@ def make_run(path: Path, training: float | None, validation: float) -> Path:
     return path
 
 
-def test_metrics_of_a_run(tmp_path: Path) -> None:
+def test_the_gap_is_training_minus_validation_accuracy(tmp_path: Path) -> None:
     fit = read_fit(make_run(tmp_path / "large", 0.98, 0.70))
     assert fit == Fit("large", "hybrid", 0.98, 0.70)
     assert fit.gap == pytest.approx(0.28)
@@ -32,11 +32,11 @@ def test_metrics_of_a_run(tmp_path: Path) -> None:
     ("training", "validation", "holds"),
     [(0.9199, 0.85, True), (0.92, 0.85, False), (0.9, 0.8499, False), (0.98, 0.7, False)],
 )
-def test_bounds_of_system_5(training: float, validation: float, holds: bool) -> None:
+def test_a_run_holds_within_system_5s_bounds(training: float, validation: float, holds: bool) -> None:
     assert Fit("run", "model", training, validation).holds is holds
 
 
-def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_table_and_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     large = make_run(tmp_path / "large", 0.9871, 0.7126)
     small = make_run(tmp_path / "small", 0.8860, 0.8727)
     assert compare([str(large), str(small)]) == 0
@@ -48,8 +48,8 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     )
     assert capsys.readouterr().out.startswith(table)
     assert table in (small / "overfitting.md").read_text(encoding="utf-8")
-    with Image.open(small / "overfitting.png") as picture:
-        assert picture.format == "PNG"
+    with Image.open(small / "overfitting.png") as image:
+        assert image.format == "PNG"
     assert not (large / "overfitting.md").exists()
 
     assert compare([str(large), "--out", str(tmp_path / "new" / "folder")]) == 0
@@ -59,7 +59,7 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_training_rows_not_judged(tmp_path: Path) -> None:
+def test_runs_without_metrics_of_training_rows_are_refused(tmp_path: Path) -> None:
     path = make_run(tmp_path / "run", None, 0.87)
     with pytest.raises(
         UserError, match=r"run: not evaluated on training rows; train with --train\.evaluate_training"
@@ -67,7 +67,7 @@ def test_training_rows_not_judged(tmp_path: Path) -> None:
         read_fit(path)
 
 
-def test_unfinished(tmp_path: Path) -> None:
+def test_unfinished_runs_are_refused(tmp_path: Path) -> None:
     path = make_run(tmp_path / "run", 0.9, 0.87)
     (path / "metrics.json").unlink()
     with pytest.raises(UserError, match=r"the run has not finished; python train\.py --resume"):
