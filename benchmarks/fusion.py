@@ -12,9 +12,9 @@ from dataclasses import replace
 
 from kmlc.arguments import OneLineParser
 from kmlc.commands.process import command
-from kmlc.data.folder import read_test, read_test_labels
 from kmlc.prediction.predictor import predict_logits
 from kmlc.settings import config_from_flags
+from kmlc.tasks.rows import read_test, read_test_labels
 from kmlc.training.restore import restore
 from kmlc.training.run_directory import RUNS, RunDirectory
 from kmlc.training.train import train
@@ -58,7 +58,7 @@ def micro_f1(run: RunDirectory) -> list[float]:
     """Return the micro-F1 on the test rows as they are, without captions, and without images."""
     trained = restore(run)
     records, _ = read_test(trained.config)
-    labels = read_test_labels(trained.config, trained.vocabulary, records)
+    labels = read_test_labels(trained.config, trained.task, records)
     assert labels is not None, "the sample has labels for its test rows"
     nothing = [""] * len(records)
     scores = []

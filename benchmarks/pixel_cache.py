@@ -29,9 +29,9 @@ from kmlc.config import CaptionsConfig, Config, ImagesConfig, TrainConfig
 from kmlc.data.batches import evaluation_batches, training_batches
 from kmlc.data.captions import caption_encoder
 from kmlc.data.encoder_state import EncoderState
-from kmlc.data.folder import read_labelled
 from kmlc.data.pixel_cache import cached
 from kmlc.data.records import Records
+from kmlc.tasks.rows import read_labelled
 
 SIZES = (64, 224)
 

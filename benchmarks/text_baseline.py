@@ -17,9 +17,9 @@ from sklearn.multiclass import OneVsRestClassifier
 
 from kmlc.arguments import OneLineParser
 from kmlc.commands.process import command
-from kmlc.data.folder import read_labelled
 from kmlc.data.records import Records
 from kmlc.prediction.predictor import predict_logits
+from kmlc.tasks.rows import read_labelled
 from kmlc.training.prepare import load_prepared_data
 from kmlc.training.restore import restore
 from kmlc.training.run_directory import existing_run
@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> None:
         (trained.config.model, predict_logits(trained, validation)),
     ):
         thresholds = {
-            "0.5": dict.fromkeys(trained.vocabulary.labels, 0.5),
+            "0.5": dict.fromkeys(trained.task.vocabulary.labels, 0.5),
             trained.config.thresholds.method: task.fit(labels, logits),
         }
         for method, values in thresholds.items():

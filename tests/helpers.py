@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from kmlc.data.report import TableReport
+
 ROOT = Path(__file__).parent.parent
 
 COLOURS = {"1": (200, 40, 40), "3": (40, 160, 60), "18": (50, 70, 200)}
@@ -64,3 +66,15 @@ def run_command(folder: Path, *command: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(
         [sys.executable, *command], cwd=folder, capture_output=True, text=True, env=environment, check=False
     )
+
+
+def findings(report: TableReport) -> dict[str, list[str]]:
+    """Return the rows of each kind of finding."""
+    return {each.what: each.rows for each in report.findings}
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace the first occurrence of a string in a file."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from kmlc.config import Config, SplitConfig, TowerConfig
-from kmlc.data.folder import read_labelled, read_test
 from kmlc.data.readers.csv_table import read_csv
 from kmlc.data.readers.table import Table
 from kmlc.data.splits import split_rows
@@ -15,6 +14,8 @@ from kmlc.models.image import TOWERS
 from kmlc.models.image.tower import image_tower, load_tower_weights
 from kmlc.reports.caption_words import clean, strongest_words
 from kmlc.settings import CONFIGS, layered
+from kmlc.tasks.hierarchy.vocabulary import HierarchyVocabulary
+from kmlc.tasks.rows import read_labelled, read_test
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 FOLDER = SHARED / "data" / "coco19"
@@ -97,6 +98,7 @@ def test_animals() -> None:
     assert data.vocabulary.names[:3] == ("bird", "dog", "reptile")
     assert data.vocabulary.names[3] == "Scotch terrier, Scottish terrier, Scottie"
     assert data.vocabulary.labels == (*"012", *map(str, range(87)))
+    assert isinstance(data.vocabulary, HierarchyVocabulary)
     assert np.bincount(data.vocabulary.parents).tolist() == [29, 29, 29]
     assert data.vocabulary.novel == ("3", "87")
     assert data.records.labels[:, :3].sum(axis=0).tolist() == [1850, 2084, 2354]

@@ -39,8 +39,8 @@ def main(argv: Sequence[str]) -> None:
     config = replace(config_of([], given), tower=TowerConfig(name="none"))
 
     with quiet_imports():
-        from kmlc.data.folder import read_labelled
         from kmlc.reports.captions import write_caption_report
+        from kmlc.tasks.rows import read_labelled
 
     data = read_labelled(config)
     print(data.report.summary())

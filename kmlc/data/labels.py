@@ -1,12 +1,15 @@
-"""Labels: the vocabulary, cells such as "1 3" as multi-hot rows, and what a table's labels come to."""
+"""Labels: the vocabulary, and cells such as "1 3" as multi-hot rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, Self
 
 import numpy as np
 
-from kmlc.config import LabelsConfig, TableConfig
-from kmlc.errors import UserError
+from kmlc.config import Config, LabelsConfig, TableConfig
+from kmlc.data.readers.table import Table
+from kmlc.data.report import TableReport
 
 
 @dataclass(frozen=True)
@@ -14,30 +17,25 @@ class Vocabulary:
     """The labels of a data set, in the order of the classes.
 
     Attributes:
-        labels: the labels as the tables write them; in a hierarchy superclasses first, then subclasses.
-        names: a name for each label, for people; the label itself where no name is known.
-        delimiter: what stands between two labels in a cell.
-        parents: in a hierarchy the index of each subclass's superclass; empty without one.
-        novel: in a hierarchy the labels of the novel superclass and of the novel subclass, which no logit
-            stands for.
-        held_out: in a hierarchy the names of the classes that are excluded from training, a superclass for
-            its subclasses too; no logit stands for them either.
+        labels: the labels as the tables write them.
+        names: a name for each label, for people; the label itself if it has no name.
+        delimiter: the string between two labels in a cell.
     """
 
     labels: tuple[str, ...]
     names: tuple[str, ...]
     delimiter: str = " "
-    parents: tuple[int, ...] = ()
-    novel: tuple[str, ...] = ()
-    held_out: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    @property
-    def superclasses(self) -> int:
-        """How many of the labels, the first ones, are superclasses; 0 without a hierarchy."""
-        return len(self) - len(self.parents) if self.parents else 0
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> Self:
+        """Return the vocabulary that was saved as `dataclasses.asdict` returns it."""
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in saved.items()
+        }
+        return cls(**values)
 
     def encode(self, rows: Iterable[Sequence[str]]) -> np.ndarray:
         """Return multi-hot rows, uint8 of shape (rows, classes), for rows of labels."""
@@ -53,73 +51,32 @@ class Vocabulary:
         return self.delimiter.join(self.labels[index] for index in np.flatnonzero(row))
 
     def columns(self, rows: np.ndarray, table: TableConfig) -> dict[str, list[str]]:
-        """Return the label columns of a table, by name, for encoded rows; in a hierarchy zeros are novel.
+        """Return the label columns of a table, by name, for encoded rows.
 
         Example:
             vocabulary.columns(labels, TableConfig())  # {"Labels": ["1 3", ...]}
         """
-        if not self.parents:
-            return {table.label_column: [self.decode(row) for row in rows]}
-        is_superclass = np.arange(len(self)) < self.superclasses
-        return {
-            str(column): [self.decode(row) or novel for row in level]
-            for column, level, novel in zip(
-                (table.superclass_column, table.label_column),
-                (rows * is_superclass, rows * ~is_superclass),
-                self.novel,
-                strict=True,
-            )
-        }
+        return {table.label_column: [self.decode(row) for row in rows]}
 
     def unique_labels(self) -> list[str]:
-        """Return the labels, none twice: in a hierarchy `superclass 1`, `subclass 1`, else as they are."""
-        if not self.parents:
-            return list(self.labels)
-        return [
-            f"{'superclass' if place < self.superclasses else 'subclass'} {label}"
-            for place, label in enumerate(self.labels)
-        ]
+        """Return the labels as unique strings."""
+        return list(self.labels)
 
     def display(self) -> list[str]:
-        """Return each class as people read it: the name, after the label where the two differ.
+        """Return each class for people: its label and its name, or one of them if they are the same."""
+        return list(map(readable, self.labels, self.names))
 
-        In a hierarchy its level stands before it, because the two levels may have labels in common.
-        """
-        shown = list(map(readable, self.labels, self.names))
-        if not self.parents:
-            return shown
-        return [
-            f"{'superclass' if place < self.superclasses else 'subclass'} {each}"
-            for place, each in enumerate(shown)
-        ]
+    def same_classes(self, other: "Vocabulary") -> bool:
+        """Return whether the classes are the same; their names and the delimiter may differ."""
+        return self.labels == other.labels
 
-    def novel_rows(self, labels: np.ndarray) -> np.ndarray:
-        """Return which encoded rows are of no known class at a level of the hierarchy, bool of shape (rows,).
-
-        Without a hierarchy there are none: a row may lack every label.
-        """
-        if not self.parents:
-            return np.zeros(len(labels), bool)
-        known = labels[:, : self.superclasses].any(axis=1) & labels[:, self.superclasses :].any(axis=1)
-        return np.logical_not(known)
-
-    def no_label(self, rule: str) -> str | int:
-        """Return the `thresholds.no_label` rule with a label turned into its class index.
-
-        Raises:
-            UserError: if the rule is neither none, top1, nor a label.
-        """
-        if rule in ("none", "top1"):
-            return rule
-        if rule not in self.labels:
-            raise UserError(
-                f"thresholds.no_label: expected none, top1 or one of {', '.join(self.labels)}; got {rule}"
-            )
-        return self.labels.index(rule)
+    def validation_only(self, labels: np.ndarray) -> np.ndarray:
+        """Return which encoded rows are validated on and never trained on, bool of shape (rows,): none."""
+        return np.zeros(len(labels), bool)
 
 
 def readable(label: str, name: str) -> str:
-    """Return a label as people read it: its name, after the label where the two differ.
+    """Return a label for people: the label and its name, or one of them if they are the same.
 
     Example:
         readable("1", "person")  # "1 person"
@@ -129,7 +86,7 @@ def readable(label: str, name: str) -> str:
 
 @dataclass(frozen=True)
 class Targets:
-    """What the labels of a table come to.
+    """The labels of a table, ready to train on.
 
     Attributes:
         vocabulary: the labels in the order of the classes.
@@ -142,15 +99,33 @@ class Targets:
     excluded: set[int]
 
 
+class LabelReader(Protocol):
+    """How a task reads labels; the readers of rows are given it."""
+
+    def read_labels(self, config: Config, folder: Path, table: Table, report: TableReport) -> Targets:
+        """Read the labels of a training table, and note in the report what is wrong with them."""
+
+
+class KnownLabelReader(Protocol):
+    """How a task reads labels of which it has the vocabulary, such as those of test rows."""
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The labels in the order of the classes."""
+
+    def read_known_labels(self, config: Config, table: Table, rows: Sequence[int]) -> np.ndarray | None:
+        """Return the labels of the given rows, uint8 (rows, classes), or None if the table has none."""
+
+
 @dataclass(frozen=True)
 class ParsedLabels:
     """The label column of a table.
 
     Attributes:
         vocabulary: the labels in the order of the classes.
-        rows: each row's labels, none twice.
-        invalid: entries that are no label, as (row, entry); they are left out of `rows`.
-        unknown: labels outside the given vocabulary, as (row, label); they are left out of `rows`.
+        rows: each row's labels, without duplicates.
+        invalid: entries that are no label, as (row, entry); `rows` is without them.
+        unknown: labels outside the given vocabulary, as (row, label); `rows` is without them.
     """
 
     vocabulary: tuple[str, ...]
@@ -160,10 +135,10 @@ class ParsedLabels:
 
 
 def parse_labels(cells: Sequence[str], config: LabelsConfig) -> ParsedLabels:
-    """Parse the cells of a label column, as "8 3 13".
+    """Parse the cells of a label column, such as "8 3 13".
 
-    With integer labels an entry that is not an integer is no label and is set aside (system 1's check).
-    Integers are written plainly ("07" is "7") and sorted by value, names by alphabet; a given vocabulary
+    With integer labels an entry that is not an integer is invalid (system 1's check). Integers are sorted by
+    value and written without leading zeros ("07" is "7"); names are sorted alphabetically. A given vocabulary
     keeps its order.
 
     Args:
@@ -171,7 +146,7 @@ def parse_labels(cells: Sequence[str], config: LabelsConfig) -> ParsedLabels:
         config: delimiter, kind, vocabulary.
 
     Returns:
-        The parsed column; the caller decides what an unknown label means.
+        The parsed column; the caller handles unknown labels.
 
     Example:
         parse_labels(["8 3", "1"], LabelsConfig()).vocabulary  # ("1", "3", "8")

@@ -4,12 +4,12 @@ import keras
 
 from kmlc.config import Config
 from kmlc.data.batches import evaluation_batches
-from kmlc.data.folder import read_labelled
 from kmlc.data.readers.npz import Features
 from kmlc.errors import UserError
 from kmlc.models.image import TOWERS
 from kmlc.models.image.tower import image_tower, load_tower_weights
 from kmlc.prediction.progress import PredictionProgress
+from kmlc.tasks.rows import read_labelled
 from kmlc.training.resume import resolve
 
 

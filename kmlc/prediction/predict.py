@@ -6,10 +6,10 @@ from typing import Literal
 
 import pandas as pd
 
-from kmlc.data.folder import read_test, read_test_labels
 from kmlc.files import check_writable, write_text
 from kmlc.prediction.inputs import records_of
 from kmlc.prediction.predictor import Predictor
+from kmlc.tasks.rows import read_test, read_test_labels
 
 
 def predict_table(
@@ -59,7 +59,7 @@ def predict_table(
         print(f"{proba}: probabilities of {logits.shape[1]} classes")
     # A file of feature vectors has no test split: a metric on rows that a run was trained on says nothing.
     trained_on = config.tower.input == "features" and config.data == first.config.data
-    labels = None if trained_on else read_test_labels(config, first.vocabulary, records)
+    labels = None if trained_on else read_test_labels(config, first.task, records)
     if labels is not None:
         metrics = first.task.metrics(labels, logits, predictor.thresholds)
         shown = [

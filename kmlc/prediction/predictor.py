@@ -134,7 +134,7 @@ def load_predictor(paths: Sequence[Path] = (), views: str = "one") -> Predictor:
     directories = [existing_run(path) for path in paths] or [newest_run(finished=True)]
     runs = [restore(run) for run in directories]
     for directory, run in zip(directories, runs, strict=True):
-        if run.vocabulary.labels != runs[0].vocabulary.labels:
+        if run.task.vocabulary.labels != runs[0].task.vocabulary.labels:
             first = directories[0].path
             raise UserError(f"{directory.path}: its labels are not those of {first}; expected the same")
     return Predictor([each.path for each in directories], runs, _thresholds(directories, runs), views)

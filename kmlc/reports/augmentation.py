@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 
 from kmlc.config import Config
 from kmlc.data.augment import augment, epoch_key, fold_in
-from kmlc.data.folder import image_folder
 from kmlc.data.images import decode, resize
 from kmlc.files import read_json
 from kmlc.reports import plots
 from kmlc.settings import load_config
+from kmlc.tasks.rows import image_folder
 from kmlc.training.run_directory import RunDirectory
 
 IMAGES, EPOCHS = 4, 8

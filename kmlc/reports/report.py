@@ -1,51 +1,42 @@
-"""The report of a finished run: `report.md` and `plots/`, from its directory and some of its images."""
+"""The report of a finished run: `report.md` and `plots/`."""
 
-from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from kmlc.config import Config
 from kmlc.files import read_json, write_text
 from kmlc.markdown import markdown_table, number
 from kmlc.plotting import save_plot
-from kmlc.reports import hierarchy, multilabel, plots
+from kmlc.reports import plots
 from kmlc.reports.augmentation import contact_sheet
 from kmlc.settings import load_config, setting, setting_types
-from kmlc.tasks.hierarchy import LEVELS
-from kmlc.tasks.hierarchy.task import Hierarchical
-from kmlc.tasks.multilabel.task import Multilabel
-from kmlc.tasks.registry import task_of
 from kmlc.tasks.task import Task
-from kmlc.training.prepare import load_vocabulary
+from kmlc.training.prepare import load_task
 from kmlc.training.run_directory import RunDirectory
-
-SECTIONS: dict[type[Task], Callable[..., list[str]]] = {
-    Multilabel: multilabel.sections,
-    Hierarchical: hierarchy.sections,
-}
-"""By task: from the run, its metrics and the task to the report's sections on it."""
 
 
 def write_report(run: RunDirectory) -> None:
-    """Write `report.md`, its tables and `plots/*.png` of a finished run, over those that are there.
+    """Write `report.md`, its tables and `plots/*.png` of a finished run; existing files are replaced.
 
     Example:
         write_report(RunDirectory(Path("runs/2026-01-31-hybrid")))
     """
     config, metrics = load_config(run.config), read_json(run.metrics)
     data, history = read_json(run.data_report)["training"], pd.read_csv(run.history)
-    task = task_of(config, load_vocabulary(run))
+    task = load_task(run)
     run.plots.mkdir(exist_ok=True)
     save_plot(run.plots / "training_metrics.png", plots.history(history, task.curves, metrics["best_epoch"]))
-    counts = data["label_counts"]
-    levels = _by_level(counts) if isinstance(task, Hierarchical) else {"label": counts}
-    save_plot(run.plots / "label_distribution.png", plots.label_distribution(levels))
+    panels = task.label_panels(data["label_counts"])
+    save_plot(run.plots / "label_distribution.png", plots.label_distribution(panels))
+    with np.load(run.logits, allow_pickle=False) as saved:
+        labels, logits = saved["validation_labels"], saved["validation_logits"]
     sections = [
         _head(run, config, metrics, task),
         _metrics(metrics),
         "![Loss and metrics of every epoch](plots/training_metrics.png)",
-        *SECTIONS[type(task)](run, metrics, task),
+        *task.report_sections(run.path, metrics, read_json(run.thresholds), labels, logits),
         _data(data, read_json(run.split)),
         "![Rows with each label](plots/label_distribution.png)",
         *_augmentation(run),
@@ -54,18 +45,6 @@ def write_report(run: RunDirectory) -> None:
         f"## Predict\n\n    python predict.py --run {run.path} --out submission.csv",
     ]
     write_text(run.report, "\n\n".join(sections) + "\n")
-
-
-def _by_level(counts: dict[str, int]) -> dict[str, dict[str, int]]:
-    """Return the counts of each level's labels, by the labels without their level."""
-    return {
-        level: {
-            name.removeprefix(f"{level} "): count
-            for name, count in counts.items()
-            if name.startswith(f"{level} ")
-        }
-        for level in LEVELS
-    }
 
 
 def _head(run: RunDirectory, config: Config, metrics: dict[str, Any], task: Task) -> str:
@@ -80,8 +59,8 @@ def _head(run: RunDirectory, config: Config, metrics: dict[str, Any], task: Task
 
 
 def _metrics(metrics: dict[str, Any]) -> str:
-    parts = ("validation", "test", "training")
-    columns: dict[str, dict[str, Any]] = {name: metrics[name] for name in parts if name in metrics}
+    splits = ("validation", "test", "training")
+    columns: dict[str, dict[str, Any]] = {name: metrics[name] for name in splits if name in metrics}
     at_half = metrics["details"]["validation"].get("at_0.5")
     if at_half:
         columns = {"validation at 0.5": at_half} | columns
@@ -93,8 +72,8 @@ def _metrics(metrics: dict[str, Any]) -> str:
 
 
 def _data(data: dict[str, Any], split: dict[str, list[str]]) -> str:
-    parts = ", ".join(f"{len(ids):,} {name}" for name, ids in split.items())
-    section = f"## Data\n\n{data['file']}: {data['rows']:,} rows, {data['used']:,} used ({parts})."
+    splits = ", ".join(f"{len(ids):,} {name}" for name, ids in split.items())
+    section = f"## Data\n\n{data['file']}: {data['rows']:,} rows, {data['used']:,} used ({splits})."
     if not data["findings"]:
         return section
     findings = [
@@ -106,13 +85,13 @@ def _data(data: dict[str, Any], split: dict[str, list[str]]) -> str:
 
 def _augmentation(run: RunDirectory) -> list[str]:
     """Write `plots/augmentation.png` and return its section, none for a run without images."""
-    metric = contact_sheet(run)
-    if metric is None:
+    figure = contact_sheet(run)
+    if figure is None:
         return []
-    save_plot(run.plots / "augmentation.png", metric)
+    save_plot(run.plots / "augmentation.png", figure)
     return [
-        "## Augmentation\n\nThe first training images as they are and as the first epochs vary them.",
-        "![Training images and their variations](plots/augmentation.png)",
+        "## Augmentation\n\nThe first training images, and their augmentations in the first epochs.",
+        "![Training images and their augmentations](plots/augmentation.png)",
     ]
 
 
@@ -124,7 +103,7 @@ def _settings(config: Config) -> str:
         if value != usual:
             rows.append([f"`{key}`", f"`{value}`", f"`{usual}`"])
     if not rows:
-        return "## Settings\n\nAll as by default; `config.yaml` has them."
+        return "## Settings\n\nAll have their defaults; they are in `config.yaml`."
     return "## Settings that differ from the defaults\n\n" + markdown_table(
         ["setting", "here", "default"], rows
     )

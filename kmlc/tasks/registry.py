@@ -44,13 +44,18 @@ def metrics_of(config: Config) -> Mapping[str, Direction]:
     return _package(config).METRICS
 
 
+def task_type(config: Config) -> type[Task]:
+    """Import and return the type of the task that the settings choose."""
+    return _package(config).task_type()
+
+
 def task_of(config: Config, vocabulary: Vocabulary) -> Task:
     """Return the task that the settings choose.
 
     Raises:
         UserError: if its settings do not fit the labels.
     """
-    return _package(config).task_type()(config, vocabulary)
+    return task_type(config)(config, vocabulary)
 
 
 def _package(config: Config) -> TaskPackage:

@@ -1,14 +1,17 @@
-"""What training and prediction ask of a task. `kmlc.tasks.registry` says how to add one."""
+"""What readers, training, prediction and reports ask of a task. `kmlc.tasks.registry` says how to add one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 
 from kmlc.config import Config
-from kmlc.data.labels import Vocabulary
+from kmlc.data.labels import Targets, Vocabulary
+from kmlc.data.readers.table import Table
+from kmlc.data.report import TableReport
 
 if TYPE_CHECKING:
     # The command line imports this module; these take seconds.
@@ -25,12 +28,35 @@ Thresholds = Mapping[str, float]
 
 
 class Task(Protocol):
-    """What the logits of a model mean.
+    """What the labels of the data and the logits of a model mean.
 
     Labels are uint8 (rows, classes of all heads), logits float32 of the same shape.
     """
 
-    def __init__(self, config: Config, vocabulary: Vocabulary) -> None: ...
+    def __init__(self, config: Config, vocabulary: Any) -> None: ...
+
+    @staticmethod
+    def sample_folder() -> Path:
+        """Return the data folder of the built-in sample."""
+
+    @staticmethod
+    def read_labels(config: Config, folder: Path, table: Table, report: TableReport) -> Targets:
+        """Read the labels of a training table, and note in the report what is wrong with them."""
+
+    @staticmethod
+    def load_vocabulary(saved: Mapping[str, Any]) -> Vocabulary:
+        """Return the vocabulary that labels.json holds."""
+
+    @staticmethod
+    def label_settings(config: Config) -> Sequence[Any]:
+        """Return the settings, besides `table` and `labels`, that `read_labels` depends on."""
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The labels in the order of the classes."""
+
+    def read_known_labels(self, config: Config, table: Table, rows: Sequence[int]) -> np.ndarray | None:
+        """Return the labels of the given rows of a table, or None if it has no labels for them."""
 
     @property
     def heads(self) -> Mapping[str, int]:
@@ -45,7 +71,7 @@ class Task(Protocol):
         """The metrics that the report draws over the epochs."""
 
     def loss(self, labels: np.ndarray) -> keras.losses.Loss:
-        """Return the loss, with what it takes from the training labels."""
+        """Return the loss; its weights may depend on the training labels."""
 
     def fit(self, labels: np.ndarray, logits: np.ndarray) -> Thresholds:
         """Fit the thresholds to validation rows."""
@@ -54,7 +80,7 @@ class Task(Protocol):
         """Return the metrics of a whole set of rows."""
 
     def details(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> dict[str, Any]:
-        """Return what more metrics.json says of a set of rows, by name, as plain values."""
+        """Return further entries of metrics.json for a set of rows, by name, as plain values."""
 
     def advice(self, details: Mapping[str, Any]) -> Sequence[str]:
         """Return what to do next, given the details of the validation rows; a sentence or two each."""
@@ -66,4 +92,25 @@ class Task(Protocol):
         """Return the probability of each class, a column for each."""
 
     def explain(self, logits: np.ndarray, thresholds: Thresholds) -> Sequence[str]:
-        """Return what a person is shown of one row, logits (1, classes of all heads), in lines."""
+        """Return the prediction of one row, logits (1, classes of all heads), in lines for people."""
+
+    def label_panels(self, counts: Mapping[str, int]) -> Mapping[str, Mapping[str, int]]:
+        """Return counts of rows by `vocabulary.display()` as panels of a plot, by what their labels are."""
+
+    def report_sections(
+        self,
+        folder: Path,
+        metrics: Mapping[str, Any],
+        thresholds: Thresholds,
+        labels: np.ndarray,
+        logits: np.ndarray,
+    ) -> list[str]:
+        """Write the task's tables and plots of a finished run, and return its sections of the report.
+
+        Args:
+            folder: receives the tables, and the plots in `plots/`.
+            metrics: the content of metrics.json.
+            thresholds: those of the run.
+            labels: true labels of the validation rows.
+            logits: their logits.
+        """

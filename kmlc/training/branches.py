@@ -12,7 +12,7 @@ from kmlc.files import read_json
 from kmlc.models.image.tower import LAYER
 from kmlc.models.text.bert import BACKBONE
 from kmlc.settings import load_config
-from kmlc.training.prepare import PreparedData, load_vocabulary
+from kmlc.training.prepare import PreparedData, load_task
 from kmlc.training.restore import restore
 from kmlc.training.run_directory import RunDirectory, existing_run
 
@@ -87,7 +87,7 @@ def _mismatch(key: str, config: Config, vocabulary: Vocabulary, run: RunDirector
         return (
             f"expected fusion.hidden_dim {theirs.fusion.hidden_dim} as in it; got {config.fusion.hidden_dim}"
         )
-    if load_vocabulary(run).labels != vocabulary.labels:
+    if load_task(run).vocabulary.labels != vocabulary.labels:
         return "expected the same labels; they differ"
     return None
 

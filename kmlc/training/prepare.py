@@ -4,7 +4,6 @@ import dataclasses
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,13 +11,14 @@ import pandas as pd
 from kmlc.config import Config
 from kmlc.data.captions import fit_captions
 from kmlc.data.encoder_state import EncoderState, load_encoder_state, save_encoder_state
-from kmlc.data.folder import read_test
-from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData, Records
 from kmlc.data.splits import split_rows
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_json, write_text
-from kmlc.settings import save_config
+from kmlc.settings import load_config, save_config
+from kmlc.tasks.registry import task_of, task_type
+from kmlc.tasks.rows import read_test
+from kmlc.tasks.task import Task
 from kmlc.training.environment import describe
 from kmlc.training.run_directory import RunDirectory, existing_run, new_run
 
@@ -51,9 +51,8 @@ def prepare_data(config: Config, data: LabelledData) -> PreparedData:
         UserError: if a preset cannot be loaded, or the split leaves a part without a row.
     """
     labels = data.records.labels
-    # Rows of no known class teach nothing; in validation they show whether they are told from the others.
-    novel = data.vocabulary.novel_rows(labels)
-    known = np.flatnonzero(~novel)
+    validation_only = data.vocabulary.validation_only(labels)
+    known = np.flatnonzero(~validation_only)
     split = split_rows(labels[known], config.split, config.seed)
     if not len(split.training) or not len(split.validation) or (config.split.test and not len(split.test)):
         raise UserError(
@@ -61,7 +60,7 @@ def prepare_data(config: Config, data: LabelledData) -> PreparedData:
             f"{len(known)} rows leave {len(split.training)} to train on, {len(split.validation)} to "
             f"validate on and {len(split.test)} to test on; expected a row for every part that is not 0"
         )
-    validating = np.union1d(known[split.validation], np.flatnonzero(novel))
+    validating = np.union1d(known[split.validation], np.flatnonzero(validation_only))
     training, validation, test = map(
         data.records.take, (known[split.training], validating, known[split.test])
     )
@@ -116,8 +115,7 @@ def load_prepared_data(run: RunDirectory, data: LabelledData) -> PreparedData:
     Raises:
         UserError: if the data is no longer what the run was begun with.
     """
-    begun = load_vocabulary(run)
-    if (begun.labels, begun.parents) != (data.vocabulary.labels, data.vocabulary.parents):
+    if not load_task(run).vocabulary.same_classes(data.vocabulary):
         raise UserError(f"{data.report.file}: its labels changed since {run.path} was begun; begin a new run")
     rows = {name: row for row, name in enumerate(data.records.ids)}
     split = read_json(run.split)
@@ -126,17 +124,14 @@ def load_prepared_data(run: RunDirectory, data: LabelledData) -> PreparedData:
         raise UserError(
             f"{data.report.file}: {missing} is gone or broken since {run.path} was begun; begin a new run"
         )
-    # Runs of before there were test parts have none in their split.
     training, validation, test = (
-        data.records.take([rows[name] for name in split.get(part, [])])
-        for part in ("training", "validation", "test")
+        data.records.take([rows[name] for name in split[part]]) for part in ("training", "validation", "test")
     )
     return PreparedData(training, validation, test, load_encoder_state(run.encoder))
 
 
-def load_vocabulary(run: RunDirectory) -> Vocabulary:
-    """Return the run's labels; runs of before there were hierarchies have none."""
-    saved: dict[str, Any] = read_json(run.labels)
-    for name, value in saved.items():
-        saved[name] = tuple(value) if isinstance(value, list) else value
-    return Vocabulary(**saved)
+def load_task(run: RunDirectory) -> Task:
+    """Return the task of a run, with the run's settings and vocabulary."""
+    config = load_config(run.config)
+    vocabulary = task_type(config).load_vocabulary(read_json(run.labels))
+    return task_of(config, vocabulary)

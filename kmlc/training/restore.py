@@ -7,16 +7,14 @@ import keras
 from kmlc.config import Config
 from kmlc.data.captions import Encode, caption_encoder
 from kmlc.data.encoder_state import load_encoder_state
-from kmlc.data.labels import Vocabulary
 from kmlc.errors import UserError
 from kmlc.files import read_json, sha256
 from kmlc.models.build import build_model
 from kmlc.settings import load_config
-from kmlc.tasks.registry import task_of
 from kmlc.tasks.task import Task, Thresholds
 from kmlc.training import environment
 from kmlc.training.checkpoint import load_weights
-from kmlc.training.prepare import load_vocabulary
+from kmlc.training.prepare import load_task
 from kmlc.training.run_directory import RunDirectory
 
 
@@ -26,15 +24,13 @@ class TrainedRun:
 
     Attributes:
         config: its settings.
-        vocabulary: its labels.
-        task: what its logits mean.
+        task: its task, with its labels.
         thresholds: fitted on its validation rows.
         encode: its caption encoder.
         model: its model with the best epoch's weights; it returns logits.
     """
 
     config: Config
-    vocabulary: Vocabulary
     task: Task
     thresholds: Thresholds
     encode: Encode
@@ -64,9 +60,8 @@ def restore(run: RunDirectory) -> TrainedRun:
     if sha256(run.best_weights) != read_json(run.metrics)["weights_sha256"]:
         raise UserError(f"{run.best_weights}: not the weights that the run finished with (sha256 differs)")
     keras.mixed_precision.set_dtype_policy(environment.precision(config.train))
-    vocabulary, state = load_vocabulary(run), load_encoder_state(run.encoder)
-    task = task_of(config, vocabulary)
+    task, state = load_task(run), load_encoder_state(run.encoder)
     model = build_model(config, task.heads, state)
     load_weights(run.best_weights, model)
     encode = caption_encoder(config.captions, state)
-    return TrainedRun(config, vocabulary, task, read_json(run.thresholds), encode, model)
+    return TrainedRun(config, task, read_json(run.thresholds), encode, model)

@@ -9,12 +9,12 @@ import keras
 from kmlc.config import Config
 from kmlc.data.batches import evaluation_batches, training_batches
 from kmlc.data.captions import Encode, caption_encoder
-from kmlc.data.folder import read_labelled
 from kmlc.data.records import LabelledData, Records
 from kmlc.errors import UserError
 from kmlc.progress import OutputLog, logged_output
 from kmlc.settings import load_config
 from kmlc.tasks.registry import task_of
+from kmlc.tasks.rows import read_labelled
 from kmlc.training import environment
 from kmlc.training.branches import check_branches
 from kmlc.training.callbacks import EpochRecorder, Progress

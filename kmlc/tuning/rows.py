@@ -3,11 +3,13 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 from kmlc.config import Config
-from kmlc.data.folder import read_labelled
 from kmlc.data.pixel_cache import cached
 from kmlc.data.records import LabelledData
+from kmlc.tasks.registry import task_type
+from kmlc.tasks.rows import read_labelled
 from kmlc.tuning.fraction import fraction_of
 
 
@@ -42,13 +44,8 @@ class SharedRows:
 
 
 def _reads(config: Config) -> str:
-    """Return the settings that reading depends on, as text."""
-    parts = [config.data, config.table, config.labels, config.hierarchy, config.images.max_pixels]
-    # Hierarchies draw the classes that are held out by the seed; captions are noted in the data report.
-    parts += [
-        config.seed if config.table.superclass_column else None,
-        config.tower.input,
-        config.captions.encoder == "none",
-    ]
-    plain = [dataclasses.asdict(part) if dataclasses.is_dataclass(part) else part for part in parts]
-    return json.dumps(plain)
+    """Return the settings that reading depends on, as a string."""
+    parts: list[Any] = [config.data, config.table, config.labels, *task_type(config).label_settings(config)]
+    # The data report notes whether captions are missing.
+    parts += [config.images.max_pixels, config.tower.input, config.captions.encoder == "none"]
+    return json.dumps(parts, default=dataclasses.asdict)

@@ -9,9 +9,9 @@ from kmlc.config import CaptionsConfig, Config, FusionConfig, ImagesConfig, Trai
 from kmlc.data.batches import evaluation_batches, training_batches
 from kmlc.data.captions import caption_encoder
 from kmlc.data.encoder_state import EncoderState
-from kmlc.data.folder import read_labelled
 from kmlc.data.images import decode, resize
 from kmlc.data.records import Records
+from kmlc.tasks.rows import read_labelled
 
 
 @pytest.fixture(scope="module")

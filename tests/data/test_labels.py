@@ -1,9 +1,10 @@
+import json
+from dataclasses import asdict
+
 import numpy as np
-import pytest
 
 from kmlc.config import LabelsConfig
 from kmlc.data.labels import Vocabulary, parse_labels
-from kmlc.errors import UserError
 
 
 def test_integers_are_sorted_by_value_and_written_plainly() -> None:
@@ -18,7 +19,7 @@ def test_names_with_a_delimiter() -> None:
     assert parsed.rows == [["traffic light", "bus"], [], ["bus"]]
 
 
-def test_what_is_no_integer_among_integers_is_set_aside() -> None:
+def test_entries_that_are_no_integers_among_integers_are_invalid() -> None:
     parsed = parse_labels(["1 x", "3 nan 4.5", "12 1 3"], LabelsConfig())
     assert parsed.vocabulary == ("1", "3", "12")
     assert parsed.invalid == [(0, "x"), (1, "nan"), (1, "4.5")]
@@ -51,8 +52,16 @@ def test_encode_and_decode() -> None:
     assert vocabulary.display() == ["1 person", "3 car", "18 dog"]
 
 
-def test_no_label_rule() -> None:
-    vocabulary = Vocabulary(("1", "3"), ("1", "3"))
-    assert [vocabulary.no_label(rule) for rule in ("none", "top1", "3")] == ["none", "top1", 1]
-    with pytest.raises(UserError, match=r"thresholds\.no_label: expected none, top1 or one of 1, 3; got 7"):
-        vocabulary.no_label("7")
+def test_a_vocabulary_survives_json() -> None:
+    vocabulary = Vocabulary(("1", "3"), ("person", "car"), "|")
+    assert Vocabulary.from_json(json.loads(json.dumps(asdict(vocabulary)))) == vocabulary
+
+
+def test_names_and_delimiter_do_not_change_the_classes() -> None:
+    vocabulary = Vocabulary(("1", "3"), ("person", "car"))
+    assert vocabulary.same_classes(Vocabulary(("1", "3"), ("1", "3"), "|"))
+    assert not vocabulary.same_classes(Vocabulary(("3", "1"), ("car", "person")))
+
+
+def test_rows_without_a_label_are_trained_on() -> None:
+    assert not Vocabulary(("1",), ("1",)).validation_only(np.zeros((2, 1))).any()

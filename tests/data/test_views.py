@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from kmlc.config import CaptionsConfig, Config, ImagesConfig
 from kmlc.data.batches import evaluation_batches
-from kmlc.data.folder import read_labelled
 from kmlc.data.images import decode, resize
 from kmlc.data.views import VIEWS, WHOLE, View, look
+from kmlc.tasks.rows import read_labelled
 
 # Row and column of every pixel, so that a view tells which pixels it took.
 PLACES = np.stack([*np.mgrid[:5, :4], np.zeros((5, 4))], axis=-1).astype(np.uint8)

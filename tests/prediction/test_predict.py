@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 
 from kmlc.commands.predict import main
-from kmlc.data.folder import read_test
 from kmlc.data.images import decode, resize
 from kmlc.data.records import Records
 from kmlc.prediction.predictor import predict_logits
+from kmlc.tasks.rows import read_test
 from kmlc.training.restore import TrainedRun, restore
 from kmlc.training.run_directory import RunDirectory
 

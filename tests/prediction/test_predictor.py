@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, precision_recall_curve
 
-from kmlc.data.folder import read_labelled, read_test
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_json
 from kmlc.objectives.metrics import probabilities
 from kmlc.prediction.predictor import load_predictor, predict_logits
+from kmlc.tasks.rows import read_labelled, read_test
 from kmlc.training.restore import TrainedRun, restore
 from kmlc.training.run_directory import RunDirectory
 

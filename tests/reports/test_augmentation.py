@@ -8,11 +8,11 @@ from kmlc.config import CaptionsConfig, Config, ImagesConfig, TowerConfig, Train
 from kmlc.data.batches import evaluation_batches, training_batches
 from kmlc.data.captions import caption_encoder
 from kmlc.data.encoder_state import EncoderState
-from kmlc.data.folder import read_labelled
 from kmlc.files import write_json
 from kmlc.reports import plots
 from kmlc.reports.augmentation import contact_sheet
 from kmlc.settings import save_config
+from kmlc.tasks.rows import read_labelled
 from kmlc.training.run_directory import RunDirectory
 
 

@@ -11,9 +11,9 @@ from PIL import Image
 
 from kmlc.commands.captions import main
 from kmlc.config import Config, TowerConfig
-from kmlc.data.folder import read_labelled
 from kmlc.reports import captions
 from kmlc.reports.captions import cooccurrence
+from kmlc.tasks.rows import read_labelled
 
 ROOT = Path(__file__).parent.parent.parent
 

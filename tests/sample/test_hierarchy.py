@@ -6,10 +6,11 @@ import pytest
 from PIL import Image
 
 from kmlc.config import Config
-from kmlc.data.folder import read_labelled, read_test, read_test_labels
 from kmlc.sample.hierarchy import SUPERCLASSES, VERSION, hierarchy_sample_folder
 from kmlc.sample.scenes import NAMES
 from kmlc.settings import CONFIGS, layered
+from kmlc.tasks.registry import task_of
+from kmlc.tasks.rows import read_labelled, read_test, read_test_labels
 from tests.sample.test_sample import digests
 
 
@@ -67,7 +68,7 @@ def test_the_models_of_system_4_read_it(folder: Path, model: str) -> None:
     found = read_labelled(config)
     assert found.report.findings == []
     records, _ = read_test(config)
-    labels = read_test_labels(config, found.vocabulary, records)
+    labels = read_test_labels(config, task_of(config, found.vocabulary), records)
     assert labels is not None
     novel = (pd.read_csv(folder / "test_labels.csv")["superclass_index"] == 3).tolist()
     assert (~labels[:, :3].any(axis=1)).tolist() == novel

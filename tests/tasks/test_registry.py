@@ -6,6 +6,7 @@ import pytest
 
 from kmlc.config import Config, LossConfig, TableConfig, TowerConfig
 from kmlc.data.labels import Vocabulary
+from kmlc.tasks.hierarchy.vocabulary import HierarchyVocabulary
 from kmlc.tasks.registry import DIRECTIONS, metrics_of, task_of
 
 HIERARCHY = Config(table=TableConfig(superclass_column="Super"), loss=LossConfig("hierarchical"))
@@ -16,7 +17,7 @@ LABELS = np.array([[1, 0, 1, 0], [0, 1, 0, 1]], np.uint8)
     ("config", "vocabulary"),
     [
         (Config(), Vocabulary(("1", "2", "3", "4"), ("1", "2", "3", "4"))),
-        (HIERARCHY, Vocabulary(("1", "2", "3", "4"), ("1", "2", "3", "4"), " ", (0, 1), ("9", "9"))),
+        (HIERARCHY, HierarchyVocabulary(("1", "2", "3", "4"), ("1", "2", "3", "4"), " ", (0, 1), ("9", "9"))),
     ],
     ids=["multilabel", "hierarchy"],
 )

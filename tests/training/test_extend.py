@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from kmlc.config import Config
-from kmlc.data.folder import read_labelled
 from kmlc.files import read_json, write_text
 from kmlc.settings import config_from_flags, load_config
+from kmlc.tasks.rows import read_labelled
 from kmlc.training import extend
 from kmlc.training.extend import continue_from
 from kmlc.training.run_directory import RunDirectory

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from kmlc.config import CaptionsConfig, Config, ImagesConfig, SplitConfig
-from kmlc.data.folder import read_labelled
 from kmlc.data.records import LabelledData, Records
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_json
+from kmlc.tasks.rows import read_labelled
 from kmlc.training.prepare import PreparedData, create_run, load_prepared_data, prepare_data
 from kmlc.training.run_directory import RunDirectory
 from tests.helpers import draw

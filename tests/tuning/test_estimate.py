@@ -5,8 +5,8 @@ import keras
 import pytest
 
 from kmlc.config import Config, FusionConfig, LossConfig, TowerConfig, TrainConfig
-from kmlc.data.folder import read_labelled
 from kmlc.settings import config_from_flags, setting_types
+from kmlc.tasks.rows import read_labelled
 from kmlc.tuning.estimate import SPEED_NEUTRAL, Cost, cost_key, measure_cost, study_seconds
 from tests.helpers import TINY
 

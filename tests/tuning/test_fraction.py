@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmlc.config import Config
-from kmlc.data.folder import read_labelled
 from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData, Records
 from kmlc.data.report import TableReport
+from kmlc.tasks.rows import read_labelled
 from kmlc.tuning.fraction import fraction_of
 
 

@@ -1,7 +1,8 @@
-"""A superclass and a subclass to a row: two softmax heads, decisions that agree, and novelty (system 4)."""
+"""Classification at both levels of a hierarchy, with two softmax heads and novelty detection (system 4)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -9,19 +10,18 @@ import numpy as np
 import pandas as pd
 
 from kmlc.config import Config
-from kmlc.data.labels import Vocabulary, readable
-from kmlc.objectives.hierarchy import (
-    Classes,
-    Hierarchy,
-    decode,
-    evaluate_classes,
-    level_probabilities,
-    superclass_confusion,
-    weakest_subclasses,
-)
-from kmlc.objectives.hierarchy_loss import build_hierarchy_loss
-from kmlc.objectives.novelty import fit_novelty_threshold, mark_novel, novelty_auroc, novelty_scores
+from kmlc.data.labels import Targets, readable
+from kmlc.data.readers.table import Table
+from kmlc.data.report import TableReport
+from kmlc.sample.hierarchy import hierarchy_sample_folder
 from kmlc.tasks.hierarchy import LEVELS
+from kmlc.tasks.hierarchy.classes import Classes, Hierarchy
+from kmlc.tasks.hierarchy.decoding import decode, level_probabilities
+from kmlc.tasks.hierarchy.labels import read_known_labels, read_labels
+from kmlc.tasks.hierarchy.loss import build_hierarchy_loss
+from kmlc.tasks.hierarchy.metrics import evaluate_classes, superclass_confusion, weakest_subclasses
+from kmlc.tasks.hierarchy.novelty import fit_novelty_threshold, mark_novel, novelty_auroc, novelty_scores
+from kmlc.tasks.hierarchy.vocabulary import HierarchyVocabulary
 from kmlc.tasks.task import Metrics, Thresholds
 
 _WEAKEST = 10
@@ -32,22 +32,46 @@ _SHOWN = 5
 class Hierarchical:
     """Classification at both levels of a hierarchy, the task of system 4.
 
-    Rows without a label at a level are novel there; the other rows are known. Metrics without `open` before
-    them are of the rows that are known at both levels, predicted without novelty (closed set); `open_` ones
-    are of all rows, predicted with novelty, the novel class counting as one more class.
+    A row without a label at a level is novel there; the others are known. Metrics named `open_…` are of all
+    rows, predicted with novelty, the novel class counting as one more class. The others are of the rows known
+    at both levels, predicted without novelty (closed set).
 
     Attributes:
         config: the settings.
-        vocabulary: the labels, with `parents`.
+        vocabulary: the labels of both levels.
     """
 
     config: Config
-    vocabulary: Vocabulary
+    vocabulary: HierarchyVocabulary
+
+    @staticmethod
+    def sample_folder() -> Path:
+        """Return the data folder of the built-in sample."""
+        return hierarchy_sample_folder()
+
+    @staticmethod
+    def read_labels(config: Config, folder: Path, table: Table, report: TableReport) -> Targets:
+        """Read both label columns of a training table, and hold out classes."""
+        return read_labels(config, folder, table, report)
+
+    @staticmethod
+    def load_vocabulary(saved: Mapping[str, Any]) -> HierarchyVocabulary:
+        """Return the vocabulary that labels.json holds."""
+        return HierarchyVocabulary.from_json(saved)
+
+    @staticmethod
+    def label_settings(config: Config) -> list[Any]:
+        """Return the settings of the hierarchy, and the seed that draws the classes to hold out."""
+        return [config.hierarchy, config.seed]
+
+    def read_known_labels(self, config: Config, table: Table, rows: Sequence[int]) -> np.ndarray | None:
+        """Return the labels of the given rows of a table; None if they come from class folders."""
+        return read_known_labels(config, self.vocabulary, table, rows)
 
     @property
     def hierarchy(self) -> Hierarchy:
         """The classes by name."""
-        return Hierarchy(*self._levels(self.vocabulary.names), self.vocabulary.parents)
+        return self.vocabulary.hierarchy
 
     @property
     def heads(self) -> Mapping[str, int]:
@@ -66,14 +90,18 @@ class Hierarchical:
         return ["superclass_accuracy", "subclass_accuracy", "hierarchical_f1", "open_hierarchical_f1"]
 
     def loss(self, labels: np.ndarray) -> keras.losses.Loss:
-        """Return the sum of a softmax cross-entropy for each level."""
+        """Return the sum of the softmax cross-entropies of both levels.
+
+        Raises:
+            UserError: if the settings name the loss of another task.
+        """
         return build_hierarchy_loss(self.config.loss, labels, len(self.hierarchy.superclasses))
 
     def fit(self, labels: np.ndarray, logits: np.ndarray) -> Thresholds:
         """Return the novelty threshold of each level.
 
-        Where rows are novel at a level, it is the one that tells them best from the others; where none is,
-        the one that the configured share of the rows passes.
+        With novel rows it is the threshold with the highest balanced accuracy; without, the lowest that the
+        configured share of the rows passes.
         """
         settings = self.config.hierarchy
         shares = (settings.superclass_known_share, settings.subclass_known_share)
@@ -85,7 +113,7 @@ class Hierarchical:
         }
 
     def scores(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return how novel each row looks at each level, float64 of shape (rows,) each."""
+        """Return the novelty score of each row at each level, float64 of shape (rows,) each."""
         return novelty_scores(logits, self.hierarchy, self.config.hierarchy.novelty)
 
     def novel(self, labels: np.ndarray) -> list[np.ndarray]:
@@ -104,12 +132,12 @@ class Hierarchical:
     def metrics(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> Metrics:
         """Return accuracies, hierarchical precision, recall and F1, consistency, and AUROC of novelty.
 
-        A metric is None where there are no rows for it: those of the closed set without a known row, an AUROC
-        without rows of both kinds.
+        A metric that is not defined is None: those of the closed set without a known row, an AUROC without
+        both known and novel rows.
         """
         true, predicted = self.hierarchy.classes(labels), self.predict(logits, thresholds)
         with_novelty = evaluate_classes(true, predicted, self.hierarchy)
-        known = ~self.vocabulary.novel_rows(labels)
+        known = ~self.vocabulary.validation_only(labels)
         metrics: Metrics = dict.fromkeys(with_novelty)
         if known.any():
             true = self.hierarchy.classes(labels[known])
@@ -119,15 +147,15 @@ class Hierarchical:
         return metrics | {f"open_{name}": value for name, value in with_novelty.items()}
 
     def details(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> dict[str, Any]:
-        """Return more on a set of rows.
+        """Return more about a set of rows.
 
-        `superclass_confusion`: counts by true and predicted class, with novelty; `novel_rows`: how
-        many there are at each level; `known_share`: the part of the rows known at both levels that passes
-        each threshold; `known_subclass_accuracy`: of those rows, without and with novelty;
-        `weakest_subclasses` of the closed set.
+        `superclass_confusion`: counts by true and predicted class, predicted with novelty. `novel_rows`:
+        their number at each level. `known_share`: the share of the rows known at both levels that passes each
+        threshold. `known_subclass_accuracy`: accuracy on these rows, predicted without and with novelty.
+        `weakest_subclasses`: those of the closed set.
         """
         true, predicted = self.hierarchy.classes(labels), self.predict(logits, thresholds)
-        known = ~self.vocabulary.novel_rows(labels)
+        known = ~self.vocabulary.validation_only(labels)
         passing = {
             level: scores[known] <= thresholds[level]
             for level, scores in zip(LEVELS, self.scores(logits), strict=True)
@@ -144,8 +172,8 @@ class Hierarchical:
                 level: float(each.mean()) if each.size else None for level, each in passing.items()
             },
             "known_subclass_accuracy": {
-                name: float(np.mean(true_positives[known])) if known.any() else None
-                for name, true_positives in (
+                name: float(np.mean(correct[known])) if known.any() else None
+                for name, correct in (
                     ("without", self.predict_known(logits).subclasses == true.subclasses),
                     ("with", predicted.subclasses == true.subclasses),
                 )
@@ -155,12 +183,12 @@ class Hierarchical:
 
     def subclasses(self, labels: np.ndarray, logits: np.ndarray) -> list[dict[str, str | int | float]]:
         """Return the metrics of each subclass on the closed set, lowest F1 first."""
-        known = ~self.vocabulary.novel_rows(labels)
+        known = ~self.vocabulary.validation_only(labels)
         true, predicted = self.hierarchy.classes(labels[known]), self.predict_known(logits[known])
         return weakest_subclasses(true, predicted, self.hierarchy, len(self.hierarchy.subclasses))
 
     def advice(self, details: Mapping[str, Any]) -> list[str]:
-        """Return how a final run on all classes comes to thresholds fitted to novel rows; and their price."""
+        """Return how a final run on all classes can reuse the fitted thresholds, and what they cost."""
         flags = [
             f"--hierarchy.{level}_known_share {details['known_share'][level]:.4f}"
             for level in LEVELS
@@ -172,8 +200,8 @@ class Hierarchical:
         return [
             "Novelty thresholds were fitted to novel rows. A run trained on all classes has none: give it "
             f"the share of known rows that pass here, {' '.join(flags)}",
-            f"The price, on known rows: subclass accuracy {accuracy['with']:.4f} with novelty, "
-            f"{accuracy['without']:.4f} without; a higher share costs less and catches fewer novel rows",
+            f"The cost, on known rows: subclass accuracy {accuracy['with']:.4f} with novelty, "
+            f"{accuracy['without']:.4f} without; a higher share costs less and detects fewer novel rows",
         ]
 
     def submission(self, ids: Sequence[str], logits: np.ndarray, thresholds: Thresholds) -> pd.DataFrame:
@@ -183,17 +211,17 @@ class Hierarchical:
         return pd.DataFrame({table.image_column: list(ids)} | self.vocabulary.columns(predicted, table))
 
     def probabilities(self, logits: np.ndarray) -> pd.DataFrame:
-        """Return the probability of each class at its level; the columns are `superclass LABEL` and so on."""
+        """Return the probability of each class at its level; the columns are named `superclass LABEL`, …."""
         return pd.DataFrame(
             level_probabilities(logits, self.hierarchy).astype(float), columns=self.vocabulary.unique_labels()
         )
 
     def explain(self, logits: np.ndarray, thresholds: Thresholds) -> list[str]:
-        """Return of one row the most probable classes of each level, its novelty, and what is predicted."""
+        """Return the most probable classes of one row at each level, its novelty, and the prediction."""
         lines, answers = [], []
         for level, classes, novel, (scores,), (novelty,), (index,) in zip(
             LEVELS,
-            self._levels(tuple(map(readable, self.vocabulary.labels, self.vocabulary.names))),
+            self.vocabulary.levels([*map(readable, self.vocabulary.labels, self.vocabulary.names)]),
             self.vocabulary.novel,
             self.hierarchy.levels(level_probabilities(logits, self.hierarchy)),
             self.scores(logits),
@@ -207,5 +235,26 @@ class Hierarchical:
             answers.append(f"{level}: {(*classes, readable(novel, self.config.hierarchy.novel))[index]}")
         return lines + answers
 
-    def _levels(self, classes: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        return classes[: self.vocabulary.superclasses], classes[self.vocabulary.superclasses :]
+    def label_panels(self, counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
+        """Return the counts of each level by label, without the level before it."""
+        return {
+            level: {
+                name.removeprefix(f"{level} "): count
+                for name, count in counts.items()
+                if name.startswith(f"{level} ")
+            }
+            for level in LEVELS
+        }
+
+    def report_sections(
+        self,
+        folder: Path,
+        metrics: Mapping[str, Any],
+        thresholds: Thresholds,
+        labels: np.ndarray,
+        logits: np.ndarray,
+    ) -> list[str]:
+        """Write subclasses.csv and the plots; return the sections on superclasses, subclasses and novelty."""
+        from kmlc.tasks.hierarchy.report import sections
+
+        return sections(self, folder, metrics, thresholds, labels, logits)

@@ -1,7 +1,8 @@
-"""Several labels to a row, each there or not: sigmoid, and a threshold for each label."""
+"""Multi-label classification: sigmoid, and a threshold for each label."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -9,10 +10,15 @@ import numpy as np
 import pandas as pd
 
 from kmlc.config import Config
-from kmlc.data.labels import Vocabulary
-from kmlc.objectives.losses import build_loss
+from kmlc.data.labels import Targets, Vocabulary
+from kmlc.data.readers.table import Table
+from kmlc.data.report import TableReport
+from kmlc.errors import UserError
+from kmlc.objectives.losses import LOSSES, build_loss
 from kmlc.objectives.metrics import AVERAGES, batch_macro_f1, evaluate, per_class, probabilities
-from kmlc.objectives.thresholds import fit_thresholds, predict_labels
+from kmlc.objectives.thresholds import NoLabel, fit_thresholds, predict_labels
+from kmlc.sample import sample_folder
+from kmlc.tasks.multilabel.labels import read_known_labels, read_labels
 from kmlc.tasks.task import Metrics, Thresholds
 
 
@@ -25,14 +31,42 @@ class Multilabel:
         vocabulary: the labels.
 
     Raises:
-        UserError: if the rule for rows without a label names no label.
+        UserError: if `thresholds.no_label` is neither none, top1, nor a label.
     """
 
     config: Config
     vocabulary: Vocabulary
 
     def __post_init__(self) -> None:
-        self.vocabulary.no_label(self.config.thresholds.no_label)
+        rule, labels = self.config.thresholds.no_label, self.vocabulary.labels
+        if rule not in ("none", "top1", *labels):
+            raise UserError(
+                f"thresholds.no_label: expected none, top1 or one of {', '.join(labels)}; got {rule}"
+            )
+
+    @staticmethod
+    def sample_folder() -> Path:
+        """Return the data folder of the built-in sample."""
+        return sample_folder()
+
+    @staticmethod
+    def read_labels(config: Config, folder: Path, table: Table, report: TableReport) -> Targets:
+        """Read the label column of a training table."""
+        return read_labels(config, folder, table, report)
+
+    @staticmethod
+    def load_vocabulary(saved: Mapping[str, Any]) -> Vocabulary:
+        """Return the vocabulary that labels.json holds."""
+        return Vocabulary.from_json(saved)
+
+    @staticmethod
+    def label_settings(config: Config) -> list[Any]:
+        """Return nothing: labels depend on `table` and `labels` alone."""
+        return []
+
+    def read_known_labels(self, config: Config, table: Table, rows: Sequence[int]) -> np.ndarray | None:
+        """Return the labels of the given rows of a table; None if no row has a known label."""
+        return read_known_labels(config, self.vocabulary, table, rows)
 
     @property
     def heads(self) -> Mapping[str, int]:
@@ -50,7 +84,16 @@ class Multilabel:
         return [*(f"{average}_f1" for average in AVERAGES), "macro_map"]
 
     def loss(self, labels: np.ndarray) -> keras.losses.Loss:
-        """Return the loss that the settings name."""
+        """Return the loss that the settings name.
+
+        Raises:
+            UserError: if it is the loss of another task, or its class weights do not fit the labels.
+        """
+        if self.config.loss.name not in LOSSES:
+            raise UserError(
+                f"loss.name: expected one of {', '.join(LOSSES)} without table.superclass_column; "
+                f"got {self.config.loss.name}"
+            )
         return build_loss(self.config.loss, labels)
 
     def fit(self, labels: np.ndarray, logits: np.ndarray) -> Thresholds:
@@ -66,7 +109,7 @@ class Multilabel:
         return predict_labels(probabilities(logits), values, self._no_label)
 
     def metrics(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> Metrics:
-        """Return the metrics of `kmlc.objectives.metrics.evaluate`, and system 1's F1 at 0.5, by batches."""
+        """Return the metrics of `kmlc.objectives.metrics.evaluate`, and system 1's F1 of batches at 0.5."""
         scores = probabilities(logits)
         by_batches = batch_macro_f1(labels, scores >= 0.5, self.config.train.batch_size)
         return evaluate(labels, scores, self.predict(logits, thresholds)) | {"batch_macro_f1": by_batches}
@@ -81,7 +124,7 @@ class Multilabel:
         }
 
     def advice(self, details: Mapping[str, Any]) -> list[str]:
-        """Return nothing: the metrics say it."""
+        """Return nothing."""
         return []
 
     def submission(self, ids: Sequence[str], logits: np.ndarray, thresholds: Thresholds) -> pd.DataFrame:
@@ -105,6 +148,26 @@ class Multilabel:
             f"{self.config.table.label_column}: {predicted or 'none'}",
         ]
 
+    def label_panels(self, counts: Mapping[str, int]) -> dict[str, Mapping[str, int]]:
+        """Return the counts as one panel."""
+        return {"label": counts}
+
+    def report_sections(
+        self,
+        folder: Path,
+        metrics: Mapping[str, Any],
+        thresholds: Thresholds,
+        labels: np.ndarray,
+        logits: np.ndarray,
+    ) -> list[str]:
+        """Write per_class.csv and its plots; return the sections on thresholds and on each label."""
+        from kmlc.tasks.multilabel.report import sections
+
+        method = self.config.thresholds.method
+        return sections(folder, metrics, self.vocabulary, thresholds, method, labels, probabilities(logits))
+
     @property
-    def _no_label(self) -> str | int:
-        return self.vocabulary.no_label(self.config.thresholds.no_label)
+    def _no_label(self) -> NoLabel:
+        """The rule for rows without a label, a label turned into its class index."""
+        rule = self.config.thresholds.no_label
+        return rule if rule in ("none", "top1") else self.vocabulary.labels.index(rule)

@@ -7,10 +7,12 @@ import pytest
 from PIL import Image
 
 from kmlc.config import Config, LabelsConfig, TableConfig
-from kmlc.data.folder import read_labelled, read_test, read_test_labels
-from kmlc.data.records import LabelledData
+from kmlc.data.labels import Vocabulary
+from kmlc.data.records import LabelledData, Records
 from kmlc.data.report import TableReport
 from kmlc.errors import UserError
+from kmlc.tasks.registry import task_of
+from kmlc.tasks.rows import read_labelled, read_test, read_test_labels
 
 TRAINING = ["traffic light/10.jpg", "traffic light/9.PNG", "Öl/a b.webp", "cat/1.jpg", "cat/2.jpeg"]
 
@@ -41,6 +43,10 @@ def labelled(folder: Path) -> LabelledData:
 
 def findings(report: TableReport) -> dict[str, list[str]]:
     return {each.what: each.rows for each in report.findings if each.what != "table without captions"}
+
+
+def known_test_labels(folder: Path, vocabulary: Vocabulary, records: Records) -> np.ndarray | None:
+    return read_test_labels(config(folder), task_of(config(folder), vocabulary), records)
 
 
 def test_class_folders_are_found_when_there_is_no_table(folder: Path) -> None:
@@ -100,7 +106,7 @@ def test_one_name_written_in_two_ways_is_one_label(folder: Path) -> None:
     assert found.report.label_counts["caf\u00e9"] == 2
 
 
-def test_what_is_not_used_is_listed(folder: Path) -> None:
+def test_unused_files_and_folders_are_listed(folder: Path) -> None:
     draw(folder / "train", ["cat/.hidden.jpg", ".cache/1.jpg", "cat/deeper/1.jpg", "loose.jpg"])
     (folder / "train" / "cat" / "notes.txt").write_text("no image")
     (folder / "train" / "labels.csv").write_text("cat")
@@ -117,7 +123,7 @@ def test_what_is_not_used_is_listed(folder: Path) -> None:
     assert "file that is no image: 2, ignored (first: train/cat/notes.txt)" in found.report.summary()
 
 
-def test_a_corrupt_image_is_left_out_of_training(folder: Path) -> None:
+def test_corrupt_images_are_excluded_from_training(folder: Path) -> None:
     broken = folder / "train" / "cat" / "1.jpg"
     broken.write_bytes(broken.read_bytes()[:200])
     (folder / "train" / "cat" / "2.jpeg").write_text("no image")
@@ -155,7 +161,7 @@ def test_a_table_wins_over_class_folders(folder: Path) -> None:
     assert found.vocabulary.delimiter == " "
     records, _ = read_test(config(folder))
     assert records.ids == ["3.jpg"]
-    assert read_test_labels(config(folder), found.vocabulary, records) is None
+    assert known_test_labels(folder, found.vocabulary, records) is None
 
 
 def test_the_folders_follow_the_settings(folder: Path) -> None:
@@ -180,7 +186,7 @@ def test_flat_test_images_have_no_labels(folder: Path) -> None:
         "file that is no image": ["test/notes.txt"],
         "image empty": ["test/3.jpg"],
     }
-    assert read_test_labels(config(folder), labelled(folder).vocabulary, records) is None
+    assert known_test_labels(folder, labelled(folder).vocabulary, records) is None
 
 
 def test_test_images_in_class_folders_have_labels(folder: Path) -> None:
@@ -190,13 +196,13 @@ def test_test_images_in_class_folders_have_labels(folder: Path) -> None:
     records, _ = read_test(config(folder))
     assert records.ids == ["test/cat/1.jpg", "test/novel/1.jpg", "test/traffic light/1.jpg"]
     # A label that training never saw is none that could be predicted.
-    labels = read_test_labels(config(folder), vocabulary, records)
+    labels = known_test_labels(folder, vocabulary, records)
     assert labels is not None
     assert [vocabulary.decode(row) for row in labels] == ["cat", "", "traffic light"]
     draw(folder / "test", ["loose.jpg"])
     records, _ = read_test(config(folder))
     assert len(records) == 4
-    assert read_test_labels(config(folder), vocabulary, records) is None
+    assert known_test_labels(folder, vocabulary, records) is None
 
 
 def test_test_folders_that_are_no_known_labels_give_no_score(folder: Path) -> None:
@@ -204,7 +210,7 @@ def test_test_folders_that_are_no_known_labels_give_no_score(folder: Path) -> No
     draw(folder / "test", ["images/1.jpg", "images/2.jpg"])
     records, _ = read_test(config(folder))
     assert records.ids == ["test/images/1.jpg", "test/images/2.jpg"]
-    assert read_test_labels(config(folder), labelled(folder).vocabulary, records) is None
+    assert known_test_labels(folder, labelled(folder).vocabulary, records) is None
 
 
 def test_missing_and_empty_test_folders_are_named(folder: Path) -> None:

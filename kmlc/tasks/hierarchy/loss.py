@@ -14,14 +14,13 @@ from kmlc.objectives.losses import balanced_class_weights, class_weights
 class HierarchicalCrossEntropy(keras.losses.Loss):
     """The sum of two softmax cross-entropies on logits, one over the superclasses, one over the subclasses.
 
-    A row whose labels of a level are all zero, being of no known class there, adds nothing at that level. It
-    computes in float32 with `keras.ops`, so that it is the same on every Keras backend and under mixed
+    A level at which a row's labels are all zero adds nothing to the row's loss: its class there is novel. The
+    loss is computed in float32 with `keras.ops`, so it is the same on every Keras backend and under mixed
     precision.
 
     Args:
-        superclasses: how many of the columns are superclasses; the others are subclasses.
-        class_weights: what a row counts by its class, shape (S + K,), each level's in its columns; None
-            counts all alike.
+        superclasses: the number of superclass columns, the first ones; the others are subclasses.
+        class_weights: the weight of a row by its class, shape (S + K,); None weighs all rows equally.
         label_smoothing: s, at both levels: targets become `y·(1-s) + s/C`, C the level's number of classes.
 
     Call arguments:
@@ -64,15 +63,15 @@ class HierarchicalCrossEntropy(keras.losses.Loss):
 def build_hierarchy_loss(
     config: LossConfig, labels: np.ndarray, superclasses: int
 ) -> HierarchicalCrossEntropy:
-    """Return the loss of a hierarchy with the class weights and the smoothing that the settings name.
+    """Return the loss with the class weights and the label smoothing of the settings.
 
     Args:
-        config: the loss's settings.
-        labels: one-hot training labels of both levels, shape (rows, S + K), for what `balanced` comes to.
+        config: the settings of the loss.
+        labels: one-hot training labels of both levels, shape (rows, S + K), for `balanced` weights.
         superclasses: S.
 
     Raises:
-        UserError: if the loss is another one, or there are class weights, but not one for each class.
+        UserError: if the settings name another loss, or not one class weight for each class.
 
     Example:
         build_hierarchy_loss(LossConfig("hierarchical", class_weights="balanced"), labels, superclasses=3)

@@ -4,19 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from kmlc.config import CaptionsConfig, Config, HierarchyConfig, LabelsConfig, TableConfig, TowerConfig
-from kmlc.data.folder import read_labelled, read_test, read_test_labels
-from kmlc.data.hierarchy import held_out
 from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
-from kmlc.files import write_json
-from kmlc.objectives.hierarchy import Hierarchy
-from kmlc.training.prepare import create_run, load_prepared_data, load_vocabulary, prepare_data
-from kmlc.training.run_directory import RunDirectory
-from tests.data.test_folder import edit, findings
+from kmlc.tasks.hierarchy.vocabulary import HierarchyVocabulary
+from kmlc.tasks.registry import task_of
+from kmlc.tasks.rows import read_labelled, read_test, read_test_labels
+from kmlc.training.prepare import create_run, load_prepared_data, load_task, prepare_data
+from tests.helpers import edit, findings
 
 # Subclasses 0 and 10 are dogs, 2 and 3 birds; 4 is novel, as is superclass 2.
 ROWS = ["1,0", "0,2", "1,10", "0,3", "1,0", "0,2", "1,10", "0,3"]
@@ -59,6 +55,11 @@ def read(folder: Path, **hierarchy: object) -> LabelledData:
     return read_labelled(config(folder, **hierarchy))
 
 
+def vocabulary_of(data: LabelledData) -> HierarchyVocabulary:
+    assert isinstance(data.vocabulary, HierarchyVocabulary)
+    return data.vocabulary
+
+
 def error_of(folder: Path, **hierarchy: object) -> str:
     with pytest.raises(UserError) as raised:
         read(folder, **hierarchy)
@@ -66,13 +67,13 @@ def error_of(folder: Path, **hierarchy: object) -> str:
     return str(raised.value)
 
 
-def test_both_levels_stand_side_by_side(folder: Path) -> None:
+def test_both_levels_lie_side_by_side(folder: Path) -> None:
     found = read(folder)
     assert found.vocabulary.labels == ("0", "1", "0", "2", "3", "10")
     assert found.vocabulary.names == ("bird", "dog", "pug, pug-dog", "jay", "owl", "10")
-    assert found.vocabulary.parents == (1, 0, 0, 1)
-    assert found.vocabulary.novel == ("2", "4")
-    assert found.vocabulary.held_out == ()
+    assert vocabulary_of(found).parents == (1, 0, 0, 1)
+    assert vocabulary_of(found).novel == ("2", "4")
+    assert vocabulary_of(found).held_out == ()
     expected = {
         "1,0": [0, 1, 1, 0, 0, 0],
         "0,2": [1, 0, 0, 1, 0, 0],
@@ -97,13 +98,13 @@ def test_names_are_labels_spaces_and_all(folder: Path) -> None:
     table.write_text('image,super,sub\n0.jpg,dog,pug dog\n1.jpg,bird,"jay, blue"\n')
     for name in ("supers.csv", "subs.csv"):
         (folder / name).unlink()
-    vocabulary = read(folder).vocabulary
+    vocabulary = vocabulary_of(read(folder))
     assert vocabulary.labels == ("bird", "dog", "jay, blue", "pug dog")
     assert vocabulary.parents == (0, 1)
     assert vocabulary.novel == ("novel", "novel")
 
 
-def test_rows_without_both_labels_are_left_out_and_listed(folder: Path) -> None:
+def test_rows_without_both_labels_are_excluded_and_listed(folder: Path) -> None:
     edit(folder / "train_data.csv", "0.jpg,1,0", "0.jpg,1,")
     edit(folder / "train_data.csv", "1.jpg,0,2", "1.jpg,x,2")
     found = read(folder)
@@ -114,7 +115,7 @@ def test_rows_without_both_labels_are_left_out_and_listed(folder: Path) -> None:
     }
 
 
-def test_a_subclass_under_two_superclasses(folder: Path) -> None:
+def test_a_subclass_with_two_superclasses_is_an_error(folder: Path) -> None:
     edit(folder / "train_data.csv", "7.jpg,0,3", "7.jpg,1,3")
     assert error_of(folder) == (
         f"{folder}/train_data.csv: hierarchy: expected one superclass for subclass '3'; got '0' and '1'"
@@ -142,8 +143,8 @@ def test_novel_training_rows_have_no_labels(folder: Path) -> None:
 def test_held_out_subclasses_keep_their_superclass(folder: Path) -> None:
     found = read(folder, held_out_subclasses=[3, "10"])
     assert found.vocabulary.labels == ("0", "1", "0", "2")
-    assert found.vocabulary.parents == (1, 0)
-    assert found.vocabulary.held_out == ("owl", "10")
+    assert vocabulary_of(found).parents == (1, 0)
+    assert vocabulary_of(found).held_out == ("owl", "10")
     expected = {"1,0": [0, 1, 1, 0], "0,2": [1, 0, 0, 1], "1,10": [0, 1, 0, 0], "0,3": [1, 0, 0, 0]}
     assert found.records.labels.tolist() == [expected[row] for row in ROWS]
 
@@ -151,8 +152,8 @@ def test_held_out_subclasses_keep_their_superclass(folder: Path) -> None:
 def test_a_held_out_superclass_takes_its_subclasses_along(folder: Path) -> None:
     found = read(folder, held_out_superclasses=[0])
     assert found.vocabulary.labels == ("1", "0", "10")
-    assert found.vocabulary.parents == (0, 0)
-    assert found.vocabulary.held_out == ("bird",)
+    assert vocabulary_of(found).parents == (0, 0)
+    assert vocabulary_of(found).held_out == ("bird",)
     expected = {"1,0": [1, 1, 0], "1,10": [1, 0, 1]}
     assert found.records.labels.tolist() == [expected.get(row, [0, 0, 0]) for row in ROWS]
 
@@ -184,35 +185,8 @@ def test_a_held_out_superclass_takes_its_subclasses_along(folder: Path) -> None:
         ),
     ],
 )
-def test_what_cannot_be_held_out(folder: Path, hierarchy: dict[str, object], message: str) -> None:
+def test_bad_classes_to_hold_out_are_errors(folder: Path, hierarchy: dict[str, object], message: str) -> None:
     assert error_of(folder, **hierarchy) == message
-
-
-@given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.integers(0, 2**32 - 1), st.data())
-def test_subclasses_are_drawn_evenly_from_the_superclasses(
-    sizes: list[int], seed: int, data: st.DataObject
-) -> None:
-    parents = np.repeat(np.arange(len(sizes)), sizes)
-    count = data.draw(st.integers(0, len(parents) - len(sizes)))
-    hierarchy = Hierarchy(
-        tuple(map(str, range(len(sizes)))), tuple(map(str, range(len(parents)))), tuple(parents.tolist())
-    )
-    settings = HierarchyConfig(held_out_subclasses=count)
-    out = held_out(hierarchy, settings, seed)
-    assert not out[: len(sizes)].any()
-    drawn = np.bincount(parents[out[len(sizes) :]], minlength=len(sizes))
-    assert drawn.sum() == count
-    # A superclass has fewer drawn than another, beyond a turn, only if it has but one subclass left.
-    assert all(
-        number >= drawn.max() - 1 or number == size - 1 for number, size in zip(drawn, sizes, strict=True)
-    )
-    np.testing.assert_array_equal(out, held_out(hierarchy, settings, seed))
-
-
-def test_another_seed_draws_others() -> None:
-    hierarchy = Hierarchy(("a",), tuple(map(str, range(50))), (0,) * 50)
-    drawn = {held_out(hierarchy, HierarchyConfig(held_out_subclasses=5), seed).tobytes() for seed in range(5)}
-    assert len(drawn) == 5
 
 
 def test_held_out_rows_are_never_trained_on_and_all_validated_on(folder: Path, tmp_path: Path) -> None:
@@ -231,21 +205,12 @@ def test_held_out_rows_are_never_trained_on_and_all_validated_on(folder: Path, t
     assert cleaned[:4] == ["image,super,sub,Caption", "0.jpg,1,0,", "1.jpg,0,2,", "2.jpg,1,10,"]
     # The label of the novel subclass.
     assert cleaned[4] == "3.jpg,0,4,"
-    assert load_vocabulary(run) == data.vocabulary
+    assert load_task(run).vocabulary == data.vocabulary
     loaded = load_prepared_data(run, data)
     assert loaded.validation.ids == prepared.validation.ids
     assert loaded.validation.labels.tolist() == prepared.validation.labels.tolist()
     with pytest.raises(UserError, match="its labels changed since"):
         load_prepared_data(run, read(folder))
-
-
-def test_labels_of_before_there_were_hierarchies(tmp_path: Path) -> None:
-    run = RunDirectory(tmp_path)
-    write_json(run.labels, {"labels": ["1", "3"], "names": ["person", "car"], "delimiter": " "})
-    vocabulary = load_vocabulary(run)
-    assert vocabulary.parents == ()
-    assert vocabulary.display() == ["1 person", "3 car"]
-    assert not vocabulary.novel_rows(np.zeros((2, 2))).any()
 
 
 def test_test_images_beside_a_table_are_named_as_a_table_would(folder: Path) -> None:
@@ -257,13 +222,13 @@ def test_test_images_beside_a_table_are_named_as_a_table_would(folder: Path) -> 
 
 
 def test_labels_of_the_test_images(folder: Path) -> None:
-    vocabulary = read(folder).vocabulary
+    task = task_of(config(folder), read(folder).vocabulary)
     records, _ = read_test(config(folder))
-    assert read_test_labels(config(folder), vocabulary, records) is None
+    assert read_test_labels(config(folder), task, records) is None
     table = folder / "test_labels.csv"
     table.write_text("image,super,sub\n10.jpg,2,4\n0.jpg,1,10\n2.jpg,0,4\n1.jpg,0,3\n")
-    labels = read_test_labels(config(folder), vocabulary, records)
+    labels = read_test_labels(config(folder), task, records)
     assert labels is not None
     assert labels.tolist() == [[0, 1, 0, 0, 0, 1], [1, 0, 0, 0, 1, 0], [1, 0, 0, 0, 0, 0], [0] * 6]
     table.write_text("image,super,sub\n10.jpg,2,4\n")
-    assert read_test_labels(config(folder), vocabulary, records) is None
+    assert read_test_labels(config(folder), task, records) is None

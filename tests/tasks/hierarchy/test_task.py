@@ -13,11 +13,12 @@ from kmlc.config import Config, HierarchyConfig, LossConfig, TableConfig
 from kmlc.data.labels import Vocabulary
 from kmlc.errors import UserError
 from kmlc.tasks.hierarchy.task import Hierarchical
+from kmlc.tasks.hierarchy.vocabulary import HierarchyVocabulary
 from kmlc.tasks.multilabel.task import Multilabel
 from kmlc.tasks.registry import task_of
 from kmlc.tuning.grid import METRICS
 
-VOCABULARY = Vocabulary(
+VOCABULARY = HierarchyVocabulary(
     ("0", "1", "0", "2", "3"), ("bird", "dog", "pug", "jay", "owl"), " ", (1, 0, 0), ("2", "87")
 )
 # A jay taken for an owl, a pug, a bird of an unknown subclass, and neither bird nor dog.
@@ -47,7 +48,7 @@ def test_the_labels_choose_the_task() -> None:
     assert task().heads == {"superclass": 2, "subclass": 3}
 
 
-def test_thresholds_part_known_from_novel_rows() -> None:
+def test_thresholds_separate_known_from_novel_rows() -> None:
     thresholds = task().fit(LABELS, LOGITS)
     assert thresholds == {"superclass": (-7 - 2) / 2, "subclass": (-7 - 2) / 2}
 

@@ -10,8 +10,14 @@ from hypothesis.extra import numpy as hnp
 from sklearn import metrics as reference
 
 from kmlc.errors import UserError
-from kmlc.objectives.hierarchy import Classes, Hierarchy
-from kmlc.objectives.novelty import SCORES, fit_novelty_threshold, mark_novel, novelty_auroc, novelty_scores
+from kmlc.tasks.hierarchy.classes import Classes, Hierarchy
+from kmlc.tasks.hierarchy.novelty import (
+    SCORES,
+    fit_novelty_threshold,
+    mark_novel,
+    novelty_auroc,
+    novelty_scores,
+)
 
 ANIMALS = Hierarchy(("bird", "dog"), ("jay", "pug", "owl"), (0, 1, 0))
 
@@ -46,7 +52,7 @@ def test_scores_by_hand() -> None:
 
 @pytest.mark.parametrize("name", SCORES)
 def test_scores_are_finite_and_ordered_at_extreme_logits(name: str) -> None:
-    """Where 1 - p rounds to 0, the surer row still scores lower."""
+    """Where 1 - p rounds to 0, the more certain row still scores lower."""
     logits = np.array([[0.0, -1e4], [60.0, 0.0], [50.0, 0.0], [0.0, 0.0]], np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -75,12 +81,12 @@ def test_threshold_by_hand() -> None:
     assert fit_novelty_threshold(scores, novel) == 3.5
 
 
-def test_of_equal_thresholds_the_highest() -> None:
+def test_ties_go_to_the_highest_threshold() -> None:
     """Above 1.5: 1/2 passes, all caught; above 3.5: all pass, 1/2 caught."""
     assert fit_novelty_threshold(np.array([1.0, 2.0, 3.0, 4.0]), np.array([0, 1, 0, 1])) == 3.5
 
 
-def test_scores_that_tell_nothing_make_nothing_novel() -> None:
+def test_uninformative_scores_make_nothing_novel() -> None:
     scores, novel = np.array([1.0, 2.0, -3.0]), np.array([0, 0, 1])
     assert not (scores > fit_novelty_threshold(scores, novel)).any()
 
@@ -121,7 +127,7 @@ def test_known_share_by_hand() -> None:
 
 
 @given(problems())
-def test_thresholds_part_scores_and_survive_json(problem: tuple[np.ndarray, np.ndarray]) -> None:
+def test_thresholds_lie_among_the_scores_and_survive_json(problem: tuple[np.ndarray, np.ndarray]) -> None:
     scores, novel = problem
     threshold = fit_novelty_threshold(scores, novel)
     assert scores.min() <= threshold <= scores.max()

@@ -1,4 +1,4 @@
-"""The pictures of a hierarchy. Each function returns a figure; nothing here reads or writes files."""
+"""The plots of a hierarchy. Each function returns a figure; nothing here reads or writes files."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,11 +9,11 @@ from kmlc.plotting import BLUE, ORANGE, tidy
 
 
 def confusion(counts: np.ndarray, classes: Sequence[str]) -> Figure:
-    """Draw how many rows of each class were predicted as each, coloured by their share of the true class.
+    """Draw a confusion matrix, coloured by the share of each true class.
 
     Args:
         counts: int of shape (classes, classes), a row for each true class, a column for each predicted one.
-        classes: their names. A true class without rows, as the novel one may be, is left out.
+        classes: their names. A true class without rows, as the novel one may be, is not drawn.
     """
     rows = np.flatnonzero(counts.sum(axis=1)).tolist()
     shares = counts[rows] / counts[rows].sum(axis=1, keepdims=True)
@@ -41,21 +41,21 @@ def confusion(counts: np.ndarray, classes: Sequence[str]) -> Figure:
 
 
 def novelty(levels: Mapping[str, tuple[np.ndarray, np.ndarray, float]]) -> Figure:
-    """Draw, for each level, how the novelty scores of known and of novel rows are spread.
+    """Draw histograms of the novelty scores of known and novel rows, a panel for each level.
 
     Args:
         levels: by the level's name: scores of the known rows, scores of the novel rows, the threshold.
     """
     figure = Figure(figsize=(1 + 5.2 * len(levels), 5), layout="constrained")
     grid = figure.subplots(1, len(levels), squeeze=False)
-    for axes, (level, (known, strange, threshold)) in zip(grid.flat, levels.items(), strict=True):
-        edges = np.histogram_bin_edges(np.concatenate([known, strange]), bins=40)
-        passed, caught = np.mean(known <= threshold), np.mean(strange > threshold)
+    for axes, (level, (known, novel, threshold)) in zip(grid.flat, levels.items(), strict=True):
+        edges = np.histogram_bin_edges(np.concatenate([known, novel]), bins=40)
+        passing, detected = np.mean(known <= threshold), np.mean(novel > threshold)
         for scores, label, colour in (
-            (known, f"known: {len(known):,} rows, {passed:.0%} pass", BLUE),
-            (strange, f"novel: {len(strange):,} rows, {caught:.0%} caught", ORANGE),
+            (known, f"known: {len(known):,} rows, {passing:.0%} pass", BLUE),
+            (novel, f"novel: {len(novel):,} rows, {detected:.0%} detected", ORANGE),
         ):
-            # Shares, because there may be few novel rows beside many known ones.
+            # Shares: there may be few novel rows and many known ones.
             weights = np.full(len(scores), 1 / len(scores))
             axes.hist(
                 scores, edges, weights=weights, histtype="step", color=colour, linewidth=1.8, label=label

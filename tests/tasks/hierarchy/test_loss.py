@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 from sklearn.metrics import log_loss
 
-from kmlc.objectives.hierarchy_loss import HierarchicalCrossEntropy
+from kmlc.tasks.hierarchy.loss import HierarchicalCrossEntropy
 
 S, K = 3, 5
 rng = np.random.default_rng(0)
@@ -83,7 +83,7 @@ def test_a_batch_is_the_mean_of_its_rows() -> None:
     np.testing.assert_allclose(float(loss(LABELS, LOGITS)), np.mean(rows), rtol=1e-5)
 
 
-def test_float16_logits_are_judged_in_float32() -> None:
+def test_float16_logits_are_evaluated_in_float32() -> None:
     loss, half = HierarchicalCrossEntropy(S), LOGITS.astype(np.float16)
     np.testing.assert_allclose(
         float(loss(LABELS, half)), float(loss(LABELS, half.astype(np.float32))), rtol=1e-6

@@ -1,8 +1,8 @@
-"""Novelty: which rows belong to no known class, from the logits of one level of a hierarchy (system 4).
+"""Novelty detection: which rows belong to no known class, from the logits of each level (system 4).
 
-A score grows with novelty; a row whose score is above the level's threshold is novel there. Fit thresholds on
-validation rows only. Held-out classes can stand for the novel ones: their rows are kept from training and
-have all-zero labels.
+A score grows with novelty; a row is novel at a level if its score is above the level's threshold. Thresholds
+are fitted on validation rows only. Held-out classes can stand for novel ones: their rows are not trained on,
+and their labels are all zero.
 """
 
 import math
@@ -12,7 +12,8 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from kmlc.errors import UserError
-from kmlc.objectives.hierarchy import Classes, Hierarchy, log_softmax
+from kmlc.tasks.hierarchy.classes import Classes, Hierarchy
+from kmlc.tasks.hierarchy.decoding import log_softmax
 
 
 def max_probability(logits: np.ndarray) -> np.ndarray:
@@ -43,19 +44,19 @@ SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "energy": energy,
     "entropy": entropy,
 }
-"""By name: from the logits of one level, (rows, classes), to a float64 score of each row, (rows,)."""
+"""Functions from the logits of one level, (rows, classes), to float64 scores, (rows,), by name."""
 
 
 def novelty_scores(logits: np.ndarray, hierarchy: Hierarchy, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return how novel each row looks at each level, the higher the more.
+    """Return the novelty score of each row at each level.
 
-    A row of a novel superclass is of a novel subclass too, so that both heads tell of it: the superclass
-    score is the sum of the two heads' scores, the subclass score that of the subclass head alone. With one of
-    three superclasses held out, the sum raised the superclass AUROC from .973 to .996.
+    A row of a novel superclass has a novel subclass too, so both heads give evidence of it: the superclass
+    score is the sum of the scores of both heads, the subclass score that of the subclass head alone. With one
+    of three superclasses held out, the sum raised the superclass AUROC from .973 to .996.
 
     Args:
         logits: float, shape (rows, S + K).
-        hierarchy: where the levels part.
+        hierarchy: the classes.
         name: a name in `SCORES`.
 
     Returns:
@@ -70,7 +71,7 @@ def novelty_scores(logits: np.ndarray, hierarchy: Hierarchy, name: str) -> tuple
 
 
 def novelty_auroc(scores: np.ndarray, novel: np.ndarray) -> float | None:
-    """Return the probability that a novel row scores above a known one; None unless there are both kinds.
+    """Return the area under the ROC curve; None unless there are both novel and known rows.
 
     Args:
         scores: float, shape (rows,).
@@ -85,17 +86,17 @@ def novelty_auroc(scores: np.ndarray, novel: np.ndarray) -> float | None:
 def fit_novelty_threshold(scores: np.ndarray, novel: np.ndarray, known_share: float = 0.95) -> float:
     """Return the threshold of one level; rows with a score above it are novel.
 
-    With novel rows it is the threshold with the highest balanced accuracy: the mean of the share of known
-    rows that pass and the share of novel rows that are caught; of equals the highest. Unlike F1 it does not
-    depend on how many of the rows are novel, and the rows to predict may have more or fewer. Without novel
-    rows it is the lowest threshold that lets `known_share` of the rows pass.
+    With novel rows it is the threshold with the highest balanced accuracy, the mean of specificity (known
+    rows that pass) and recall (novel rows above the threshold); ties go to the highest threshold. Unlike F1,
+    balanced accuracy does not depend on the share of novel rows, which may differ in the rows to predict.
+    Without novel rows it is the lowest threshold that at least `known_share` of the rows pass.
 
-    A threshold stands halfway between neighbouring scores, or at the highest score, which lets all pass.
+    A threshold lies halfway between neighbouring scores, or at the highest score, which all rows pass.
 
     Args:
         scores: float, shape (rows,).
         novel: which rows are novel, bool or 0/1, shape (rows,).
-        known_share: the share of known rows that must pass where no row is novel, above 0, at most 1.
+        known_share: the share of known rows that must pass if no row is novel, above 0, at most 1.
 
     Raises:
         UserError: if no row is known.
@@ -104,19 +105,19 @@ def fit_novelty_threshold(scores: np.ndarray, novel: np.ndarray, known_share: fl
         fit_novelty_threshold(np.array([0.1, 0.2, 0.8]), np.array([0, 0, 1]))  # 0.5
     """
     scores, novel = np.asarray(scores, np.float64), np.asarray(novel, bool)
-    known, strange = np.sort(scores[~novel]), np.sort(scores[novel])
-    if not len(known):
+    known_scores, novel_scores = np.sort(scores[~novel]), np.sort(scores[novel])
+    if not len(known_scores):
         raise UserError("novelty threshold: expected validation rows of known classes; got none")
     values = np.unique(scores)
-    # Rounding may take the middle of two neighbours up to the higher one, which must stay above it.
+    # Rounding may move the middle of two neighbours up to the higher one, which must stay above it.
     halfway = np.minimum((values[:-1] + values[1:]) / 2, np.nextafter(values[1:], -np.inf))
     thresholds = np.append(halfway, values[-1])
-    passed = np.searchsorted(known, thresholds, side="right")
-    if not len(strange):
-        return float(thresholds[np.searchsorted(passed, math.ceil(known_share * len(known)))])
-    missed = np.searchsorted(strange, thresholds, side="right")
-    # Twice the balanced accuracy, times both numbers of rows, less a constant: whole numbers tie exactly.
-    gains = passed * len(strange) - missed * len(known)
+    passed = np.searchsorted(known_scores, thresholds, side="right")
+    if not len(novel_scores):
+        return float(thresholds[np.searchsorted(passed, math.ceil(known_share * len(known_scores)))])
+    missed = np.searchsorted(novel_scores, thresholds, side="right")
+    # The balanced accuracy, scaled and shifted to integers, so that ties are exact.
+    gains = passed * len(novel_scores) - missed * len(known_scores)
     return float(thresholds[len(gains) - 1 - int(gains[::-1].argmax())])
 
 
@@ -126,15 +127,15 @@ def mark_novel(
     thresholds: tuple[float, float],
     hierarchy: Hierarchy,
 ) -> Classes:
-    """Return predicted classes with those of novel rows replaced by the novel class, S or K.
+    """Return predicted classes, those of novel rows replaced by the novel class, S or K.
 
-    A novel superclass makes the subclass novel too.
+    A row with a novel superclass has a novel subclass too.
 
     Args:
-        predicted: classes as `decode` decides them.
+        predicted: classes as `decode` predicts them.
         scores: of the superclasses and of the subclasses, as `novelty_scores` returns them.
         thresholds: of the superclasses and of the subclasses, as `fit_novelty_threshold` returns them.
-        hierarchy: what they are classes of.
+        hierarchy: the hierarchy of the classes.
 
     Example:
         mark_novel(decode(logits, hierarchy, "joint"), scores, (0.3, 0.6), hierarchy)

@@ -1,0 +1,91 @@
+"""The rows that the settings name, read from a data folder, a file of feature vectors or the built-in sample.
+
+Which reader is used is chosen here; the reader is given the task, which reads the labels.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from kmlc.config import Config
+from kmlc.data.feature_rows import FeatureRows
+from kmlc.data.folder import DataFolder
+from kmlc.data.labels import KnownLabelReader
+from kmlc.data.readers.npz import Features, read_features
+from kmlc.data.records import LabelledData, Records
+from kmlc.data.report import TableReport
+from kmlc.errors import UserError
+from kmlc.sample.overfitting import overfitting_rows
+from kmlc.tasks.registry import task_type
+
+
+def read_labelled(config: Config) -> LabelledData:
+    """Read and check the labelled rows; what cannot be trained on is excluded, counted and listed.
+
+    Raises:
+        UserError: if a file or column is missing, a label is unknown, or fewer than two rows are left.
+
+    Example:
+        read_labelled(Config(data="my_folder")).report.summary()
+    """
+    return _source(config).read_labelled()
+
+
+def read_test(config: Config) -> tuple[Records, TableReport]:
+    """Read every row to predict, in order; an unreadable image becomes a placeholder image.
+
+    Raises:
+        UserError: if a file or column is missing, or there are no rows.
+
+    Example:
+        records, report = read_test(Config(data="my_folder"))
+    """
+    return _source(config).read_test()
+
+
+def read_test_labels(config: Config, task: KnownLabelReader, records: Records) -> np.ndarray | None:
+    """Read the labels of the test rows, uint8 (rows, classes), or None if the data has none for them.
+
+    Args:
+        config: the settings.
+        task: the task, with the vocabulary to encode labels with.
+        records: the test rows, as `read_test` returns them.
+
+    Raises:
+        UserError: if the table of labels lacks a column.
+
+    Example:
+        labels = read_test_labels(config, trained.task, records)
+    """
+    return _source(config).read_test_labels(task, records)
+
+
+def image_folder(config: Config) -> Path:
+    """Return the folder that the names of training images are relative to.
+
+    Raises:
+        UserError: if there is no data folder.
+    """
+    return _data_folder(config).images
+
+
+def _source(config: Config) -> DataFolder | FeatureRows:
+    if config.tower.input != "features":
+        return _data_folder(config)
+    if config.data is not None:
+        return FeatureRows(config, read_features(Path(config.data)), config.data)
+    features, labels = overfitting_rows()
+    ids, names = (tuple(map(str, range(count))) for count in labels.shape)
+    return FeatureRows(config, Features(features, labels, list(ids), names), "the built-in feature vectors")
+
+
+def _data_folder(config: Config) -> DataFolder:
+    task = task_type(config)
+    if config.data is None:
+        return DataFolder(config, task.sample_folder(), task)
+    folder = Path(config.data)
+    if not folder.is_dir():
+        raise UserError(
+            f"--data {folder}: no such folder; expected one with {config.table.train} or class folders"
+        )
+    return DataFolder(config, folder, task)
