@@ -40,7 +40,7 @@ def count_in_python(caption: str, n: int, cross_words: bool) -> np.ndarray:
     )
 )
 @settings(max_examples=15)
-def test_counts_are_those_of_a_plain_python_count(n: int, cross_words: bool, captions: list[str]) -> None:
+def test_counts_equal_plain_python(n: int, cross_words: bool, captions: list[str]) -> None:
     counted = letter_ngram_counts(
         tf.constant([text.encode("utf-8", "ignore") for text in captions]), n, cross_words
     )
@@ -49,7 +49,7 @@ def test_counts_are_those_of_a_plain_python_count(n: int, cross_words: bool, cap
     assert counted.dtype == tf.float32
 
 
-def test_known_places() -> None:
+def test_known_columns() -> None:
     counts = letter_ngram_counts(tf.constant(["Ab, abc!"]), 2).numpy()[0]
     assert counts[0 * 26 + 1] == 2  # ab
     assert counts[1 * 26 + 0] == 1  # ba, across the gap
@@ -59,7 +59,7 @@ def test_known_places() -> None:
 
 
 @pytest.mark.parametrize("n", [2, 3])
-def test_the_same_inside_tf_data(n: int) -> None:
+def test_eager_and_tf_data_agree(n: int) -> None:
     captions = ["a man riding a horse", "", "x", "Two dogs."]
     dataset = (
         tf.data.Dataset.from_tensor_slices(captions).batch(3).map(lambda batch: letter_ngram_counts(batch, n))

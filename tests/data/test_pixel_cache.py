@@ -36,7 +36,7 @@ def records_of(paths: list[str]) -> Records:
 
 @pytest.fixture
 def originals(tmp_path: Path) -> Records:
-    """Rows of every kind of image, of odd widths, and one without an image."""
+    """Rows with every image format, with odd widths, and one row without an image."""
     folder = tmp_path / "originals"
     folder.mkdir()
     noise(7, 5).save(folder / "a.jpg")
@@ -59,7 +59,7 @@ def size_of(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.iterdir())
 
 
-def test_batches_are_the_same(originals: Records, tmp_path: Path) -> None:
+def test_batches_are_bit_identical(originals: Records, tmp_path: Path) -> None:
     config = Config(
         images=ImagesConfig(size=8, rotation=20),
         captions=CaptionsConfig("none"),
@@ -80,7 +80,7 @@ def test_batches_are_the_same(originals: Records, tmp_path: Path) -> None:
 
 @settings(max_examples=40)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 99))
-def test_every_size_comes_back(height: int, width: int, seed: int) -> None:
+def test_copies_of_every_size_keep_their_pixels(height: int, width: int, seed: int) -> None:
     """The rows of a BMP file are padded to four bytes."""
     with tempfile.TemporaryDirectory() as folder:
         image = noise(height, width, seed)
@@ -91,19 +91,19 @@ def test_every_size_comes_back(height: int, width: int, seed: int) -> None:
         assert size_of(Path(folder) / "cache") == bmp_bytes(height, width)
 
 
-def test_what_was_decoded_is_not_decoded_again(
+def test_existing_copies_are_not_decoded_again(
     originals: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = cached(originals, tmp_path / "cache", PLENTY)
     monkeypatch.setattr(pixel_cache, "_fill", lambda *arguments: pytest.fail("decoded again"))
     assert cached(originals, tmp_path / "cache", PLENTY).images == first.images
-    # No room is needed for what is there.
+    # Existing copies need no further room.
     assert cached(originals, tmp_path / "cache", 0).images == first.images
 
 
 @pytest.mark.parametrize("count", range(4))
-def test_the_limit_holds(tmp_path: Path, count: int) -> None:
-    """Three images of 54 + 2·12 bytes: as many are decoded as have room; one byte less is one fewer."""
+def test_copies_stay_within_the_limit(tmp_path: Path, count: int) -> None:
+    """Images of 54 + 2·12 bytes: as many as fit are decoded; with one byte less, one fewer."""
     paths = []
     for seed in range(3):
         noise(2, 3, seed).save(tmp_path / f"{seed}.png")
@@ -116,7 +116,7 @@ def test_the_limit_holds(tmp_path: Path, count: int) -> None:
         assert size_of(folder) == 78 * expected
 
 
-def test_a_changed_original_is_decoded_anew(tmp_path: Path) -> None:
+def test_changed_image_is_decoded_again(tmp_path: Path) -> None:
     path = tmp_path / "a.bmp"
     noise(4, 4, seed=0).save(path)
     rows, before = records_of([str(path)]), path.stat()
@@ -129,7 +129,7 @@ def test_a_changed_original_is_decoded_anew(tmp_path: Path) -> None:
     np.testing.assert_array_equal(pixels(second.images[0]), np.asarray(noise(4, 4, seed=1)))
 
 
-def test_half_a_file_is_not_used(originals: Records, tmp_path: Path) -> None:
+def test_partial_copy_is_not_used(originals: Records, tmp_path: Path) -> None:
     whole = cached(originals, tmp_path / "cache", PLENTY)
     copy = Path(str(whole.images[0]))
     half = copy.with_name(f".1-{copy.name}")
@@ -140,14 +140,14 @@ def test_half_a_file_is_not_used(originals: Records, tmp_path: Path) -> None:
     np.testing.assert_array_equal(pixels(str(copy)), pixels(originals.images[0]))
 
 
-def test_several_may_fill_it_at_once(originals: Records, tmp_path: Path) -> None:
+def test_several_processes_may_fill_the_cache(originals: Records, tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: cached(originals, tmp_path / "cache", PLENTY).images, range(4)))
     assert found == [cached(originals, tmp_path / "cache", PLENTY).images] * 4
     assert len(list((tmp_path / "cache").glob("*.bmp"))) == len(originals) - 1
 
 
-def test_a_full_disk_leaves_the_rest_as_it_is(
+def test_full_disk_keeps_the_other_rows_unchanged(
     originals: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def outcomes() -> Iterator[None]:
@@ -175,7 +175,7 @@ def test_repeated_rows_share_a_copy(originals: Records, tmp_path: Path) -> None:
     assert len(set(cached(twice, tmp_path / "cache", PLENTY).images)) == 1
 
 
-def test_a_folder_that_cannot_be_made(originals: Records, tmp_path: Path) -> None:
+def test_folder_that_cannot_be_created_is_an_error(originals: Records, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="file/cache: decoded images cannot be kept there: Not a directory"):
         cached(originals, tmp_path / "file" / "cache", PLENTY)

@@ -13,7 +13,7 @@ from kmlc.data.images import decode, resize
 from kmlc.data.views import VIEWS, WHOLE, View, look
 from kmlc.tasks.rows import read_labelled
 
-# Row and column of every pixel, so that a view tells which pixels it took.
+# Every pixel holds its row and column, so a view shows which pixels it contains.
 PLACES = np.stack([*np.mgrid[:5, :4], np.zeros((5, 4))], axis=-1).astype(np.uint8)
 
 
@@ -33,13 +33,13 @@ PLACES = np.stack([*np.mgrid[:5, :4], np.zeros((5, 4))], axis=-1).astype(np.uint
         (View(mirrored=True), [0, 1, 2, 3, 4], [3, 2, 1, 0]),
     ],
 )
-def test_a_view_is_a_part_of_the_image(view: View, rows: list[int], columns: list[int]) -> None:
+def test_view_is_a_crop_of_the_image(view: View, rows: list[int], columns: list[int]) -> None:
     seen = look(tf.constant(PLACES), view).numpy()
     assert seen.dtype == np.uint8
     np.testing.assert_array_equal(seen, PLACES[np.ix_(rows, columns)])
 
 
-def test_the_views_by_name() -> None:
+def test_views_by_name() -> None:
     assert VIEWS["one"] == [WHOLE]
     assert VIEWS["flip"] == [View(0, 0, 1), View(0, 0, 1, mirrored=True)]
     crops = VIEWS["crops"]
@@ -61,21 +61,21 @@ UNIT = st.floats(0, 1)
     kept=UNIT,
     mirrored=st.booleans(),
 )
-def test_no_view_is_empty_or_leaves_the_image(
+def test_view_is_never_empty_and_stays_inside_the_image(
     height: int, width: int, top: float, left: float, kept: float, mirrored: bool
 ) -> None:
     rows, columns = np.mgrid[:height, :width]
     image = np.stack([rows, columns, np.zeros_like(rows)], axis=-1)
     seen = look(tf.constant(image), View(top, left, kept, mirrored)).numpy()
     for axis, side in enumerate((height, width)):
-        # Half a pixel either way is a matter of rounding.
+        # Sides are rounded to whole pixels.
         assert max(1, kept * side - 0.51) <= seen.shape[axis] <= max(1, kept * side + 0.51)
     first = seen[0, -1 if mirrored else 0]
     expected = image[first[0] : first[0] + seen.shape[0], first[1] : first[1] + seen.shape[1]]
     np.testing.assert_array_equal(seen, expected[:, ::-1] if mirrored else expected)
 
 
-def test_batches_of_a_view(data: Path) -> None:
+def test_batches_show_the_view(data: Path) -> None:
     config = Config(data=str(data), images=ImagesConfig(size=16), captions=CaptionsConfig("none"))
     records = read_labelled(config).records.take(range(4))
     broken = replace(records, images=[*records.images[:3], ""])

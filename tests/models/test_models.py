@@ -86,7 +86,7 @@ LABELS = np.random.default_rng(1).integers(0, 2, (ROWS, CLASSES)).astype(np.floa
 
 @pytest.mark.parametrize("name", HEAVY)
 def test_build_and_call(name: str) -> None:
-    """How many parameters each has: tests/models/test_image_towers.py."""
+    """How many parameters each has: tests/models/image/test_architectures.py."""
     model = build_model(MODELS[name], HEADS, STATE)
     logits = np.asarray(model(inputs_of(MODELS[name])))
     assert model.output.shape == (None, CLASSES)

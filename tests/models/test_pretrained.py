@@ -42,7 +42,7 @@ def settings(preset: str, **captions: object) -> Config:
     )
 
 
-def test_a_local_preset_is_loaded(preset: Path) -> None:
+def test_local_preset_is_loaded(preset: Path) -> None:
     config = settings(str(preset), pooling="first")
     state = fit_captions(config.captions, [])
     assert state == EncoderState(VOCABULARY, True, BertSizes(len(VOCABULARY), 2, 2, 8, 16, 0.1, 12))
@@ -53,7 +53,7 @@ def test_a_local_preset_is_loaded(preset: Path) -> None:
     np.testing.assert_allclose(model.get_layer("bert").model(inputs), theirs, atol=1e-6)
 
 
-def test_a_preset_that_cannot_be_had_is_one_line(tmp_path: Path) -> None:
+def test_missing_preset_ends_in_one_line(tmp_path: Path) -> None:
     config = settings(str(tmp_path / "nothing"))
     with pytest.raises(
         UserError, match=r"captions\.preset: '.*nothing' could not be loaded .* or null to train"
@@ -62,7 +62,7 @@ def test_a_preset_that_cannot_be_had_is_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(raised.value)
 
 
-def test_captions_longer_than_the_encoder_reads(preset: Path) -> None:
+def test_sequence_length_beyond_the_preset_is_an_error(preset: Path) -> None:
     config = settings(str(preset))
     state = fit_captions(config.captions, [])
     assert state.backbone is not None
@@ -71,7 +71,7 @@ def test_captions_longer_than_the_encoder_reads(preset: Path) -> None:
         build_model(config, {"logits": 3}, state)
 
 
-def test_a_vocabulary_is_fitted_to_the_captions() -> None:
+def test_vocabulary_is_fitted_to_the_captions() -> None:
     captions = ["a red bus", "two red buses", "a dog", "dogs and a bus"] * 5
     state = fit_captions(CaptionsConfig("bert", vocabulary_size=60), captions)
     assert state.vocabulary[:5] == ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")

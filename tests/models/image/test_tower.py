@@ -1,7 +1,5 @@
-"""Every image tower against known sizes, Keras's own preprocessing and Keras's own use of weights."""
+"""Weights and trainable layers of image towers, against Keras's own models."""
 
-import itertools
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from keras.src.applications import efficientnet
 from kmlc.config import TowerConfig
 from kmlc.errors import UserError
 from kmlc.models.image import TOWERS
-from kmlc.models.image.tower import BACKBONE, Preprocess, Tower, image_tower, load_tower_weights
+from kmlc.models.image.tower import BACKBONE, Tower, image_tower, load_tower_weights
 
 SIZE = 32
 PIXELS = np.random.default_rng(0).uniform(0, 255, (4, SIZE, SIZE, 3)).astype(np.float32)
@@ -42,112 +40,18 @@ def assert_equal(ours: list[np.ndarray], theirs: list[np.ndarray]) -> None:
 
 
 def randomise(model: keras.Model) -> None:
-    """Give every weight a value of its own: also what begins as zeros or ones, such as BatchNorm's."""
+    """Give every weight a random value, including those initialised to zeros or ones."""
     rng = np.random.default_rng(1)
     for variable in model.weights:
         value = np.asarray(variable)
         noise = rng.uniform(0.5, 1.5, value.shape)
-        varied = value * noise if value.any() else noise - 1
-        variable.assign(varied.astype(value.dtype))
-
-
-def convolution(size: int, inputs: int, outputs: int, bias: bool) -> int:
-    return size * size * inputs * outputs + bias * outputs
-
-
-def normalised(size: int, inputs: int, outputs: int) -> tuple[int, int]:
-    """All and trainable parameters of a convolution without bias and its BatchNorm."""
-    weights = convolution(size, inputs, outputs, bias=False)
-    return weights + 4 * outputs, weights + 2 * outputs
-
-
-def residual_network() -> tuple[int, int]:
-    """Stem, then stages of two blocks of two 3x3 convolutions, 1x1 shortcuts from the second stage on."""
-    parts = [normalised(7, 3, 64)]
-    for inputs, outputs in ((64, 64), (64, 128), (128, 256), (256, 512)):
-        parts += [normalised(3, inputs, outputs)] + 3 * [normalised(3, outputs, outputs)]
-        parts += [normalised(1, inputs, outputs)] if inputs != outputs else []
-    return sum(whole for whole, _ in parts), sum(trained for _, trained in parts)
-
-
-def deeper_network() -> int:
-    widths = [3, 32, 32, 64, 64, 128, 128, 256, 256]
-    return sum(convolution(3, *pair, bias=True) for pair in itertools.pairwise(widths))
-
-
-@pytest.mark.parametrize(
-    ("name", "parameters", "trained"),
-    [
-        ("simple_cnn", 258_624, 258_624),
-        ("cnn2", 1_172_256, 1_172_256),
-        ("advanced_cnn", 11_186_112, 11_176_512),
-        ("resnet18", 11_186_112, 11_176_512),
-        ("vgg16", 14_714_688, 14_714_688),
-        ("resnet50", 23_587_712, 23_534_592),
-        ("inceptionv3", 21_802_784, 21_768_352),
-        ("efficientnetb0", 4_049_571, 4_007_548),
-        ("efficientnetb4", 17_673_823, 17_548_616),
-        ("mobilenetv2", 2_257_984, 2_223_872),
-        ("convnext_tiny", 27_820_128, 27_820_128),
-    ],
-)
-def test_parameters(name: str, parameters: int, trained: int) -> None:
-    tower = image_tower(TOWERS[name], max(SIZE, TOWERS[name].smallest), TowerConfig(name))  # type: ignore[arg-type]
-    assert tower.count_params() == parameters
-    assert sum(np.prod(weight.shape) for weight in tower.trainable_weights) == trained
-
-
-def test_parameters_counted_by_hand() -> None:
-    """The AdvancedCNN comes to ResNet-18's numbers, because system 3 describes its very layers."""
-    assert residual_network() == (11_186_112, 11_176_512)
-    assert sum(convolution(5, *pair, bias=True) for pair in ((3, 32), (32, 64), (64, 128))) == 258_624
-    assert deeper_network() == 1_172_256
-
-
-def test_the_advanced_cnn_goes_down_in_steps() -> None:
-    """Stride 2 in the stem, the pool and from the second stage on: 224 pixels become 7 positions a side."""
-    backbone = TOWERS["advanced_cnn"].backbone(224, TowerConfig("advanced_cnn"))
-    sides = [backbone.get_layer(f"stage_{stage}_block_2_convolution_2").output.shape for stage in range(1, 5)]
-    assert sides == [(None, 56, 56, 64), (None, 28, 28, 128), (None, 14, 14, 256), (None, 7, 7, 512)]
-
-
-@pytest.mark.parametrize(
-    ("name", "preprocess_input"),
-    [
-        ("vgg16", applications.vgg16.preprocess_input),
-        ("resnet50", applications.resnet.preprocess_input),
-        ("inceptionv3", applications.inception_v3.preprocess_input),
-        ("mobilenetv2", applications.mobilenet_v2.preprocess_input),
-        ("convnext_tiny", applications.convnext.preprocess_input),
-    ],
-)
-def test_preprocessing_is_that_of_keras(
-    name: str, preprocess_input: Callable[[np.ndarray], np.ndarray]
-) -> None:
-    found = Preprocess(TOWERS[name].preprocessing)(PIXELS)
-    np.testing.assert_allclose(found, preprocess_input(PIXELS.copy()), atol=1e-5)
-
-
-@pytest.mark.parametrize("name", ["resnet18", "simple_cnn", "cnn2", "efficientnetb0"])
-def test_preprocessing_is_that_of_torchvision(name: str) -> None:
-    """An EfficientNet does a part of it in its own layers, the second of which normalises."""
-    found = Preprocess(TOWERS[name].preprocessing)(PIXELS)
-    if name == "efficientnetb0":
-        backbone = TOWERS[name].backbone(SIZE, TowerConfig(name))  # type: ignore[arg-type]
-        found = keras.Model(backbone.input, backbone.get_layer(index=2).output)(found)
-    mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
-    np.testing.assert_allclose(found, (PIXELS / 255 - mean) / deviation, atol=1e-5)
-
-
-@pytest.mark.parametrize("name", ["hybrid", "advanced_cnn"])
-def test_preprocessing_to_one_either_way(name: str) -> None:
-    found = Preprocess(TOWERS[name].preprocessing)(PIXELS)
-    np.testing.assert_allclose(found, PIXELS / 127.5 - 1, atol=1e-6)
+        random = value * noise if value.any() else noise - 1
+        variable.assign(random.astype(value.dtype))
 
 
 @pytest.fixture(scope="module")
 def mobilenet(tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, keras.Model]:
-    """A bare MobileNetV2 with random weights, and a tower that got them from its file."""
+    """A MobileNetV2 with random weights, and a tower that loaded them from a file."""
     model = applications.MobileNetV2(
         weights=None, include_top=False, pooling="avg", input_shape=(SIZE, SIZE, 3)
     )
@@ -157,7 +61,7 @@ def mobilenet(tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, ke
     return model, tower_of("mobilenetv2", weights=str(path))
 
 
-def test_a_file_of_the_backbone_is_loaded(mobilenet: tuple[keras.Model, keras.Model]) -> None:
+def test_backbone_file_is_loaded(mobilenet: tuple[keras.Model, keras.Model]) -> None:
     model, tower = mobilenet
     assert_equal(values(tower), values(model))
     expected = model(PIXELS / 127.5 - 1, training=False)
@@ -166,9 +70,9 @@ def test_a_file_of_the_backbone_is_loaded(mobilenet: tuple[keras.Model, keras.Mo
 
 @pytest.fixture(scope="module")
 def keras_efficientnet(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray]:
-    """A file as Keras's ImageNet weights are, and the vectors of Keras's model that loaded it as those.
+    """A weights file like Keras's ImageNet weights, and the embeddings of Keras's model with these weights.
 
-    As in Keras's files, what is called a variance is ImageNet's standard deviation.
+    As in Keras's files, the stored variance is ImageNet's standard deviation.
     """
     shape = (SIZE, SIZE, 3)
     model = applications.EfficientNetB0(weights=None, include_top=False, pooling="avg", input_shape=shape)
@@ -187,12 +91,12 @@ def keras_efficientnet(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
 
 
 @pytest.mark.parametrize("weights", ["imagenet", pytest.param("file", marks=pytest.mark.slow)])
-def test_an_efficientnet_sees_what_it_sees_in_keras(
+def test_efficientnet_embeddings_equal_those_of_keras(
     weights: str, keras_efficientnet: tuple[Path, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Keras takes the root of the deviation only with `weights="imagenet"`; the tower must not depend on it.
+    """Keras corrects the stored deviation only with `weights="imagenet"`; the tower corrects it always.
 
-    A copy of weights, as `imagenet` makes it, left Keras's Normalization with the constants of before.
+    Copying weights, as `imagenet` does, did not update the constants of Keras's Normalization layer.
     """
     path, expected = keras_efficientnet
     monkeypatch.setattr(efficientnet.file_utils, "get_file", lambda *_, **__: str(path))
@@ -202,17 +106,15 @@ def test_an_efficientnet_sees_what_it_sees_in_keras(
 
 
 @pytest.mark.parametrize("imagenet", [True, False])
-def test_a_file_of_an_efficientnet_must_hold_what_preprocessing_counts_on(
-    imagenet: bool, tmp_path: Path
-) -> None:
-    """One that was made with `weights=None` holds 0 and 1, and saw other pixels than it would here."""
+def test_efficientnet_file_needs_imagenet_statistics(imagenet: bool, tmp_path: Path) -> None:
+    """A model built with `weights=None` holds 0 and 1: it was trained on other pixel values."""
 
     def backbone(size: int, config: TowerConfig) -> keras.Model:
         inputs = keras.Input((size, size, 3))
         normalised = layers.Normalization()(inputs)
         return keras.Model(inputs, layers.GlobalAveragePooling2D()(normalised))
 
-    model, path = backbone(SIZE, TowerConfig()), tmp_path / "made.weights.h5"
+    model, path = backbone(SIZE, TowerConfig()), tmp_path / "built.weights.h5"
     if imagenet:
         model.layers[1].adapt_mean.assign([0.485, 0.456, 0.406])
         model.layers[1].adapt_variance.assign([0.229, 0.224, 0.225])
@@ -222,7 +124,7 @@ def test_a_file_of_an_efficientnet_must_hold_what_preprocessing_counts_on(
     if imagenet:
         load_tower_weights(model, tower, config)
     else:
-        with pytest.raises(UserError, match=r"made\.weights\.h5: expected ImageNet's mean and deviation"):
+        with pytest.raises(UserError, match=r"built\.weights\.h5: expected ImageNet's mean and deviation"):
             load_tower_weights(model, tower, config)
 
 
@@ -246,7 +148,7 @@ def test_a_file_of_an_efficientnet_must_hold_what_preprocessing_counts_on(
         ("hybrid", "imagenet", r"expected none or a file, as hybrid has no ImageNet weights; got imagenet$"),
     ],
 )
-def test_weights_that_cannot_be_had(
+def test_unusable_weights_end_in_one_line(
     name: str, weights: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -260,7 +162,7 @@ def test_weights_that_cannot_be_had(
 
 
 @pytest.mark.parametrize("error", [Exception("URL fetch failure\non https://x: None"), OSError("no route")])
-def test_a_download_that_fails_is_one_line(error: Exception) -> None:
+def test_failed_download_ends_in_one_line(error: Exception) -> None:
     def fail() -> keras.Model:
         raise error
 
@@ -284,14 +186,14 @@ def test_a_download_that_fails_is_one_line(error: Exception) -> None:
         ("from convolution_7", ["convolution_7", "convolution_8"]),
     ],
 )
-def test_what_is_trained(trainable: str, layers: list[str]) -> None:
+def test_trainable_selects_layers(trainable: str, layers: list[str]) -> None:
     backbone = backbone_of(tower_of("cnn2", trainable=trainable))
     expected = [weight.path for name in layers for weight in backbone.get_layer(name).weights]
     assert [weight.path for weight in backbone.trainable_weights] == expected
     assert len(expected) == 2 * len(layers)
 
 
-def test_what_is_trained_of_a_backbone_of_keras() -> None:
+def test_trainable_selects_layers_of_keras_backbones() -> None:
     backbone = backbone_of(tower_of("vgg16", trainable="from block5_conv2"))
     trained = [layer.name for layer in backbone.layers if layer.trainable_weights]
     assert trained == ["block5_conv2", "block5_conv3"]
@@ -308,7 +210,7 @@ def test_layers_have_the_same_names_in_every_model(name: str) -> None:
 @pytest.mark.parametrize(
     "trainable", ["some", "from nowhere", "from", "until convolution_2", "convolution_2"]
 )
-def test_what_is_trained_must_be_there(trainable: str) -> None:
+def test_unknown_layer_is_an_error(trainable: str) -> None:
     with pytest.raises(UserError) as raised:
         tower_of("simple_cnn", trainable=trainable)
     message = str(raised.value)
@@ -318,7 +220,7 @@ def test_what_is_trained_must_be_there(trainable: str) -> None:
     assert message.endswith(f"; got {trainable}")
 
 
-def test_images_that_are_too_small() -> None:
+def test_too_small_images_are_an_error() -> None:
     with pytest.raises(UserError) as raised:
         tower_of("inceptionv3", 74)
     assert str(raised.value) == "images.size: expected at least 75 pixels with inceptionv3; got 74"
@@ -328,10 +230,10 @@ def statistics(tower: keras.Model) -> list[np.ndarray]:
     return [np.array(weight) for weight in tower.non_trainable_weights]
 
 
-def test_statistics_move_from_scratch_and_stay_with_weights(
+def test_batch_statistics_change_only_without_pretrained_weights(
     mobilenet: tuple[keras.Model, keras.Model],
 ) -> None:
-    """A small data set would only spoil pretrained statistics; from scratch they must be learnt."""
+    """Pretrained statistics are better than those of a small data set; from scratch they are estimated."""
     fresh = tower_of("advanced_cnn")
     before = statistics(fresh)
     in_training = np.asarray(fresh(PIXELS, training=True))

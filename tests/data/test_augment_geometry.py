@@ -1,0 +1,163 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from kmlc.config import ImagesConfig
+from kmlc.data.augment import (
+    crop_area,
+    erase,
+    inverse_affine,
+    transform,
+)
+from tests.data.augmenting import OFF, PHOTO, in_tf_data, ramps, recovered
+
+
+@pytest.mark.parametrize(
+    ("config", "bounds"),
+    [
+        (replace(OFF, rotation=20.0), (20, 0, 0, 0)),
+        (replace(OFF, zoom=0.2), (0, 0.2, 0, 0)),
+        (replace(OFF, translation=0.1), (0, 0, 4, 4)),
+        (replace(OFF, rotation=20.0, zoom=0.2, translation=0.1), (20, 0.2, 4, 4)),
+    ],
+)
+def test_transforms_cover_their_range_uniformly(config: ImagesConfig, bounds: tuple[float, ...]) -> None:
+    images = in_tf_data(lambda key: transform(ramps(40), config, key), 200)
+    found = np.array([recovered(image) for image in images]) - [0, 1, 0, 0]
+    for values, bound in zip(found.T, bounds, strict=True):
+        assert np.abs(values).max() <= bound + 1e-3
+        assert values.min() <= -0.9 * bound + 1e-3
+        assert values.max() >= 0.9 * bound - 1e-3
+        # The mean of n draws from -b..b has a standard error of b/sqrt(3n).
+        assert abs(values.mean()) <= 4 * bound / math.sqrt(3 * len(values)) + 1e-3
+
+
+def warped(image: np.ndarray, angle: float, zoom: float, shift: tuple[float, float]) -> np.ndarray:
+    size = len(image)
+    matrix = inverse_affine(math.radians(angle), zoom, tf.constant(shift), size)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=tf.cast(image, tf.float32)[None],
+        transforms=matrix[None],
+        output_shape=(size, size),
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )[0].numpy()
+
+
+def test_inverse_affine_shifts_rotates_and_zooms() -> None:
+    white = np.zeros((5, 5, 1))
+    white[1, 3] = 255
+    for expected, angle, zoom, shift in [
+        ((1, 3), 0, 1.0, (0.0, 0.0)),
+        ((3, 2), 0, 1.0, (-1.0, 2.0)),
+        ((1, 1), 90, 1.0, (0.0, 0.0)),  # anticlockwise: from top right to top left
+        ((0, 4), 0, 2.0, (0.0, 0.0)),
+        ((2, 3), 90, 1.0, (2.0, 1.0)),  # the rotation comes before the shift
+    ]:
+        image = warped(white, angle, zoom, shift)[..., 0]
+        assert np.unravel_index(image.argmax(), image.shape) == expected
+        assert image.max() == pytest.approx(255, abs=1e-2)
+
+
+def test_rotation_matches_pillow() -> None:
+    square = np.asarray(Image.fromarray(PHOTO).resize((41, 41), Image.Resampling.BILINEAR))
+    expected = np.asarray(Image.fromarray(square).rotate(20, Image.Resampling.BILINEAR), np.float32)
+    y, x = np.mgrid[:41, :41] - 20
+    inside = np.hypot(x, y) < 19
+    assert np.abs(warped(square, 20, 1.0, (0.0, 0.0)) - expected)[inside].max() <= 1
+
+
+def windows(config: ImagesConfig, height: int, width: int, count: int) -> np.ndarray:
+    """Return top, left, height and width of many random crops."""
+    y, x = tf.meshgrid(tf.range(height), tf.range(width), indexing="ij")
+    places = tf.stack([y, x, x], axis=-1)
+
+    def window(key: tf.Tensor) -> tf.Tensor:
+        kept = crop_area(places, config, key)
+        return tf.concat([kept[0, 0, :2], kept[-1, -1, :2] - kept[0, 0, :2] + 1], axis=0)
+
+    return in_tf_data(window, count)
+
+
+def simulated(config: ImagesConfig, height: int, width: int, count: int) -> np.ndarray:
+    """RandomResizedCrop as torchvision documents it, in NumPy, without the fallback to the central crop."""
+    rng = np.random.default_rng(1)
+    found: list[tuple[int, int, int, int]] = []
+    while len(found) < count:
+        for _ in range(10):
+            area = height * width * rng.uniform(config.crop_area, 1)
+            ratio = math.exp(rng.uniform(-math.log(config.crop_ratio), math.log(config.crop_ratio)))
+            rows, columns = round(math.sqrt(area / ratio)), round(math.sqrt(area * ratio))
+            if 0 < rows <= height and 0 < columns <= width:
+                top, left = rng.integers(0, height - rows + 1), rng.integers(0, width - columns + 1)
+                found.append((int(top), int(left), rows, columns))
+                break
+    return np.array(found)
+
+
+@pytest.mark.parametrize(("height", "width"), [(80, 80), (60, 100)])
+def test_crop_area_matches_torchvision(height: int, width: int) -> None:
+    config = replace(OFF, crop_area=0.08)
+    found, expected = (make(config, height, width, 3000) for make in (windows, simulated))
+    top, left, rows, columns = found.T
+    assert (found[:, :2] >= 0).all()
+    assert (top + rows <= height).all()
+    assert (left + columns <= width).all()
+    # Sides are rounded to whole pixels, at most half a pixel each.
+    assert ((rows + 0.5) * (columns + 0.5) >= 0.08 * height * width).all()
+    assert ((rows - 0.5) / (columns + 0.5) <= 4 / 3).all()
+    assert ((columns - 0.5) / (rows + 0.5) <= 4 / 3).all()
+
+    def metrics(windows: np.ndarray) -> np.ndarray:
+        top, left, rows, columns = windows.T.astype(float)
+        area, ratio = rows * columns / (height * width), np.log(columns / rows)
+        # First and second moments of area and ratio, and the centre of the window.
+        return np.stack([area, area**2, ratio, ratio**2, top + rows / 2, left + columns / 2])
+
+    ours, theirs = metrics(found), metrics(expected)
+    error = np.sqrt((ours.var(axis=1) + theirs.var(axis=1)) / 3000)
+    assert (np.abs(ours.mean(axis=1) - theirs.mean(axis=1)) <= 4 * error).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((1, 500), (0, 249, 1, 1)), ((500, 1), (249, 0, 1, 1)), ((500, 90), (190, 0, 120, 90))],
+)
+def test_central_crop_where_no_crop_fits(shape: tuple[int, int], expected: tuple[int, ...]) -> None:
+    config = replace(OFF, crop_area=0.5)
+    assert {tuple(window) for window in windows(config, *shape, 5)} == {expected}
+
+
+def test_erasing_statistics() -> None:
+    size, count = 40, 600
+    config = replace(OFF, erasing=0.3, erasing_area=0.2)
+    image = tf.fill((size, size, 3), -1.0)
+    images = in_tf_data(lambda key: erase(image, config, key), count)
+    inside = (images != -1).all(axis=-1)
+    assert ((images != -1).any(axis=-1) == inside).all()
+    erased = inside.any(axis=(1, 2))
+    assert abs(erased.mean() - 0.3) <= 4 * math.sqrt(0.3 * 0.7 / count)
+    areas, ratios, middles = [], [], []
+    for mask in inside[erased]:
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        assert mask.sum() == len(rows) * len(columns) == (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
+        assert (len(rows) + 0.5) * (len(columns) + 0.5) >= 0.02 * size**2
+        assert (len(rows) - 0.5) * (len(columns) - 0.5) <= 0.2 * size**2
+        areas.append(mask.sum() / size**2)
+        ratios.append(math.log(len(rows) / len(columns)))
+        middles.append((rows.mean(), columns.mean()))
+    assert abs(np.mean(areas) - 0.11) <= 4 * 0.18 / math.sqrt(12 * len(areas))
+    assert abs(np.mean(ratios)) <= 4 * np.std(ratios) / math.sqrt(len(ratios))
+    assert 0.9 * math.log(3.3) <= max(ratios) <= math.log(3.3) + 0.2
+    spread = np.std(middles, axis=0) / math.sqrt(len(middles))
+    assert (np.abs(np.mean(middles, axis=0) - (size - 1) / 2) <= 4 * spread).all()
+    noise = images[inside]
+    assert noise.min() >= 0
+    assert noise.max() <= 255
+    assert noise.mean() == pytest.approx(127.5, abs=1)
+    assert noise.std() == pytest.approx(255 / math.sqrt(12), abs=1)
