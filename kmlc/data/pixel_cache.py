@@ -7,7 +7,6 @@ takes longer: the pipeline is 10 to 50 % faster (benchmarks/pixel_cache.py), whi
 is the bottleneck.
 """
 
-import fcntl
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import tensorflow as tf
+from filelock import FileLock
 from PIL import Image
 
 from kmlc.data.images import decode
@@ -64,18 +64,17 @@ def _locked(folder: Path) -> Iterator[None]:
     """Create and lock the folder; the system releases the lock when the process ends."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("w")
+        lock = FileLock(folder / ".lock", fallback_to_soft=False).acquire()
     except OSError as error:
         raise UserError(f"{folder}: decoded images cannot be kept there: {error.strerror}") from None
     with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _fill(folder: Path, missing: Mapping[str, Path], limit_bytes: int) -> None:
     """Decode files into their copies, in order, until the limit is reached or the disk is full."""
-    for begun in folder.glob(".*.bmp"):
-        begun.unlink()  # left by a killed process: nobody else writes under this lock
+    for partial in folder.glob(".*.bmp"):
+        partial.unlink()  # left by a killed process: nobody else writes under this lock
     room = limit_bytes - sum(file.stat().st_size for file in folder.iterdir())
     pixels = tf.data.Dataset.from_tensor_slices(list(missing)).map(
         lambda path: decode(tf.io.read_file(path)), num_parallel_calls=tf.data.AUTOTUNE
