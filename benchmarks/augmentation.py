@@ -1,10 +1,10 @@
-"""System 1's augmentation against a stack of Keras's preprocessing layers, in images per second.
+"""System 1's augmentation compared with a stack of Keras's preprocessing layers, in images per second.
 
     python -m benchmarks.augmentation
 
-Both take the same pictures of 320x240 in memory, one at a time in the same tf.data pipeline, to 224x224.
-Keras has no layer for RandomResizedCrop, so its stack resizes the whole picture. The two take turns; the
-median counts.
+Both augment the same 320x240 images from memory to 224x224, one at a time in the same tf.data pipeline. Keras
+has no layer for RandomResizedCrop, so its stack resizes the whole image. The two alternate; the rates are
+medians.
 """
 
 import os
@@ -27,23 +27,23 @@ from kmlc.settings import CONFIGS, layered
 SIZE = 224
 SYSTEM1 = layered([CONFIGS / "system1.yaml"], []).images
 
-Vary = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 @command
 def main(argv: Sequence[str]) -> None:
     """Print the images per second of both, and the ratio."""
     parser = OneLineParser(description="System 1's augmentation against Keras's preprocessing layers.")
-    parser.add_argument("--images", type=int, default=400, help="images of one timing")
-    parser.add_argument("--repeats", type=int, default=5, help="timings of each")
+    parser.add_argument("--images", type=int, default=400, help="images in one measurement")
+    parser.add_argument("--repeats", type=int, default=5, help="measurements of each")
     arguments = parser.parse_args(argv)
-    pictures = tf.cast(tf.random.stateless_uniform((16, 240, 320, 3), (0, 0), maxval=256), tf.uint8)
+    images = tf.cast(tf.random.stateless_uniform((16, 240, 320, 3), (0, 0), maxval=256), tf.uint8)
     pipelines = {
-        name: pipeline(vary, pictures, arguments.images)
-        for name, vary in {"kmlc": kmlc_augmentation, "Keras layers": keras_augmentation()}.items()
+        name: pipeline(augmentation, images, arguments.images)
+        for name, augmentation in {"kmlc": kmlc_augmentation, "Keras layers": keras_augmentation()}.items()
     }
     for batches in pipelines.values():
-        seconds(batches)  # the first pass traces and allocates
+        seconds(batches)  # the first pass includes tracing
     timings: dict[str, list[float]] = {name: [] for name in pipelines}
     for _ in range(arguments.repeats):
         for name, batches in pipelines.items():
@@ -56,12 +56,12 @@ def main(argv: Sequence[str]) -> None:
 
 
 def kmlc_augmentation(pixels: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
-    """Vary a picture as `training_batches` does with system 1's settings."""
+    """Augment an image as `training_batches` does with system 1's settings."""
     return augment(pixels, SIZE, SYSTEM1, fold_in(epoch_key(seed=42, epoch=0), number))
 
 
-def keras_augmentation() -> Vary:
-    """Return the same kinds of variation, of the same strength, as Keras's layers."""
+def keras_augmentation() -> Augmentation:
+    """Return the same transforms of the same strength as Keras layers."""
     turn = SYSTEM1.rotation / 360
     layers = keras.Sequential(
         [
@@ -78,21 +78,20 @@ def keras_augmentation() -> Vary:
     return lambda pixels, number: layers(resize(pixels, SIZE), training=True)
 
 
-def pipeline(vary: Vary, pictures: tf.Tensor, images: int) -> tf.data.Dataset:
-    """Return batches of varied pictures, mapped in parallel as in training."""
-    numbers = tf.data.Dataset.range(images)
-    varied = numbers.map(
-        lambda number: vary(pictures[number % len(pictures)], number), num_parallel_calls=tf.data.AUTOTUNE
+def pipeline(augmentation: Augmentation, images: tf.Tensor, count: int) -> tf.data.Dataset:
+    """Return batches of `count` augmented images, mapped in parallel as in training."""
+    augmented = tf.data.Dataset.range(count).map(
+        lambda number: augmentation(images[number % len(images)], number), num_parallel_calls=tf.data.AUTOTUNE
     )
-    return varied.batch(16).prefetch(tf.data.AUTOTUNE)
+    return augmented.batch(16).prefetch(tf.data.AUTOTUNE)
 
 
 def seconds(batches: tf.data.Dataset) -> float:
-    """Return how long one pass takes."""
-    begun = time.perf_counter()
+    """Return the duration of one pass."""
+    start = time.perf_counter()
     for _ in batches:
         pass
-    return time.perf_counter() - begun
+    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

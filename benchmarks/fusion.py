@@ -1,10 +1,10 @@
-"""The fusions on the built-in sample, and what is left of each without captions or without images.
+"""The fusions on the built-in sample, with both modalities, without captions and without images.
 
-    python -m benchmarks.fusion                   # trains into runs/fusion-*, goes on where it was stopped
+    python -m benchmarks.fusion                   # trains into runs/fusion-*, continues where it was stopped
 
-Every model has the settings of configs/hybrid.yaml. Each predicts the test rows three times: as they are, as
-if they had no images, as if they had no captions. Branches alone are what a missing modality leaves at best.
-The last row trains the two branches alone first and then nothing but the mix of their logits.
+Every model has the settings of configs/hybrid.yaml. Each predicts the test rows three times: as they are,
+without captions, without images. The branches alone are the reference for a missing modality. The last model
+trains the two branches first and then only the mixture of their logits.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ MODELS = {
 
 @command
 def main(argv: Sequence[str]) -> None:
-    """Train each unless it is trained already, and print its line."""
+    """Train each model that has no finished run, and print its row."""
     OneLineParser(
         description="The fusions on the built-in sample, with and without each modality."
     ).parse_args(argv)

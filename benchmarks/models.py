@@ -1,11 +1,11 @@
-"""Every model on the built-in sample with small settings: does it learn, how large is it, how fast a step?
+"""Every model on the built-in sample with small settings: its losses, its size, the time of a step.
 
     python -m benchmarks.models                   # all of them, in a table
     python -m benchmarks.models --model vgg16     # some of them
 
 Each model is trained as `python train.py --model NAME --epochs 3 --images.size 32 --train.batch_size 32`
-does (75 pixels for Inception v3, which takes no smaller ones), in a process of its own. A step's time is the
-median over the last epoch.
+does (75 pixels for Inception v3, its minimum), in a process of its own. The time of a step is the median over
+the last epoch.
 """
 
 import multiprocessing
@@ -27,19 +27,19 @@ from kmlc.training.train import train
 
 
 class StepTimer(keras.callbacks.Callback):
-    """Takes the time of each step of the last epoch."""
+    """Measures the time of each step of the last epoch."""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Begin anew: the first epoch's steps are traced and compiled."""
+        """Discard the times of the previous epoch; in the first one steps are traced and compiled."""
         self.seconds: list[float] = []
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Start the clock."""
-        self.began = time.perf_counter()
+        self.start = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Stop it."""
-        self.seconds.append(time.perf_counter() - self.began)
+        """Stop the clock."""
+        self.seconds.append(time.perf_counter() - self.start)
 
     def median(self) -> float:
         """Return the median, in seconds."""
@@ -48,7 +48,7 @@ class StepTimer(keras.callbacks.Callback):
 
 @command
 def main(argv: Sequence[str]) -> None:
-    """Train each, print a line for each."""
+    """Train each model and print its row."""
     parser = OneLineParser(description="Every model on the built-in sample, with small settings.")
     parser.add_argument(
         "--model", action="append", choices=model_names(), help="only this one; may be repeated"
@@ -62,7 +62,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def measure(name: str) -> str:
-    """Train a model and return its line of the table."""
+    """Train a model and return its row of the table."""
     with tempfile.TemporaryDirectory() as folder:
         return _measure(name, Path(folder))
 

@@ -3,9 +3,9 @@
     python -m benchmarks.pixel_cache                # the built-in sample
     python -m benchmarks.pixel_cache --data DIR     # another data folder
 
-One pass over the rows, varied as the hybrid's training does by default, and one unvaried as validation does.
-The copies lie on the disk and are read from the system's page cache, as they are in a study's second epoch.
-With and without take turns; the median counts.
+One pass over the rows with the hybrid's default augmentation, and one without, as in validation. The copies
+are on disk and read from the operating system's page cache, as in a study's second epoch. Originals and
+copies alternate; the rates are medians.
 """
 
 import os
@@ -48,19 +48,19 @@ def main(argv: Sequence[str]) -> None:
     records = read_labelled(config).records
     records = records.take(np.arange(min(len(records), arguments.rows)))
     with tempfile.TemporaryDirectory() as folder:
-        begun = time.perf_counter()
+        start = time.perf_counter()
         copies = cached(records, Path(folder), 10**12)
-        taken = time.perf_counter() - begun
+        elapsed = time.perf_counter() - start
         size = sum(file.stat().st_size for file in Path(folder).iterdir())
-        print(f"{len(records):,} rows decoded in {taken:.1f} s to {size / 1e6:,.0f} MB")
+        print(f"{len(records):,} rows decoded in {elapsed:.1f} s to {size / 1e6:,.0f} MB")
         print(f"rows/s, median of {arguments.repeats}, {os.cpu_count()} CPU cores")
         print(f"{'':<18}{'originals':>10}{'copies':>10}{'ratio':>8}")
         for side in SIZES:
             sized = replace(config, images=ImagesConfig(size=side))
-            for part, make in {"training": training, "validation": validation}.items():
+            for split, make in {"training": training, "validation": validation}.items():
                 pipelines = [make(records, sized), make(copies, sized)]
                 originals, decoded = rates(pipelines, len(records), arguments.repeats)
-                name = f"{part} at {side}"
+                name = f"{split} at {side}"
                 print(f"{name:<18}{originals:>10.0f}{decoded:>10.0f}{decoded / originals:>8.2f}")
 
 
@@ -70,12 +70,12 @@ def training(records: Records, config: Config) -> tf.data.Dataset:
 
 
 def validation(records: Records, config: Config) -> tf.data.Dataset:
-    """Return the batches that an epoch ends with."""
+    """Return the validation batches of one epoch."""
     return evaluation_batches(records, config, caption_encoder(config.captions, EncoderState()))
 
 
 def rates(pipelines: list[tf.data.Dataset], rows: int, repeats: int) -> list[float]:
-    """Return the rows per second of each; the first passes, which trace and read the disk, do not count."""
+    """Return the rows per second of each, without the first passes, which trace and read from disk."""
     timings = [[seconds(batches) for batches in pipelines] for _ in range(repeats + 1)]
     return [rows / median(each) for each in zip(*timings[1:], strict=True)]
 

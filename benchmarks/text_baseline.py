@@ -1,10 +1,10 @@
-"""A finished run against TF-IDF and logistic regression on the captions of the same rows.
+"""A finished run compared with TF-IDF and logistic regression on the captions of the same rows.
 
     python -m benchmarks.text_baseline --run runs/2026-01-31-hybrid
 
-The baseline reads words and pairs of words, with one logistic regression for each label. It is trained on
-the run's training rows and evaluated on its validation rows. Both are shown at a threshold of 0.5 and with
-thresholds fitted on the validation rows by the run's own method; rows without a label take the run's rule.
+The baseline uses words and word pairs, with one logistic regression for each label. It is trained on the
+run's training rows and evaluated on its validation rows. Both are shown with thresholds of 0.5 and with
+thresholds fitted on the validation rows by the run's method; the run's no-label rule applies to both.
 """
 
 from collections.abc import Sequence

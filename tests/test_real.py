@@ -1,4 +1,4 @@
-"""The real competition tables, as their makers left them; they stand beside the checkout."""
+"""The original competition tables, with all their errors; they are in `shared/` beside the checkout."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def captions(table: Table) -> dict[str, str]:
     return dict(zip(table.columns["ImageID"], table.columns["Caption"], strict=True))
 
 
-def test_train_table() -> None:
+def test_the_train_table_is_read_whole() -> None:
     table = read_csv(FOLDER / "train.csv", "Caption")
     assert len(table) == 10_000
     assert table.columns["ImageID"] == [f"{number}.jpg" for number in range(10_000)]
@@ -50,7 +50,7 @@ def test_train_table() -> None:
     assert found["9999.jpg"] == "People watching a happy jockey, horse and owner at an arena"
 
 
-def test_test_table() -> None:
+def test_the_test_table_is_read_whole() -> None:
     table = read_csv(FOLDER / "test.csv", "Caption")
     assert len(table) == 1_006
     assert len(table.repaired) == 29
@@ -59,7 +59,7 @@ def test_test_table() -> None:
     assert found["37340.jpg"].endswith('as in "Proposition 350".')
 
 
-def test_labels_images_and_split() -> None:
+def test_labels_and_splits_of_the_competition() -> None:
     data = read_labelled(Config(data=str(FOLDER)))
     assert len(data.records) == 10_000
     assert data.vocabulary.labels == tuple(str(number) for number in range(1, 20) if number != 12)
@@ -75,7 +75,7 @@ def test_the_strongest_words_of_a_label_name_it() -> None:
     words = strongest_words([clean(caption) for caption in data.records.captions], data.records.labels, 10)
     strongest = dict(zip(data.vocabulary.labels, map(list, words), strict=True))
     assert strongest["1"][:3] == ["man", "woman", "people"]
-    firsts = {
+    strongest_word = {
         "4": "motorcycle",
         "6": "bus",
         "7": "train",
@@ -84,13 +84,13 @@ def test_the_strongest_words_of_a_label_name_it() -> None:
         "18": "dog",
         "19": "horse",
     }
-    assert {label: strongest[label][0] for label in firsts} == firsts
+    assert {label: strongest[label][0] for label in strongest_word} == strongest_word
     assert {"fire", "hydrant"} == set(strongest["11"][:2])
     assert {"stop", "sign"} == set(strongest["13"][:2])
 
 
 @pytest.mark.skipif(not ANIMALS.is_dir(), reason=f"needs the real data in {ANIMALS}")
-def test_animals() -> None:
+def test_the_animals_hierarchy_is_read_without_findings() -> None:
     config = layered([CONFIGS / "efficientnet_hierarchy.yaml"], ["--data", str(ANIMALS)])
     data = read_labelled(config)
     assert len(data.records) == 6_288
@@ -108,7 +108,7 @@ def test_animals() -> None:
 
 
 @pytest.mark.skipif(not WEIGHTS.is_file(), reason=f"needs the weights {WEIGHTS}")
-def test_pretrained_mobilenet_sees_what_it_sees_in_keras() -> None:
+def test_pretrained_mobilenet_equals_that_of_keras() -> None:
     config = TowerConfig("mobilenetv2", weights=str(WEIGHTS), trainable="none")
     tower = image_tower(TOWERS["mobilenetv2"], 224, config)
     load_tower_weights(tower, TOWERS["mobilenetv2"], config)
