@@ -139,12 +139,12 @@ def config_of(files: Sequence[Path], given: Namespace) -> Config:
         UserError: for an unknown key in a file, or a value out of its range.
     """
     parser = _parser()
-    settings = parser.get_defaults()
+    settings = Namespace()
     for file in files:
         found = read_settings(file)
         _check_keys(found, str(file))
         try:
-            settings = parser.parse_object(found, settings)
+            settings = parser.parse_object(found, settings, defaults=False)
         except UserError as error:
             raise UserError(f"{file}: {str(error).removeprefix('--')}") from None
     config = parser.instantiate(parser.parse_object(given, settings))

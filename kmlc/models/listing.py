@@ -1,43 +1,35 @@
-"""The models there are: `python train.py --models`."""
+"""The table of models that `train.py --models` prints; nothing is built, so that it comes at once."""
 
-from kmlc.config import Config
-from kmlc.models.image import TOWERS
-from kmlc.models.image.tower import image_tower
-from kmlc.models.mlp import mlp
+import csv
+from pathlib import Path
+
+from kmlc.program import command_line
 from kmlc.settings import CONFIGS, layered, model_names
 
-FEATURES = 20
-"""Width of the feature vectors that parameters are counted for."""
+TABLE = Path(__file__).with_name("parameters.csv")
+"""The parameters of each model's tower: a test builds every model and compares."""
 
 
 def list_models() -> None:
     """Print a line for each model: parameters of its tower, size of its images, captions, what it is."""
+    parameters = read_parameters()
     print(f"{'model':<24}{'tower':<16}{'parameters':>12}{'images':>9}  {'captions':<10}")
     for name in model_names():
         config = layered([CONFIGS / f"{name}.yaml"], [])
-        size = "-" if config.tower.input != "image" else f"{image_size(config)} px"
+        size = 224 if config.images.size == "auto" else config.images.size
+        images = f"{size} px" if config.tower.input == "image" else "-"
         print(
-            f"{name:<24}{config.tower.name:<16}{tower_parameters(config):>12,}{size:>9}"
-            f"  {config.captions.encoder:<10}{_title(name)}",
-            flush=True,
+            f"{name:<24}{config.tower.name:<16}{parameters[name]:>12,}{images:>9}"
+            f"  {config.captions.encoder:<10}{_title(name)}"
         )
-    print(
-        "\nParameters are those of the image tower, less captions and head. Begin one: train.py --model NAME"
-    )
+    print("\nParameters are those of the image tower, without captions and head.")
+    print(f"Train one: {command_line('train', '--model', 'NAME')}")
 
 
-def image_size(config: Config) -> int:
-    """Return the size of a model's images where the settings leave it to the model."""
-    return 224 if config.images.size == "auto" else config.images.size
-
-
-def tower_parameters(config: Config) -> int:
-    """Return the number of parameters of a model's tower, batch normalisation's statistics included."""
-    if config.tower.input == "none":
-        return 0
-    if config.tower.input == "features":
-        return mlp(FEATURES, config.tower).count_params()
-    return image_tower(TOWERS[config.tower.name], image_size(config), config.tower).count_params()
+def read_parameters() -> dict[str, int]:
+    """Return the parameters of each model's tower, the statistics of batch normalisation included."""
+    with TABLE.open(encoding="utf-8", newline="") as stream:
+        return {row["model"]: int(row["parameters"]) for row in csv.DictReader(stream)}
 
 
 def _title(name: str) -> str:
