@@ -8,6 +8,13 @@ Where a published system differs from a default here, its YAML says so.
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+IMAGE_SIZE = 224
+"""What `images.size: auto` stands for, in pixels."""
+SAMPLE_IMAGE_SIZE = 64
+"""The same on the built-in sample, where a model takes images as small as that."""
+
+LabelKind = Literal["auto", "integer", "name"]
+
 if TYPE_CHECKING:
     # To a type checker these are numbers; at run time jsonargparse also holds them to their range.
     Seed: TypeAlias = int
@@ -78,7 +85,7 @@ class LabelsConfig:
     """
 
     delimiter: str = " "
-    kind: Literal["auto", "integer", "name"] = "auto"
+    kind: LabelKind = "auto"
     vocabulary: list[int | str] | None = None
     names: str = "label_names.csv"
     superclass_names: str = "superclass_names.csv"
@@ -139,6 +146,13 @@ class ImagesConfig:
     saturation: ClosedUnitInterval = 0.0
     erasing: ClosedUnitInterval = 0.0
     erasing_area: OpenUnitInterval = 0.2
+
+    @property
+    def resolved_size(self) -> int:
+        """The size in pixels, of settings that passed `kmlc.training.resolve`."""
+        if self.size == "auto":
+            raise ValueError("images.size: expected a number, as kmlc.training.resolve sets it; got auto")
+        return self.size
 
 
 @dataclass(frozen=True)
@@ -279,6 +293,13 @@ class LossConfig:
     gamma_negative: NonNegativeFloat = 4.0
     margin: ClosedUnitInterval = 0.05
     class_weights: Literal["none", "balanced"] | list[PositiveFloat] = "none"
+
+    @property
+    def resolved_alpha(self) -> float:
+        """The scale as a number, of settings that passed `kmlc.training.resolve`."""
+        if self.alpha == "auto":
+            raise ValueError("loss.alpha: expected a number, as kmlc.training.resolve sets it; got auto")
+        return self.alpha
 
 
 @dataclass(frozen=True)

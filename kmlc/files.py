@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -59,9 +60,22 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes YAML with more strings in quotes than PyYAML does; see `_represent_string`."""
+
+
+def _represent_string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    # To YAML 1.2, but not to PyYAML, 1e-4 is a number. Unquoted, PyYAML changes some unprintable characters.
+    quoted = not text.isprintable() or re.fullmatch(r"[-+]?[\d.]+e[-+]?\d+", text, re.IGNORECASE)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if quoted else None)
+
+
+_Dumper.add_representer(str, _represent_string)
+
+
 def write_yaml(path: Path, value: Any) -> None:
-    """Write `value` as YAML in the order of its keys, whole or not at all."""
-    write_text(path, yaml.safe_dump(value, sort_keys=False, allow_unicode=True))
+    """Write `value` as YAML in the order of its keys, whole or not at all; `read_yaml` returns it equal."""
+    write_text(path, yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 
 def read_yaml(path: Path) -> Any:

@@ -4,6 +4,7 @@ jsonargparse parses, layers and checks; here are the files and the names that ex
 TensorFlow, so that `--help` answers at once.
 """
 
+import copy
 import dataclasses
 import functools
 import json
@@ -33,18 +34,23 @@ _SHORT = {"--epochs": "--train.epochs"}
 """Short names of settings."""
 
 
+FORMAT = 1
+"""The version of the files of a run, in its config.yaml. It changes when an older version cannot be read."""
+
+
 def load_config(path: Path) -> Config:
-    """Read the resolved settings of a run, checked as strictly as flags are.
+    """Read the settings of a run, checked as strictly as flags are.
 
     Raises:
-        UserError: if the file is not there or holds anything but valid settings.
+        UserError: if the file is missing, has another format, or holds anything but valid settings.
     """
-    return layered([path], [])
+    read_settings(path, of_run=True)
+    return config_of([path], Namespace())
 
 
 def save_config(path: Path, config: Config) -> None:
-    """Write settings so that `load_config` gives them back."""
-    write_yaml(path, dataclasses.asdict(config))
+    """Write the settings of a run so that `load_config` returns them equal."""
+    write_yaml(path, {"format": FORMAT} | dataclasses.asdict(config))
 
 
 def model_names() -> list[str]:
@@ -140,15 +146,45 @@ def config_of(files: Sequence[Path], given: Namespace) -> Config:
     """
     parser = _parser()
     settings = Namespace()
+    in_files: dict[str, Any] = {}
     for file in files:
         found = read_settings(file)
         _check_keys(found, str(file))
+        in_files |= _flat(found)
         try:
-            settings = parser.parse_object(found, settings, defaults=False)
+            settings = parser.parse_object(copy.deepcopy(found), settings, defaults=False)
         except UserError as error:
             raise UserError(f"{file}: {str(error).removeprefix('--')}") from None
-    config = parser.instantiate(parser.parse_object(given, settings))
-    return Config(**{field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(Config)})
+    parsed = parser.instantiate(parser.parse_object(given, settings))
+    config = Config(
+        **{field.name: _plain(getattr(parsed, field.name)) for field in dataclasses.fields(Config)}
+    )
+    # jsonargparse reads strings as YAML once more: "~" would become null, and a label "01" the number 1.
+    for key, value in in_files.items():
+        if key not in given and isinstance(value, (str, list)) and _accepts_strings(setting_types()[key]):
+            config = _replaced(config, key, value)
+    return config
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings by their dotted keys."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return flat
+
+
+def _accepts_strings(kind: Any) -> bool:
+    """Return whether any string, alone or in a list, is a value of a setting's type."""
+    return kind is str or any(map(_accepts_strings, typing.get_args(kind)))
+
+
+def _replaced(config: Config, key: str, value: Any) -> Config:
+    """Return the settings with one of them replaced, given its dotted key."""
+    group, _, name = key.rpartition(".")
+    if group:
+        name, value = group, dataclasses.replace(getattr(config, group), **{name: value})
+    return dataclasses.replace(config, **{name: value})
 
 
 def _plain(value: Any) -> Any:
@@ -181,11 +217,15 @@ def setting_flags(settings: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def read_settings(path: Path) -> dict[str, Any]:
+def read_settings(path: Path, of_run: bool = False) -> dict[str, Any]:
     """Read a YAML file of settings, its keys not checked yet.
 
+    Args:
+        path: the file.
+        of_run: whether it is the config.yaml of a run, which must have a `format`. Others may have one.
+
     Raises:
-        UserError: if it is not there or is not YAML of `key: value`.
+        UserError: if it is missing, is not YAML of `key: value`, or has another format.
     """
     try:
         settings = read_yaml(path)
@@ -193,10 +233,14 @@ def read_settings(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: no such file; expected a YAML file of settings") from None
     except (yaml.YAMLError, UnicodeDecodeError, IsADirectoryError) as error:
         raise UserError(f"{path}: not a YAML file of settings: {' '.join(str(error).split())}") from None
-    if settings is None:
-        return {}
+    settings = {} if settings is None else settings
     if not isinstance(settings, dict):
         raise UserError(f"{path}: expected settings as `key: value`; got {type(settings).__name__}")
+    found = settings.pop("format", "none" if of_run else FORMAT)
+    if found != FORMAT:
+        raise UserError(
+            f"{path}: written by another version of kmlc (format {found}); this one reads format {FORMAT}"
+        )
     return settings
 
 

@@ -83,8 +83,7 @@ def _reader(
     With a key, as in training, the image is augmented, and modality dropout may drop the image or the caption
     of a row that has both.
     """
-    size = config.images.size
-    assert isinstance(size, int), "images.size is resolved before batches are made"
+    size = config.images.resolved_size
     images, captions = tf.constant(records.images), tf.constant(records.captions)
     is_path = paths_among(records.images)
     features = None if records.features is None else tf.constant(records.features)

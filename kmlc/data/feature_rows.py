@@ -30,7 +30,7 @@ class FeatureRows:
         rows, report = self.rows, self._report()
         report.label_counts = dict(zip(rows.names, rows.labels.sum(axis=0).tolist(), strict=True))
         vocabulary = Vocabulary(rows.names, rows.names, self.config.labels.delimiter)
-        return LabelledData(self._records(rows.labels), vocabulary, report)
+        return LabelledData(self._records(rows.labels), vocabulary, report, self.config.labels.kind)
 
     def read_test(self) -> tuple[Records, TableReport]:
         """Return the rows to predict, all of them."""

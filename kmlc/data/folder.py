@@ -64,7 +64,7 @@ class DataFolder:
         counts = labels.sum(axis=0).tolist()
         report.label_counts = dict(zip(targets.vocabulary.display(), counts, strict=True))
         records = Records([ids[row] for row in kept], [paths[row] for row in kept], captions, labels)
-        return LabelledData(records, targets.vocabulary, report)
+        return LabelledData(records, targets.vocabulary, report, targets.kind)
 
     def read_test(self) -> tuple[Records, TableReport]:
         """Read every row to predict, in order; an unreadable image becomes a placeholder image.

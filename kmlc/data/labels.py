@@ -7,7 +7,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from kmlc.config import Config, LabelsConfig, TableConfig
+from kmlc.config import Config, LabelKind, LabelsConfig, TableConfig
 from kmlc.data.readers.table import Table
 from kmlc.data.report import TableReport
 
@@ -92,11 +92,13 @@ class Targets:
         vocabulary: the labels in the order of the classes.
         encoded: the rows' labels, uint8 of shape (rows, classes).
         excluded: the rows that cannot be trained on because of their labels.
+        kind: whether the labels are integers or names; auto where the levels of a hierarchy differ.
     """
 
     vocabulary: Vocabulary
     encoded: np.ndarray
     excluded: set[int]
+    kind: LabelKind
 
 
 class LabelReader(Protocol):
@@ -126,12 +128,14 @@ class ParsedLabels:
         rows: each row's labels, without duplicates.
         invalid: entries that are no label, as (row, entry); `rows` is without them.
         unknown: labels outside the given vocabulary, as (row, label); `rows` is without them.
+        kind: integer or name, also where the settings say auto.
     """
 
     vocabulary: tuple[str, ...]
     rows: list[list[str]]
     invalid: list[tuple[int, str]]
     unknown: list[tuple[int, str]]
+    kind: LabelKind
 
 
 def parse_labels(cells: Sequence[str], config: LabelsConfig) -> ParsedLabels:
@@ -156,6 +160,7 @@ def parse_labels(cells: Sequence[str], config: LabelsConfig) -> ParsedLabels:
     integer = config.kind == "integer" or (
         config.kind == "auto" and _mostly_integers(split, config.vocabulary)
     )
+    kind: LabelKind = "integer" if integer else "name"
     invalid: list[tuple[int, str]] = []
     rows: list[list[str]] = []
     for number, entries in enumerate(split):
@@ -165,12 +170,14 @@ def parse_labels(cells: Sequence[str], config: LabelsConfig) -> ParsedLabels:
         rows.append(list(dict.fromkeys(entries)))
     if config.vocabulary is None:
         seen = {label for row in rows for label in row}
-        return ParsedLabels(tuple(sorted(seen, key=int) if integer else sorted(seen)), rows, invalid, [])
+        return ParsedLabels(
+            tuple(sorted(seen, key=int) if integer else sorted(seen)), rows, invalid, [], kind
+        )
     vocabulary = tuple(dict.fromkeys(str(label) for label in config.vocabulary))
     known = set(vocabulary)
     unknown = [(number, label) for number, row in enumerate(rows) for label in row if label not in known]
     rows = [[label for label in row if label in known] for row in rows]
-    return ParsedLabels(vocabulary, rows, invalid, unknown)
+    return ParsedLabels(vocabulary, rows, invalid, unknown, kind)
 
 
 def _mostly_integers(rows: Sequence[Sequence[str]], vocabulary: Sequence[int | str] | None) -> bool:

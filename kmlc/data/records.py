@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kmlc.config import LabelKind
 from kmlc.data.labels import Vocabulary
 from kmlc.data.report import TableReport
 
@@ -58,8 +59,10 @@ class LabelledData:
         records: the rows, with labels.
         vocabulary: the labels in the order of the classes.
         report: what was found in their table.
+        label_kind: what `labels.kind: auto` stands for here.
     """
 
     records: Records
     vocabulary: Vocabulary
     report: TableReport
+    label_kind: LabelKind

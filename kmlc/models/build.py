@@ -72,8 +72,7 @@ def build_model(config: Config, heads: Heads, state: EncoderState) -> keras.Mode
 
 
 def _image_branch(inputs: Inputs, config: Config, state: EncoderState) -> Branch:
-    size = config.images.size
-    assert isinstance(size, int), "images.size is resolved before a model is built"
+    size = config.images.resolved_size
     frozen = is_from_run("image", config.fusion)
     settings = replace(config.tower, trainable="none") if frozen else config.tower
     tower = image_tower(image.TOWERS[config.tower.name], size, settings)

@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+from kmlc.config import IMAGE_SIZE
 from kmlc.program import command_line
 from kmlc.settings import CONFIGS, layered, model_names
 
@@ -16,7 +17,7 @@ def list_models() -> None:
     print(f"{'model':<24}{'tower':<16}{'parameters':>12}{'images':>9}  {'captions':<10}")
     for name in model_names():
         config = layered([CONFIGS / f"{name}.yaml"], [])
-        size = 224 if config.images.size == "auto" else config.images.size
+        size = IMAGE_SIZE if config.images.size == "auto" else config.images.size
         images = f"{size} px" if config.tower.input == "image" else "-"
         print(
             f"{name:<24}{config.tower.name:<16}{parameters[name]:>12,}{images:>9}"

@@ -223,8 +223,7 @@ def _cross_entropy(config: LossConfig, labels: np.ndarray, weights: np.ndarray |
 
 
 def _smoothed_focal(config: LossConfig, labels: np.ndarray, weights: np.ndarray | None) -> keras.losses.Loss:
-    alpha = mean_class_alpha(labels) if config.alpha == "auto" else config.alpha
-    return SmoothedFocalLoss(alpha, config.gamma, config.label_smoothing, weights)
+    return SmoothedFocalLoss(config.resolved_alpha, config.gamma, config.label_smoothing, weights)
 
 
 def _sigmoid_focal(config: LossConfig, labels: np.ndarray, weights: np.ndarray | None) -> keras.losses.Loss:

@@ -10,7 +10,7 @@ from kmlc.models.image import TOWERS
 from kmlc.models.image.tower import image_tower, load_tower_weights
 from kmlc.prediction.progress import PredictionProgress
 from kmlc.tasks.rows import read_labelled
-from kmlc.training.resume import resolve
+from kmlc.training.resolve import resolve_image_size
 
 
 def extract_features(config: Config) -> Features:
@@ -27,7 +27,7 @@ def extract_features(config: Config) -> Features:
         tower = TowerConfig("mobilenetv2", weights="imagenet")
         rows = extract_features(Config(data="my_folder", tower=tower))
     """
-    config = resolve(config)
+    config = resolve_image_size(config)
     if config.tower.input != "image":
         raise UserError(f"tower.name: expected an image tower; got {config.tower.name}")
     if config.tower.weights == "none":
@@ -35,8 +35,7 @@ def extract_features(config: Config) -> Features:
             "tower.weights: expected weights, as an untrained tower's vectors say little; got none "
             "(give --tower.weights imagenet, or a file *.weights.h5)"
         )
-    tower, size = TOWERS[config.tower.name], config.images.size
-    assert isinstance(size, int), "resolve makes it a number"
+    tower, size = TOWERS[config.tower.name], config.images.resolved_size
     keras.utils.set_random_seed(config.seed)
     model = image_tower(tower, size, config.tower)
     load_tower_weights(model, tower, config.tower)

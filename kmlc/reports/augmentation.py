@@ -47,8 +47,7 @@ def contact_sheet(run: RunDirectory) -> Figure | None:
 
 def _augmented(path: Path, row: int, config: Config) -> tuple[np.ndarray, np.ndarray]:
     """Return a training row's image without augmentation, and as each epoch augments it."""
-    size = config.images.size
-    assert isinstance(size, int), "a run's settings have images.size resolved to a number"
+    size = config.images.resolved_size
     pixels = decode(tf.io.read_file(str(path)))
     keys = [fold_in(epoch_key(config.seed, epoch), row) for epoch in range(EPOCHS)]
     draws = [augment(pixels, size, config.images, key).numpy() for key in keys]

@@ -63,8 +63,8 @@ def make_deterministic(seed: int) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def describe() -> dict[str, Any]:
-    """Return versions, device and git commit, as plain values for JSON."""
+def describe(config: TrainConfig) -> dict[str, Any]:
+    """Return versions, device, precision, XLA and git commit, as plain values for JSON."""
     devices = [device.name for device in tf.config.list_physical_devices("GPU")]
     return {
         "python": platform.python_version(),
@@ -73,6 +73,8 @@ def describe() -> dict[str, Any]:
         "platform": platform.platform(),
         "cpu_count": os.cpu_count(),
         "devices": devices or ["CPU"],
+        "precision": precision(config),
+        "xla": use_xla(config),
         "git_commit": _git_commit(),
     }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from kmlc.config import Config
 from kmlc.files import replacing
 from kmlc.settings import load_config, save_config
-from kmlc.training.resume import resolve
+from kmlc.training.resolve import resolve_as
 from kmlc.training.run_directory import RunDirectory
 
 
@@ -33,7 +33,7 @@ def continue_from(finished: RunDirectory, path: Path, config: Config) -> None:
         continue_from(RunDirectory(Path("runs/short")), Path("runs/longer"), longer)
         train(longer)
     """
-    config = replace(resolve(config), run=str(path))
+    config = replace(resolve_as(config, load_config(finished.config)), run=str(path))
     _check(finished, config)
     run = RunDirectory(path)
     if run.config.is_file():

@@ -1,60 +1,60 @@
-"""Which run a command means: a new one, or one that was begun and goes on."""
+"""Which run a command trains: a new one, or an unfinished one."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from kmlc.config import Config
 from kmlc.errors import UserError
-from kmlc.models.image import TOWERS
 from kmlc.settings import load_config, setting, setting_types
+from kmlc.training.resolve import resolve_as
 from kmlc.training.run_directory import RunDirectory, existing_run, newest_run
 
 
-def resolve(config: Config) -> Config:
-    """Return the settings with `images.size: auto` as a number.
-
-    It is 224, and on the built-in sample 64 or what the image tower takes at least.
-    """
-    if config.images.size != "auto":
-        return config
-    size = 224
-    if config.data is None:
-        size = max(64, TOWERS[config.tower.name].smallest if config.tower.input == "image" else 0)
-    return replace(config, images=replace(config.images, size=size))
-
-
 def unfinished_run(config: Config, resume: Path | Literal["newest"] | None) -> RunDirectory | None:
-    """Return the begun run that the command goes on with, or None if it begins a new one.
+    """Return the unfinished run that the command continues, or None if it starts a new one.
 
     Args:
-        config: the resolved settings of the command.
-        resume: what `--resume` names, or None without it; then `config.run` may name a begun run.
+        config: the settings of the command.
+        resume: what `--resume` names, or None without it; then `config.run` may name an unfinished run.
 
     Raises:
-        UserError: if the run is finished, is none, or was begun with other settings.
+        UserError: if the run is finished, is no run, or has other settings than the command.
     """
     if resume == "newest":
         return newest_run(finished=False)
     if resume is not None:
         run = existing_run(resume)
-    elif config.run is None or not Path(config.run).exists() or not any(Path(config.run).iterdir()):
+    elif config.run is None or _is_empty(Path(config.run)):
         return None
     else:
         run = existing_run(Path(config.run))
     if run.finished:
-        raise UserError(f"{run.path}: this run is finished; there is nothing to go on with")
+        raise UserError(f"{run.path}: this run is finished; there is nothing to continue")
     if resume is None:
-        _check_same(run, config)
+        check_same_settings(run, resolve_as(config, load_config(run.config)))
     return run
 
 
-def _check_same(run: RunDirectory, config: Config) -> None:
-    begun = load_config(run.config)
+def _is_empty(path: Path) -> bool:
+    """Return whether there is nothing at a path but files that a killed command leaves, such as a lock."""
+    return not path.exists() or all(each.name.startswith(".") for each in path.iterdir())
+
+
+def check_same_settings(run: RunDirectory, config: Config) -> None:
+    """Check that a command continues a run with the settings that it was started with.
+
+    Args:
+        run: an unfinished run.
+        config: the resolved settings of the command; `run` may differ.
+
+    Raises:
+        UserError: if any other setting differs.
+    """
+    saved = load_config(run.config)
     for key in setting_types():
-        was, now = setting(begun, key), setting(config, key)
+        was, now = setting(saved, key), setting(config, key)
         if was != now and key != "run":
             raise UserError(
-                f"{run.path}: this run was begun with {key} {was}, the command says {now}; "
-                "name another directory, or go on with --resume alone"
+                f"{run.path}: this run was started with {key} {was}, the command says {now}; "
+                "name another directory, or continue with --resume alone"
             )

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from kmlc.config import Config
 from kmlc.errors import UserError
+from kmlc.lock import is_locked
 
 RUNS = Path("runs")
 
@@ -109,9 +111,9 @@ class RunDirectory:
         return self.metrics.is_file()
 
 
-def new_run(model: str) -> RunDirectory:
-    """Make the directory runs/<date>-<model>, with a number behind it if that is taken."""
-    stem = RUNS / f"{date.today().isoformat()}-{model}"
+def new_run(name: str) -> RunDirectory:
+    """Make the directory runs/<date>-<name>, with a number appended if it exists."""
+    stem = RUNS / f"{date.today().isoformat()}-{name}"
     path, number = stem, 1
     RUNS.mkdir(exist_ok=True)
     while True:
@@ -122,6 +124,15 @@ def new_run(model: str) -> RunDirectory:
             path = stem.with_name(f"{stem.name}-{number}")
         else:
             return RunDirectory(path)
+
+
+def create_run(config: Config) -> RunDirectory:
+    """Make the directory that the settings name, or one in runs/ if they name none."""
+    if config.run is None:
+        return new_run(config.model)
+    run = RunDirectory(Path(config.run))
+    run.path.mkdir(parents=True, exist_ok=True)
+    return run
 
 
 def existing_run(path: Path) -> RunDirectory:
@@ -139,14 +150,20 @@ def existing_run(path: Path) -> RunDirectory:
 
 
 def newest_run(finished: bool) -> RunDirectory:
-    """Return the newest run in runs/ that is, or is not, finished.
+    """Return the run in runs/ that finished last, or the unfinished one that was started last.
+
+    Unfinished runs that a process is training now do not count.
 
     Raises:
         UserError: if there is none.
     """
-    found = [RunDirectory(config.parent) for config in RUNS.glob("*/config.yaml")]
-    found = [run for run in found if run.finished == finished]
-    if not found:
-        kind = "finished" if finished else "unfinished"
-        raise UserError(f"{RUNS}/: no {kind} run there; python train.py --model hybrid makes one")
-    return max(found, key=lambda run: run.config.stat().st_mtime)
+    runs = [RunDirectory(config.parent) for config in RUNS.glob("*/config.yaml")]
+    if finished:
+        times = {run.metrics.stat().st_mtime_ns: run for run in runs if run.finished}
+    else:
+        unfinished = [run for run in runs if not run.finished and not is_locked(run.path)]
+        times = {run.config.stat().st_mtime_ns: run for run in unfinished}
+    if not times:
+        kind = "finished run" if finished else "unfinished run that no process is training"
+        raise UserError(f"{RUNS}/: no {kind} there; python train.py --model hybrid starts one")
+    return times[max(times)]

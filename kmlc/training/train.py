@@ -1,6 +1,7 @@
 """One training, from settings to a finished run directory; `train` reads like the recipe that it is."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,8 @@ from kmlc.data.batches import evaluation_batches, training_batches
 from kmlc.data.captions import Encode, caption_encoder
 from kmlc.data.records import LabelledData, Records
 from kmlc.errors import UserError
+from kmlc.files import write_json
+from kmlc.lock import locked
 from kmlc.progress import OutputLog, logged_output
 from kmlc.settings import load_config
 from kmlc.tasks.registry import task_of
@@ -23,10 +26,11 @@ from kmlc.training.compiled import compiled_model
 from kmlc.training.early_stopping import best_epoch, monitored, should_stop
 from kmlc.training.evaluation import EvaluationSet, Validation
 from kmlc.training.history import History, write_history
-from kmlc.training.prepare import create_run, load_prepared_data, prepare_data
+from kmlc.training.prepare import load_prepared_data, prepare_data, save_prepared_data
+from kmlc.training.resolve import resolve
 from kmlc.training.results import write_results
-from kmlc.training.resume import resolve, unfinished_run
-from kmlc.training.run_directory import RunDirectory
+from kmlc.training.resume import check_same_settings, unfinished_run
+from kmlc.training.run_directory import RunDirectory, create_run
 
 
 def train(
@@ -52,8 +56,8 @@ def train(
     Example:
         run = train(Config(data="my_folder"))
     """
-    with logged_output() as log:
-        return _train(config, resume, callbacks, data, log)
+    with logged_output() as log, ExitStack() as locks:
+        return _train(config, resume, callbacks, data, log, locks)
 
 
 def _train(
@@ -62,26 +66,39 @@ def _train(
     callbacks: Sequence[keras.callbacks.Callback],
     data: LabelledData | None,
     log: OutputLog,
+    locks: ExitStack,
 ) -> RunDirectory:
-    config = resolve(config)
-    begun = unfinished_run(config, resume)
-    if begun is not None:
-        config = load_config(begun.config)
-    environment.set_up(config)
+    unfinished = unfinished_run(config, resume)
+    if unfinished is None:
+        settings = config
+    else:
+        locks.enter_context(locked(unfinished.path))
+        settings = load_config(unfinished.config)
+    environment.set_up(settings)
 
     if data is None:
-        data = read_labelled(config)
+        data = read_labelled(settings)
         print(data.report.summary(), flush=True)
-    if begun is None:
-        check_branches(config, data.vocabulary)
-    prepared = load_prepared_data(begun, data) if begun else prepare_data(config, data)
-    training, validating = prepared.training, prepared.validation
+    if unfinished is None:
+        prepared = prepare_data(config, data)
+        check_branches(prepared.config, data.vocabulary)
+    else:
+        prepared = load_prepared_data(unfinished, data)
+        if resume is None:
+            check_same_settings(unfinished, resolve(config, data.label_kind, prepared.training.labels))
+    config, training, validating = prepared.config, prepared.training, prepared.validation
+
     task = task_of(config, data.vocabulary)
     loss = task.loss(training.labels)
-    fresh = begun is None or not begun.checkpoint.is_file()
+    fresh = unfinished is None or not unfinished.checkpoint.is_file()
     model = compiled_model(config, task, prepared, loss, fresh)
-    # Nothing is written before all that settings can get wrong is behind us.
-    run = begun or create_run(config, data, prepared)
+
+    # Whatever can be wrong with settings and data was found by now: nothing is written before.
+    run = unfinished or create_run(config)
+    if unfinished is None:
+        locks.enter_context(locked(run.path))
+        save_prepared_data(run, data, prepared)
+    write_json(run.environment, environment.describe(config.train))
     log.save_to(run.log)
     print(f"{len(training):,} rows to train on, {len(validating):,} to validate on; run directory {run.path}")
     if run.checkpoint.is_file():

@@ -24,7 +24,7 @@ from kmlc.training.checkpoint import save_state, save_weights
 from kmlc.training.compiled import compiled_model
 from kmlc.training.evaluation import EvaluationSet
 from kmlc.training.prepare import prepare_data
-from kmlc.training.resume import resolve
+from kmlc.training.resolve import resolve_image_size
 
 SPEED_NEUTRAL = (
     "model",
@@ -95,10 +95,10 @@ def measure_cost(config: Config, data: LabelledData) -> Cost:
         UserError: for settings or data that cannot be trained on.
     """
     begun = time.perf_counter()
-    config = resolve(config)
     environment.set_up(config)
-    check_branches(config, data.vocabulary)
     prepared = prepare_data(config, data)
+    config = prepared.config
+    check_branches(config, data.vocabulary)
     task = task_of(config, data.vocabulary)
     loss = task.loss(prepared.training.labels)
     model = compiled_model(config, task, prepared, loss, fresh=True)
@@ -169,7 +169,7 @@ class _Trial:
 
 def _key(config: Config, excluded: Sequence[str]) -> Key:
     """Return the settings, but for those, or groups of them, that are left out."""
-    config = resolve(config)
+    config = resolve_image_size(config)
     parts = {key: (key, key.partition(".")[0]) for key in setting_types()}
     return tuple(
         (key, repr(setting(config, key))) for key, names in parts.items() if not {*names} & {*excluded}

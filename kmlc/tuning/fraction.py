@@ -39,4 +39,4 @@ def fraction_of(data: LabelledData, fraction: float, seed: int) -> LabelledData:
         findings=[*report.findings, outside],
         label_counts=dict(zip(data.vocabulary.display(), counts, strict=True)),
     )
-    return LabelledData(records, data.vocabulary, report)
+    return LabelledData(records, data.vocabulary, report, data.label_kind)

@@ -10,7 +10,7 @@ import yaml
 from kmlc.commands.train import main, parse
 from kmlc.errors import UserError
 from kmlc.files import write_yaml
-from kmlc.settings import load_config, model_names
+from kmlc.settings import model_names
 from tests.helpers import ROOT
 
 
@@ -43,7 +43,7 @@ def test_print_config_shows_a_config_file(
 ) -> None:
     assert main(["--model", model, "--print_config"]) == 0
     (tmp_path / "shown.yaml").write_text(capsys.readouterr().out)
-    assert load_config(tmp_path / "shown.yaml") == parse(["--model", model])[1]
+    assert parse(["--config", str(tmp_path / "shown.yaml")])[1] == parse(["--model", model])[1]
 
 
 def test_print_config_shows_files_and_flags(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

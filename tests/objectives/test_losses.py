@@ -185,9 +185,11 @@ def test_mean_class_alpha_by_hand() -> None:
     """Frequencies 2, 1, 1, 0: total 4, K 3, mean of 4/(3·2), 4/3, 4/3."""
     labels = np.array([[1, 1, 0, 0], [1, 0, 1, 0]])
     assert mean_class_alpha(labels) == pytest.approx((4 / 6 + 4 / 3 + 4 / 3) / 3)
-    auto = build_loss(LossConfig("focal"), labels)
-    given = build_loss(LossConfig("focal", alpha=mean_class_alpha(labels)), labels)
-    assert float(auto(LABELS[:, :4], LOGITS[:, :4])) == float(given(LABELS[:, :4], LOGITS[:, :4]))
+
+
+def test_an_alpha_that_is_not_resolved_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^loss\.alpha: expected a number.*got auto$"):
+        build_loss(LossConfig("focal"), LABELS)
 
 
 def test_balanced_weights_by_hand() -> None:

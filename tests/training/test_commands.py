@@ -1,8 +1,11 @@
 """The commands themselves, as a user types them, in a temporary folder."""
 
 import json
+import os
 import signal
+import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +59,17 @@ def interrupted(folder: Path, number: int, *arguments: str) -> subprocess.Comple
     return run_command(folder, "-c", INTERRUPTED.format(root=str(ROOT), signal=number), *arguments)
 
 
+def paused(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Return a training that stands still in the middle of its second epoch."""
+    code = INTERRUPTED.format(root=str(ROOT), signal=signal.SIGSTOP)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], cwd=folder, stdout=subprocess.DEVNULL
+    )
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    return process
+
+
 @pytest.fixture(scope="module")
 def folder(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished run in runs/whole."""
@@ -76,6 +90,7 @@ def test_what_training_prints_is_logged(folder: Path) -> None:
 def test_a_run_directory_has_everything(folder: Path, data: Path) -> None:
     path = folder / "runs" / "whole"
     assert {file.name for file in path.iterdir()} == {
+        ".lock",
         "best.weights.h5",
         "checkpoint",
         "config.yaml",
@@ -106,6 +121,11 @@ def test_a_run_directory_has_everything(folder: Path, data: Path) -> None:
     config = yaml.safe_load((path / "config.yaml").read_text())
     assert config["data"] == str(data)
     assert config["images"]["size"] == 16
+    assert config["labels"]["kind"] == "integer"
+    assert config["loss"]["alpha"] > 0
+    assert (config["train"]["precision"], config["train"]["xla"]) == ("auto", "auto")
+    environment = json.loads((path / "environment.json").read_text())
+    assert (environment["precision"], environment["xla"]) in [("float32", False), ("mixed_float16", True)]
     history = pd.read_csv(path / "history.csv")
     assert history["epoch"].tolist() == [1, 2, 3]
     metrics = json.loads((path / "metrics.json").read_text())
@@ -137,10 +157,20 @@ def assert_same_run(one: Path, other: Path) -> None:
 def test_a_killed_run_goes_on_as_if_never_stopped(folder: Path, data: Path) -> None:
     """Kill -9 in the middle of an epoch, then the same command: history and weights bit for bit the same.
 
-    It is also the same seed twice: two processes, one result.
+    While it trains, other commands are refused. It is also the same seed twice: two processes, one result.
     """
     command = train_command(data, "runs/killed")
-    assert interrupted(folder, signal.SIGKILL, *command).returncode == -signal.SIGKILL
+    training = paused(folder, *command)
+    for resume in (command, ["--resume", "runs/killed"]):
+        refused = run_command(folder, str(ROOT / "train.py"), *resume)
+        assert refused.returncode == 2
+        held = f"runs/killed: in use by process {training.pid} on {socket.gethostname()} since "
+        assert refused.stderr.splitlines()[-1].startswith(f"train.py: error: {held}")
+    newest = run_command(folder, str(ROOT / "train.py"), "--resume")
+    assert newest.returncode == 2
+    assert "no unfinished run that no process is training" in newest.stderr
+    training.kill()
+    training.wait()
     killed = folder / "runs" / "killed"
     assert pd.read_csv(killed / "history.csv")["epoch"].tolist() == [1]
     assert not (killed / "metrics.json").exists()

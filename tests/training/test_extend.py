@@ -14,6 +14,7 @@ from kmlc.settings import config_from_flags, load_config
 from kmlc.tasks.rows import read_labelled
 from kmlc.training import extend
 from kmlc.training.extend import continue_from
+from kmlc.training.resolve import resolve_as
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.train import train
 from kmlc.tuning.fraction import fraction_of
@@ -133,7 +134,7 @@ def test_a_kill_leaves_what_a_repeat_completes(
                     continue_from(short, run.path, config)
             assert not run.config.exists()
     continue_from(short, run.path, config)
-    assert load_config(run.config) == config
+    assert load_config(run.config) == resolve_as(config, load_config(short.config))
     for name in ("split", "labels", "encoder", "data_report", "history", "best_weights", "checkpoint"):
         assert getattr(run, name).read_bytes() == getattr(short, name).read_bytes()
     cleaned = {"train_cleaned.csv", "test_cleaned.csv"}

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from kmlc.config import CaptionsConfig, Config, ImagesConfig, SplitConfig
-from kmlc.data.records import LabelledData, Records
+from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
-from kmlc.files import read_json, write_json
+from kmlc.files import read_json
+from kmlc.objectives.losses import mean_class_alpha
+from kmlc.settings import load_config
 from kmlc.tasks.rows import read_labelled
-from kmlc.training.prepare import PreparedData, create_run, load_prepared_data, prepare_data
-from kmlc.training.run_directory import RunDirectory
+from kmlc.training.prepare import PreparedData, load_prepared_data, prepare_data, save_prepared_data
+from kmlc.training.run_directory import RunDirectory, create_run
 from tests.helpers import draw
 
 
@@ -31,43 +33,47 @@ def labelled(config: Config) -> LabelledData:
 
 
 @pytest.fixture
-def begun(config: Config, labelled: LabelledData) -> tuple[RunDirectory, PreparedData]:
-    prepared = prepare_data(config, labelled)
-    return create_run(config, labelled, prepared), prepared
+def saved(config: Config, labelled: LabelledData) -> tuple[RunDirectory, PreparedData]:
+    return save(config, labelled)
 
 
-def parts(prepared: PreparedData) -> dict[str, Records]:
-    return {"training": prepared.training, "validation": prepared.validation, "test": prepared.test}
+def save(config: Config, labelled: LabelledData) -> tuple[RunDirectory, PreparedData]:
+    run, prepared = create_run(config), prepare_data(config, labelled)
+    save_prepared_data(run, labelled, prepared)
+    return run, prepared
 
 
-def test_a_run_keeps_who_is_in_which_part(
-    begun: tuple[RunDirectory, PreparedData], labelled: LabelledData
-) -> None:
-    run, prepared = begun
-    ids = {name: records.ids for name, records in parts(prepared).items()}
+def test_a_run_keeps_its_splits(saved: tuple[RunDirectory, PreparedData], labelled: LabelledData) -> None:
+    run, prepared = saved
+    ids = {name: records.ids for name, records in prepared.splits.items()}
     assert read_json(run.split) == ids
     assert sorted(name for names in ids.values() for name in names) == sorted(labelled.records.ids)
     assert 2 <= len(ids["test"]) <= 6 <= len(ids["validation"]) <= 10
-    loaded = parts(load_prepared_data(run, labelled))
-    for name, records in parts(prepared).items():
-        assert loaded[name].ids == records.ids
-        assert loaded[name].labels.tolist() == records.labels.tolist()
-
-
-def test_a_run_begun_before_there_were_test_parts(
-    begun: tuple[RunDirectory, PreparedData], labelled: LabelledData
-) -> None:
-    run, prepared = begun
-    split = read_json(run.split)
-    del split["test"]
-    write_json(run.split, split)
     loaded = load_prepared_data(run, labelled)
-    assert loaded.validation.ids == prepared.validation.ids
-    assert len(loaded.test) == 0
-    assert loaded.test.labels.shape == (0, 3)
+    for name, records in prepared.splits.items():
+        assert loaded.splits[name].ids == records.ids
+        assert loaded.splits[name].labels.tolist() == records.labels.tolist()
 
 
-def test_without_a_test_part_there_is_none(config: Config, labelled: LabelledData) -> None:
+def test_settings_are_resolved_and_saved(
+    saved: tuple[RunDirectory, PreparedData], config: Config, labelled: LabelledData
+) -> None:
+    run, prepared = saved
+    assert (config.images.size, config.labels.kind, config.loss.alpha) == ("auto", "auto", "auto")
+    resolved = prepared.config
+    alpha = mean_class_alpha(prepared.training.labels)
+    assert (resolved.images.size, resolved.labels.kind, resolved.loss.alpha) == (224, "integer", alpha)
+    assert load_config(run.config) == resolved
+    assert load_prepared_data(run, labelled).config == resolved
+
+
+def test_a_run_is_not_overwritten(saved: tuple[RunDirectory, PreparedData], labelled: LabelledData) -> None:
+    run, prepared = saved
+    with pytest.raises(UserError, match=r"run: another command started this run meanwhile; "):
+        save_prepared_data(run, labelled, prepared)
+
+
+def test_without_a_test_split_there_are_no_test_rows(config: Config, labelled: LabelledData) -> None:
     prepared = prepare_data(replace(config, split=SplitConfig()), labelled)
     assert len(prepared.test) == 0
     assert len(prepared.training) + len(prepared.validation) == 40
@@ -81,12 +87,12 @@ def test_without_a_test_part_there_is_none(config: Config, labelled: LabelledDat
         (SplitConfig("random", 0.99), "0 to train on, 40 to validate on and 0 to test on"),
     ],
 )
-def test_a_part_without_a_row(
+def test_an_empty_split_is_an_error(
     config: Config, labelled: LabelledData, split: SplitConfig, counts: str
 ) -> None:
     expected = (
         f"split.validation {split.validation} and split.test {split.test} of 40 rows leave {counts}; "
-        "expected a row for every part that is not 0"
+        "expected a row for every split that is not 0"
     )
     with pytest.raises(UserError, match=re.escape(expected)):
         prepare_data(replace(config, split=split), labelled)
@@ -118,7 +124,7 @@ def test_cleaned_tables(config: Config, tmp_path: Path) -> None:
         config, data=str(tmp_path / "untidy"), images=ImagesConfig(size=16), split=SplitConfig("random", 0.34)
     )
     labelled = read_labelled(config)
-    run = create_run(config, labelled, prepare_data(config, labelled))
+    run, _ = save(config, labelled)
     assert (run.path / "train_cleaned.csv").read_text() == (
         'ImageID,Labels,Caption\n0.jpg,3 18,"A ""red"" car, parked."\n2.jpg,1,"A man\non a bench."\n3.jpg,,\n'
     )
@@ -132,6 +138,6 @@ def test_without_rows_to_predict_there_is_no_cleaned_test_table(config: Config, 
     (tmp_path / "untidy" / "test.csv").unlink()
     config = replace(config, data=str(tmp_path / "untidy"), split=SplitConfig("random", 0.34))
     labelled = read_labelled(config)
-    run = create_run(config, labelled, prepare_data(config, labelled))
+    run, _ = save(config, labelled)
     assert (run.path / "train_cleaned.csv").is_file()
     assert not (run.path / "test_cleaned.csv").exists()

@@ -4,28 +4,52 @@ from pathlib import Path
 import pytest
 
 from kmlc.errors import UserError
+from kmlc.lock import locked
 from kmlc.training.run_directory import existing_run, new_run, newest_run
 
 
-def test_names_never_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_taken_names_get_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     first, second, third = (new_run("hybrid").path.name for _ in range(3))
     assert first.endswith("-hybrid")
     assert (second, third) == (f"{first}-2", f"{first}-3")
 
 
-def test_newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def make_run(path: Path, started: int, finished: int | None) -> None:
+    path.mkdir(parents=True)
+    (path / "config.yaml").touch()
+    os.utime(path / "config.yaml", (started, started))
+    if finished is not None:
+        (path / "metrics.json").touch()
+        os.utime(path / "metrics.json", (finished, finished))
+
+
+def test_the_newest_run_finished_last_or_started_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="no finished run"):
         newest_run(finished=True)
-    for age, name in enumerate("abcd"):
-        path = tmp_path / "runs" / name
-        path.mkdir(parents=True)
-        (path / "config.yaml").touch()
-        os.utime(path / "config.yaml", (1000 - age, 1000 - age))
-        if name in "bd":
-            (path / "metrics.json").touch()
+    runs = tmp_path / "runs"
+    make_run(runs / "a", started=4, finished=None)
+    make_run(runs / "b", started=1, finished=9)
+    make_run(runs / "c", started=3, finished=None)
+    make_run(runs / "d", started=2, finished=8)
     assert newest_run(finished=True).path.name == "b"
     assert newest_run(finished=False).path.name == "a"
+
+
+def test_runs_in_training_are_not_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_run(tmp_path / "runs" / "older", started=1, finished=None)
+    make_run(tmp_path / "runs" / "newer", started=2, finished=None)
+    with locked(Path("runs/newer")):
+        assert newest_run(finished=False).path.name == "older"
+        with locked(Path("runs/older")), pytest.raises(UserError, match="no unfinished run that no process"):
+            newest_run(finished=False)
+    assert newest_run(finished=False).path.name == "newer"
+
+
+def test_a_directory_without_settings_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not a run directory"):
         existing_run(tmp_path)

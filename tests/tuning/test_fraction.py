@@ -19,7 +19,9 @@ def labelled(rows: int) -> LabelledData:
     labels = np.array([[row % 2 == 0, row % 3 == 0] for row in range(rows)], np.uint8)
     report = TableReport("train.csv", rows, rows)
     report.note("empty caption", "kept", ["0"])
-    return LabelledData(Records(names, names, names, labels), Vocabulary(("a", "b"), ("a", "b")), report)
+    return LabelledData(
+        Records(names, names, names, labels), Vocabulary(("a", "b"), ("a", "b")), report, "name"
+    )
 
 
 FRACTIONS = st.floats(0, 1, exclude_min=True)

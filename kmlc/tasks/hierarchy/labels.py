@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kmlc.config import Config
+from kmlc.config import Config, LabelKind
 from kmlc.data.labels import Targets, parse_labels
 from kmlc.data.names import read_names
 from kmlc.data.readers.table import Table
@@ -32,11 +32,13 @@ class _Column(NamedTuple):
         name: its name.
         labels: the label of each row, "" if it has no valid one.
         order: every label once, in the order of the classes.
+        kind: integer or name.
     """
 
     name: str
     labels: list[str]
     order: Sequence[str]
+    kind: LabelKind
 
 
 def read_labels(config: Config, folder: Path, table: Table, report: TableReport) -> Targets:
@@ -70,7 +72,8 @@ def read_labels(config: Config, folder: Path, table: Table, report: TableReport)
     vocabulary = _vocabulary(config, hierarchy, out, names, novel)
     encoded = vocabulary.encode(zip(*(column.labels for column in columns), strict=True))
     excluded = _note(config, table, report, columns, vocabulary.validation_only(encoded))
-    return Targets(vocabulary, encoded, excluded)
+    kinds = {column.kind for column in columns}
+    return Targets(vocabulary, encoded, excluded, kinds.pop() if len(kinds) == 1 else "auto")
 
 
 def read_known_labels(
@@ -97,7 +100,7 @@ def _read_columns(config: Config, table: Table) -> list[_Column]:
     for key in ("superclass_column", "label_column"):
         name = getattr(config.table, key)
         parsed = parse_labels(table.column(name, f"table.{key}"), settings)
-        columns.append(_Column(name, ["".join(row) for row in parsed.rows], parsed.vocabulary))
+        columns.append(_Column(name, ["".join(row) for row in parsed.rows], parsed.vocabulary, parsed.kind))
     return columns
 
 

@@ -42,7 +42,8 @@ def read_labels(config: Config, folder: Path, table: Table, report: TableReport)
         tuple(names.get(label, label) for label in parsed.vocabulary),
         config.labels.delimiter,
     )
-    return Targets(vocabulary, vocabulary.encode(parsed.rows), _note(report, table, ids, parsed))
+    excluded = _note(report, table, ids, parsed)
+    return Targets(vocabulary, vocabulary.encode(parsed.rows), excluded, parsed.kind)
 
 
 def read_known_labels(

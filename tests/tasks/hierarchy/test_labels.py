@@ -11,7 +11,8 @@ from kmlc.errors import UserError
 from kmlc.tasks.hierarchy.vocabulary import HierarchyVocabulary
 from kmlc.tasks.registry import task_of
 from kmlc.tasks.rows import read_labelled, read_test, read_test_labels
-from kmlc.training.prepare import create_run, load_prepared_data, load_task, prepare_data
+from kmlc.training.prepare import load_prepared_data, load_task, prepare_data, save_prepared_data
+from kmlc.training.run_directory import create_run
 from tests.helpers import edit, findings
 
 # Subclasses 0 and 10 are dogs, 2 and 3 birds; 4 is novel, as is superclass 2.
@@ -200,7 +201,8 @@ def test_held_out_rows_are_never_trained_on_and_all_validated_on(folder: Path, t
     assert prepared.training.labels[:, :2].any(axis=1).all()
     assert prepared.training.labels[:, 2:].any(axis=1).all()
 
-    run = create_run(replace(settings, run=str(tmp_path / "run")), data, prepared)
+    run = create_run(replace(settings, run=str(tmp_path / "run")))
+    save_prepared_data(run, data, prepared)
     cleaned = (run.path / "train_cleaned.csv").read_text().splitlines()
     assert cleaned[:4] == ["image,super,sub,Caption", "0.jpg,1,0,", "1.jpg,0,2,", "2.jpg,1,10,"]
     # The label of the novel subclass.

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from kmlc.config import Config, ImagesConfig, LabelsConfig, LossConfig, TowerConfig
+from kmlc.objectives.losses import mean_class_alpha
+from kmlc.training.resolve import resolve, resolve_as, resolve_image_size
+
+LABELS = np.array([[1, 0], [1, 1]], np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("config", "size"),
+    [
+        (Config(data="folder"), 224),
+        (Config(), 64),
+        (Config(tower=TowerConfig("inceptionv3")), 75),
+        (Config(data="folder", tower=TowerConfig("inceptionv3")), 224),
+        (Config(tower=TowerConfig("none")), 64),
+        (Config(images=ImagesConfig(size=32)), 32),
+    ],
+)
+def test_image_size(config: Config, size: int) -> None:
+    assert resolve_image_size(config).images.resolved_size == size
+
+
+def test_label_kind_and_alpha_come_from_the_data() -> None:
+    resolved = resolve(Config(), "integer", LABELS)
+    assert (resolved.labels.kind, resolved.loss.alpha) == ("integer", mean_class_alpha(LABELS))
+    assert resolve(resolved, "name", LABELS[:1]) == resolved
+
+
+def test_given_settings_are_kept() -> None:
+    config = Config(
+        images=ImagesConfig(size=32), labels=LabelsConfig(kind="name"), loss=LossConfig(alpha=2.0)
+    )
+    assert resolve(config, "integer", LABELS) == config
+
+
+def test_alpha_of_another_loss_stays_auto() -> None:
+    assert resolve(Config(loss=LossConfig("bce")), "name", LABELS).loss.alpha == "auto"
+
+
+def test_what_depends_on_the_device_stays_auto() -> None:
+    train = resolve(Config(), "name", LABELS).train
+    assert (train.precision, train.xla) == ("auto", "auto")
+
+
+def test_unresolved_settings_have_no_size() -> None:
+    with pytest.raises(ValueError, match=r"^images\.size: expected a number.*got auto$"):
+        _ = ImagesConfig().resolved_size
+
+
+def test_resolve_as_takes_what_is_auto_from_resolved_settings() -> None:
+    resolved = resolve(Config(), "integer", LABELS)
+    assert resolve_as(Config(), resolved) == resolved
+    mine = Config(labels=LabelsConfig(kind="name"), loss=LossConfig(alpha=2.0))
+    assert resolve_as(mine, resolved) == resolve_image_size(mine)

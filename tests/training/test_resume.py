@@ -1,0 +1,93 @@
+"""Which settings continue an unfinished run."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kmlc.config import (
+    CaptionsConfig,
+    Config,
+    ImagesConfig,
+    LabelsConfig,
+    LossConfig,
+    TowerConfig,
+    TrainConfig,
+)
+from kmlc.errors import UserError
+from kmlc.files import write_text
+from kmlc.settings import load_config
+from kmlc.tasks.rows import read_labelled
+from kmlc.training.prepare import prepare_data, save_prepared_data
+from kmlc.training.resume import unfinished_run
+from kmlc.training.run_directory import RunDirectory, create_run
+from kmlc.training.train import train
+
+
+@pytest.fixture
+def config(data: Path, tmp_path: Path) -> Config:
+    """Settings that leave all to auto that can be auto."""
+    return Config(
+        data=str(data),
+        run=str(tmp_path / "run"),
+        tower=TowerConfig("none"),
+        captions=CaptionsConfig("bigram"),
+        train=TrainConfig(epochs=1),
+    )
+
+
+def start(config: Config) -> RunDirectory:
+    """Make a run that was stopped before its first step."""
+    data, run = read_labelled(config), create_run(config)
+    save_prepared_data(run, data, prepare_data(config, data))
+    return run
+
+
+def test_the_same_settings_continue_a_run(config: Config) -> None:
+    """The run has numbers where the command says auto."""
+    run = start(config)
+    assert load_config(run.config) != config
+    assert unfinished_run(config, resume=None) == run
+    assert train(config) == run
+    assert run.finished
+    with pytest.raises(UserError, match="this run is finished; there is nothing to continue"):
+        unfinished_run(config, resume=None)
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        ({"seed": 7}, "seed 42, the command says 7"),
+        ({"images": ImagesConfig(size=64)}, "images.size 224, the command says 64"),
+        ({"labels": LabelsConfig(kind="name")}, "labels.kind integer, the command says name"),
+        ({"loss": LossConfig(alpha=2.0)}, "the command says 2.0"),
+        ({"train": TrainConfig(epochs=1, precision="float32")}, "precision auto, the command says float32"),
+    ],
+)
+def test_changed_settings_are_refused(config: Config, change: dict[str, object], difference: str) -> None:
+    run = start(config)
+    with pytest.raises(
+        UserError, match=rf"^{run.path}: this run was started with .*{re.escape(difference)}; "
+    ):
+        unfinished_run(replace(config, **change), resume=None)  # type: ignore[arg-type]
+
+
+def test_a_given_value_is_not_continued_as_auto(config: Config) -> None:
+    start(replace(config, loss=LossConfig(alpha=2.0)))
+    with pytest.raises(UserError, match=r"started with loss\.alpha 2\.0, the command says 1\.\d+; "):
+        train(config)
+
+
+def test_a_run_keeps_its_settings_with_resume(config: Config) -> None:
+    run = start(config)
+    assert unfinished_run(Config(seed=7), resume=run.path) == run
+
+
+def test_a_directory_with_a_lock_alone_is_new(config: Config, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    write_text(tmp_path / "run" / ".lock", "process 1 on host")
+    assert unfinished_run(config, resume=None) is None
+    write_text(tmp_path / "run" / "mine.txt", "something")
+    with pytest.raises(UserError, match="not a run directory"):
+        unfinished_run(config, resume=None)
