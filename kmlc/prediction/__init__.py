@@ -1,1 +1,1 @@
-"""Prediction: tables to submissions, one picture to names with probabilities."""
+"""Prediction with finished runs, from the command line and as a library; feature vectors of images."""

@@ -1,4 +1,4 @@
-"""From images to the vectors that an image tower makes of them."""
+"""Feature vectors of images: the output of a frozen image tower."""
 
 import keras
 
@@ -8,20 +8,20 @@ from kmlc.data.readers.npz import Features
 from kmlc.errors import UserError
 from kmlc.models.image import TOWERS
 from kmlc.models.image.tower import image_tower, load_tower_weights
-from kmlc.prediction.progress import PredictionProgress
 from kmlc.tasks.rows import read_labelled
+from kmlc.training.prediction_progress import PredictionProgress
 from kmlc.training.resolve import resolve_image_size
 
 
 def extract_features(config: Config) -> Features:
-    """Return the vectors of the labelled rows' images, with their labels; nothing is trained.
+    """Return the feature vectors of the labelled rows' images, with their labels.
 
     Args:
         config: the data, and the image tower with its weights; captions are not read.
 
     Raises:
-        UserError: if the settings have no image tower, or no weights for it, or the weights or the data
-            cannot be had.
+        UserError: if the settings have no image tower or no weights for it, or the weights or the data cannot
+            be read.
 
     Example:
         tower = TowerConfig("mobilenetv2", weights="imagenet")
@@ -32,7 +32,7 @@ def extract_features(config: Config) -> Features:
         raise UserError(f"tower.name: expected an image tower; got {config.tower.name}")
     if config.tower.weights == "none":
         raise UserError(
-            "tower.weights: expected weights, as an untrained tower's vectors say little; got none "
+            "tower.weights: expected weights, as the features of an untrained tower are random; got none "
             "(give --tower.weights imagenet, or a file *.weights.h5)"
         )
     tower, size = TOWERS[config.tower.name], config.images.resolved_size

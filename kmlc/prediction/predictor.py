@@ -14,8 +14,8 @@ from kmlc.data.views import VIEWS
 from kmlc.errors import UserError
 from kmlc.files import read_json
 from kmlc.prediction.inputs import Captions, Images, records_of
-from kmlc.prediction.progress import PredictionProgress
 from kmlc.tasks.task import Task, Thresholds
+from kmlc.training.prediction_progress import PredictionProgress
 from kmlc.training.restore import TrainedRun, restore
 from kmlc.training.run_directory import RunDirectory, existing_run, newest_run
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from kmlc.errors import UserError
+from kmlc.progress import ProgressBar
 from kmlc.sample.images import draw_image
 from kmlc.sample.scenes import Row
 
@@ -73,8 +74,12 @@ def draw_images(paths: Sequence[Path], rows: Sequence[Row], seed: int) -> None:
     def draw(number: int) -> None:
         draw_image(rows[number], generator(seed, number, 2)).save(paths[number], quality=88)
 
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(draw, range(len(rows))))
+    with (
+        ThreadPoolExecutor() as pool,
+        ProgressBar(len(rows), "drawing images:", unit="images", stream=sys.stderr) as bar,
+    ):
+        for _ in pool.map(draw, range(len(rows))):
+            bar.update()
 
 
 def write_csv(path: Path, header: Iterable[str], rows: Iterable[tuple[object, ...]]) -> None:

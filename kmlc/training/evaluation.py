@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kmlc.tasks.task import Task
+from kmlc.training.prediction_progress import PredictionProgress
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,9 @@ class EvaluationSet:
 
     def logits(self, model: keras.Model) -> np.ndarray:
         """Return the model's logits, float32 (rows, classes)."""
-        return model.predict(self.batches, verbose=0)
+        steps = len(self.batches)
+        progress = PredictionProgress(steps, -(-len(self.labels) // steps), "evaluating")
+        return model.predict(self.batches, verbose=0, callbacks=[progress])
 
 
 @dataclass(frozen=True)

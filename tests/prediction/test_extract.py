@@ -152,7 +152,7 @@ def test_rows_that_are_not_such_vectors(
         (["--outt", "x"], "--outt: no such flag (did you mean --out?)"),
         (["--model", "mlp"], "tower.name: expected an image tower; got mlp"),
         (["--tower.name", "none"], "tower.name: expected an image tower; got none"),
-        (["--model", "simple_cnn"], "tower.weights: expected weights, as an untrained tower's vectors say"),
+        (["--model", "simple_cnn"], "tower.weights: expected weights, as the features of an untrained"),
         (["--out", "no/such/x.npz"], "no/such: no such folder to write x.npz in"),
         (["--out=no/such/x.npz"], "no/such: no such folder to write x.npz in"),
         (["--model", "simple_cnn", "--out"], "--out: expected one argument"),

@@ -11,11 +11,12 @@ class PredictionProgress(keras.callbacks.Callback):
     Args:
         steps: batches of all calls together.
         batch_size: rows of a batch.
+        description: what the prediction is for.
     """
 
-    def __init__(self, steps: int, batch_size: int) -> None:
+    def __init__(self, steps: int, batch_size: int, description: str = "predicting") -> None:
         super().__init__()
-        self.bar = ProgressBar(steps, "predicting: step", step=batch_size)
+        self.bar = ProgressBar(steps, f"{description}: step", step=batch_size)
 
     def on_predict_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Advance the bar."""
