@@ -9,29 +9,26 @@
 The same command continues a study that was stopped.
 """
 
-import re
 from argparse import SUPPRESS
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
 from jsonargparse import Namespace
-from jsonargparse.typing import NonNegativeInt, PositiveInt, restricted_number_type
+from jsonargparse.typing import NonNegativeFloat, PositiveFloat, PositiveInt, restricted_number_type
 
 from kmlc.commands.process import command, quiet_imports
 from kmlc.errors import UserError
 from kmlc.program import command_line, program
 from kmlc.settings import SettingsParser, setting_flags
-from kmlc.tuning.grid import OBJECTIVES, Grid, grid_names, read_grid
-from kmlc.tuning.options import Cache, Options
+from kmlc.tuning.grid import OBJECTIVES, Grid
+from kmlc.tuning.grid_file import grid_names, read_grid
+from kmlc.tuning.options import Cache, EngineName, Options
 from kmlc.tuning.study import Search, StudyConfig
 
 Fraction = restricted_number_type("Fraction", float, [(">", 0), ("<=", 1)])
 Gigabytes = restricted_number_type("Gigabytes", float, [(">", 0), ("<=", 1_000_000)])
-
-# Flags of a worker; the study says the rest.
-_OF_A_WORKER = ("--worker", "--run", "--keep", "--no-share", "--cache", "--cache-gb")
 
 
 @dataclass(frozen=True)
@@ -49,21 +46,6 @@ class TuneCommand:
     options: Options
     run: Path | None
     dry_run: bool
-
-
-@dataclass(frozen=True)
-class WorkCommand:
-    """What the command was called with as a worker.
-
-    Attributes:
-        worker: HOST:PORT of the chief to work for.
-        run: the study's directory, which says what to search.
-        options: how.
-    """
-
-    worker: str
-    run: Path
-    options: Options
 
 
 def parser() -> SettingsParser:
@@ -98,14 +80,25 @@ def parser() -> SettingsParser:
     add("--run", type=Path, metavar="DIR", help="the study's directory; default: runs/<date>-tune-<grid>")
     add("--dry-run", action="store_true", help="list the trials and how long they will take, train none")
     add(
-        "--workers",
-        type=NonNegativeInt,
-        default=1,
-        metavar="N",
-        help="processes, each with its share of the cores",
+        "--engine",
+        type=EngineName,
+        metavar="ENGINE",
+        help="where trials are trained: inline, processes (the default with --workers from 2 up) or ray",
     )
-    add("--chief", metavar="HOST:PORT", help="wait here for workers on machines that share the study's disk")
-    add("--worker", metavar="HOST:PORT", help="work for the chief there; with --run DIR")
+    add(
+        "--workers",
+        type=PositiveInt,
+        metavar="N",
+        help="trials at a time, in processes with a share of the cores each; on Ray as many as fit",
+    )
+    add(
+        "--address",
+        default="auto",
+        metavar="HOST:PORT",
+        help="the Ray cluster; auto: this machine's",
+    )
+    add("--cpus", type=PositiveFloat, default=1.0, metavar="N", help="CPUs of a trial on Ray")
+    add("--gpus", type=NonNegativeFloat, default=0.0, metavar="N", help="GPUs of a trial on Ray, such as 0.5")
     add("--keep", type=PositiveInt, default=1, metavar="K", help="best trials that keep their weights")
     add("--no-share", dest="share", action="store_false", help="do not share epochs between trials")
     add("--cache", type=Cache, default="disk", help="where decoded pixels are kept")
@@ -113,7 +106,7 @@ def parser() -> SettingsParser:
     return parser
 
 
-def parse(arguments: Sequence[str]) -> TuneCommand | WorkCommand:
+def parse(arguments: Sequence[str]) -> TuneCommand:
     """Return what `tune.py ARGUMENTS` means.
 
     Raises:
@@ -123,28 +116,9 @@ def parse(arguments: Sequence[str]) -> TuneCommand | WorkCommand:
         parse(["--grid", "report2", "--workers", "2", "--images.size", "48"])
     """
     options, given = parser().split(arguments)
-    for flag in ("chief", "worker"):
-        _check_address(f"--{flag}", options[flag])
-    how = Options(
-        workers=options.workers,
-        chief=options.chief,
-        keep=options.keep,
-        share=options.share,
-        cache=options.cache,
-        cache_gb=options.cache_gb,
-    )
-    if options.worker is not None:
-        flags = [argument for argument in arguments if argument.startswith("--")]
-        for flag in flags:
-            if flag.split("=")[0] not in _OF_A_WORKER:
-                raise UserError(f"{flag}: not beside --worker, the study and its chief say that")
-        if options.run is None:
-            raise UserError("--worker: expected --run STUDY beside it")
-        return WorkCommand(options.worker, options.run, how)
-    if options.workers == 0 and options.chief is None:
-        raise UserError("--workers 0: expected --chief beside it, for workers of other machines")
-    if options.workers == 0 and options.dry_run:
-        raise UserError("--dry-run: expected --workers from 1 up, whose time it tells; got 0")
+    if options.engine == "inline" and options.workers not in (None, 1):
+        raise UserError(f"--engine inline: expected no more than one worker; got --workers {options.workers}")
+    how = Options(**{field.name: options[field.name] for field in fields(Options)})
     return TuneCommand(_study(options, given), how, options.run, options.dry_run)
 
 
@@ -161,9 +135,9 @@ def _study(options: Namespace, given: Namespace) -> StudyConfig:
         raise UserError(f"--search {options.search}: expected --trials, the number of trials; got none")
     flags = _fixed_flags(given, grid)
     study = StudyConfig(grid, options.search, flags, options.trials, options.fraction, options.seeds)
-    # What is wrong with them is said now, not when the first trial is trained.
+    # Errors in them are found now, not when the first trial is trained.
     study.first_config()
-    study.trials()
+    _ = study.trial_count
     return study
 
 
@@ -174,14 +148,6 @@ def _fixed_flags(given: Namespace, grid: Grid) -> list[str]:
         if key in grid.vary:
             raise UserError(f"--{key}: varies in the grid {grid.name}; expected a setting that does not")
     return setting_flags(settings)
-
-
-def _check_address(flag: str, address: str | None) -> None:
-    if address is None:
-        return
-    host, _, port = address.rpartition(":")
-    if not host.strip() or not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
-        raise UserError(f"{flag}: expected HOST:PORT, such as 10.0.0.1:8500; got {address!r}")
 
 
 @command
@@ -195,12 +161,9 @@ def main(argv: Sequence[str]) -> None:
         from kmlc.reports.grid_report import write_grid_report
         from kmlc.tuning.notes import notes
         from kmlc.tuning.plan import print_plan
-        from kmlc.tuning.run import tune, work_for
+        from kmlc.tuning.run import tune
         from kmlc.tuning.study import begin_or_continue
 
-    if isinstance(called, WorkCommand):
-        work_for(called.worker, called.run, called.options)
-        return
     config = called.study
     if called.dry_run:
         print_plan(config, called.options)

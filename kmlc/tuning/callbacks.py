@@ -1,4 +1,4 @@
-"""The two callbacks of a trial: one keeps its time, one shows how far it is."""
+"""The callbacks of a trial: one records the time of its epochs, one shows its progress."""
 
 import sys
 import time
@@ -13,7 +13,7 @@ Logs = dict[str, float]
 
 
 class EpochSeconds(keras.callbacks.Callback):
-    """Keeps how long each epoch took, validation and saving included, in the run directory.
+    """Records the seconds of each epoch, validation and saving included, in the run directory.
 
     Args:
         run: where.

@@ -1,4 +1,4 @@
-"""A part of the labelled rows, for a quick look at what all of them would show."""
+"""A fraction of the labelled rows, for a quick search."""
 
 import dataclasses
 
@@ -9,14 +9,14 @@ from kmlc.data.report import Finding
 
 
 def fraction_of(data: LabelledData, fraction: float, seed: int) -> LabelledData:
-    """Return a random part of the rows, in the order of the table.
+    """Return a random fraction of the rows, in the order of the table.
 
     With the same seed the rows of a smaller fraction are among those of a larger one.
 
     Args:
         data: the rows.
-        fraction: how many of them to keep, above 0 and up to 1; never fewer than 2 rows.
-        seed: which ones.
+        fraction: above 0 and up to 1; at least 2 rows are kept.
+        seed: chooses them.
 
     Returns:
         The rows that are kept, with a report of them; for a fraction of 1, `data` itself.
@@ -31,7 +31,7 @@ def fraction_of(data: LabelledData, fraction: float, seed: int) -> LabelledData:
     order = np.random.default_rng(seed).permutation(rows)
     kept, others = np.sort(order[:count]), np.sort(order[count:])
     records = data.records.take(kept)
-    outside = Finding("row outside the fraction", "left out", [data.records.ids[row] for row in others])
+    outside = Finding("row outside the fraction", "excluded", [data.records.ids[row] for row in others])
     counts = records.labels.sum(axis=0).tolist()
     report = dataclasses.replace(
         report,

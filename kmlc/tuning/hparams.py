@@ -2,12 +2,16 @@
 
 import json
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from tensorboard.plugins.hparams import api
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.plugins.hparams.api import hparams_pb
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from kmlc.errors import UserError
 from kmlc.tuning.grid import Values
@@ -21,8 +25,8 @@ def write_hparams(folder: Path, name: str, values: Values, metrics: Mapping[str,
     Args:
         folder: the study's directory.
         name: the trial's, such as "3-seed42".
-        values: the settings that vary; a list or null is written as a text.
-        metrics: what came of them.
+        values: the settings that vary; a list or null is written as a string.
+        metrics: its metrics.
 
     Raises:
         UserError: if the disk refuses.
@@ -34,16 +38,16 @@ def write_hparams(folder: Path, name: str, values: Values, metrics: Mapping[str,
     try:
         if path.exists():
             shutil.rmtree(path)
-        writer = tf.summary.create_file_writer(str(path))
-        with writer.as_default(step=0):
-            api.hparams({key: _value(value) for key, value in values.items()}, trial_id=name)
-            for metric, score in metrics.items():
-                tf.summary.scalar(metric, score)
+        # TensorFlow's own writer would take memory of the GPU, which is the workers'.
+        writer = EventFileWriter(str(path))
+        settings = hparams_pb({key: _value(value) for key, value in values.items()}, trial_id=name)
+        for summary in (settings, *(scalar_pb(metric, score) for metric, score in metrics.items())):
+            writer.add_event(Event(wall_time=time.time(), step=0, summary=summary))
         writer.close()
     except (OSError, tf.errors.OpError) as error:
         raise UserError(f"{path}: could not be written: {' '.join(str(error).split())}") from error
 
 
 def _value(value: Any) -> Any:
-    """Return the value as one of the kinds that HParams has: bool, number, text."""
+    """Return the value as one of the types that HParams has: bool, number, string."""
     return value if isinstance(value, bool | int | float | str) else json.dumps(value)

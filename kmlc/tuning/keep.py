@@ -1,4 +1,4 @@
-"""Bounded disk: which finished trials keep their weights, and which their last state."""
+"""Bounded disk: which finished trials keep their weights, and which their checkpoint."""
 
 import shutil
 
@@ -9,16 +9,16 @@ from kmlc.tuning.study import Study, StudyConfig
 
 
 def drop_weights(study: Study, config: StudyConfig, keep: int, share: bool) -> None:
-    """Delete the weights of trials that failed or are not among the best, and finished checkpoints.
+    """Delete the weights of trials that failed or are not among the best, and the checkpoints of all.
 
-    A trial that another one will go on from keeps both until that one has begun; one that is not trained with
-    every seed yet keeps its weights. The metrics of all stay. Any process may call it at any time.
+    A trial that another one will continue keeps both until that one has begun; a trial with seeds to train
+    keeps its weights. The metrics of all are kept.
 
     Args:
         study: where.
         config: what is searched.
         keep: how many of the best trials keep their weights.
-        share: whether trials go on from others.
+        share: whether trials continue shorter ones.
     """
     table = results(study, config)
     dropped = {*ranking(table, config).index[keep:], *table.loc[table["error"] != "", "trial"]}
@@ -26,14 +26,14 @@ def drop_weights(study: Study, config: StudyConfig, keep: int, share: bool) -> N
         if not (trial.run.finished or trial.error) or (share and _needed(trial, study, config)):
             continue
         shutil.rmtree(trial.run.checkpoint.parent, ignore_errors=True)
-        for begun in trial.run.path.glob(f".*-{trial.run.best_weights.name}"):
-            begun.unlink(missing_ok=True)  # by a process that was killed
+        for unfinished in trial.run.path.glob(f".*-{trial.run.best_weights.name}"):
+            unfinished.unlink(missing_ok=True)  # of a process that was killed
         if trial.number in dropped:
             trial.run.best_weights.unlink(missing_ok=True)
 
 
 def _needed(trial: TrialRun, study: Study, config: StudyConfig) -> bool:
-    """Return whether a trial that is not begun yet can go on from this one."""
+    """Return whether a trial that has not begun can continue this one."""
     if config.search == "hyperband":
         return not study.finished
     for number, values in enumerate(config.trials(), start=1):

@@ -1,33 +1,35 @@
-"""How a study is trained: all that its metrics do not depend on."""
+"""How a study is trained: the options that its metrics do not depend on."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 Cache = Literal["disk", "memory", "off"]
+EngineName = Literal["inline", "processes", "ray"]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What `tune.py` was told beside what to search.
+    """The options of `tune.py` beside what to search.
 
     Attributes:
-        workers: processes on this machine, each with its share of the cores.
-        chief: HOST:PORT to wait at for workers on other machines, None for none.
+        engine: where trials are trained; None is inline for one worker, else processes.
+        workers: trials at a time; None is one, or with Ray as many as the cluster has room for.
+        address: the Ray cluster.
+        cpus: CPUs of a trial on Ray.
+        gpus: GPUs of a trial on Ray, such as 0.5.
         keep: how many of the best trials keep their weights.
-        share: whether a trial goes on from one that differs from it in fewer epochs alone.
-        cache: where decoded pixels are kept for the trials that read the same: on disk, in the study; in
-            memory, on a file system of Linux's; or nowhere.
-        cache_gb: most gigabytes of them.
+        share: whether a trial continues one that differs from it in fewer epochs alone.
+        cache: where decoded pixels are kept for the trials that read the same images: on disk, in the study;
+            in memory, on Linux's file system there; or nowhere.
+        cache_gb: the most gigabytes of them.
     """
 
-    workers: int = 1
-    chief: str | None = None
+    engine: EngineName | None = None
+    workers: int | None = None
+    address: str = "auto"
+    cpus: float = 1.0
+    gpus: float = 0.0
     keep: int = 1
     share: bool = True
     cache: Cache = "disk"
     cache_gb: float = 4.0
-
-    def flags(self) -> list[str]:
-        """Return the words that tell a worker the same."""
-        share = [] if self.share else ["--no-share"]
-        return [f"--keep={self.keep}", f"--cache={self.cache}", f"--cache-gb={self.cache_gb}", *share]

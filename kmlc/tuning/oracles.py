@@ -1,30 +1,28 @@
-"""KerasTuner's four searches, made to go on after a kill.
+"""KerasTuner's four searches, resumable after a kill; the driver asks for trials and tells their results.
 
-Wrong in KerasTuner 1.4.8: the grid keeps its order and its queue in memory only, so that a reloaded search
-ends early or with a KeyError; a trial enters that queue when it ends, not when it starts, so that several
-workers stand idle; and the state lies in many files, each written in place and before the change is complete,
-so that a kill can lose a trial, repeat a finished one, or leave a file that cannot be read. Changed here: the
-grid lists its trials at the beginning and hands out those that are left, and everything lies in one file,
-written whole after each change. Besides, no search is over while a trial runs, which another worker may have
-to take up, and none ends because three trials in a row failed.
+KerasTuner 1.4.8 keeps the grid's order and queue in memory only: a reloaded search ends early or with a
+KeyError. A trial enters that queue when it ends, not when it starts, so that several slots stay empty. Its
+state is spread over many files, each written in place and before the change is complete: a kill can lose a
+trial, repeat a finished one, or leave a file that cannot be read. Here the grid lists its trials at the start
+and hands out those that are left, and the whole state is one file, replaced after each change. No search ends
+because three trials in a row failed.
 """
 
 import itertools
 import json
 import math
 import sys
-import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras_tuner
 from keras_tuner.engine.hyperparameters import Choice
 from keras_tuner.engine.trial import Trial, TrialStatus
-from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_json
+from kmlc.tasks.task import Direction
 from kmlc.tuning.grid import EPOCHS, Range, Values, shares
 from kmlc.tuning.study import Search
 
@@ -35,9 +33,8 @@ class ResumableOracle(keras_tuner.Oracle):
     """An oracle whose whole state, trials included, is one file `oracle.json`.
 
     Attributes:
-        changing: held while the state changes and is written.
         trials: every trial that was started, by its id.
-        ongoing_trials: the running trial of each worker.
+        ongoing_trials: the running trials, by the tuner ids of their slots.
     """
 
     trials: dict[str, Trial]
@@ -46,12 +43,12 @@ class ResumableOracle(keras_tuner.Oracle):
     def __init__(self, **options: Any) -> None:
         super().__init__(max_consecutive_failed_trials=sys.maxsize, **options)
         self.verbose = 0
-        self.changing = threading.RLock()
-        # Draws of what was tried already, in a row, before the space counts as exhausted; 20 miss small ones.
+        # Draws in a row of values tried before, after which the space counts as exhausted; with KerasTuner's
+        # 20, trials of a small space are missed.
         self._max_collisions = 1000
 
     def open(self, folder: Path) -> None:
-        """Keep the state in `folder` from now on, and take it from there if there is one.
+        """Keep the state in `folder` from now on; load it if there is one.
 
         Raises:
             UserError: if it cannot be read.
@@ -61,43 +58,46 @@ class ResumableOracle(keras_tuner.Oracle):
         if self._file.exists():
             self.reload()
 
-    def create_trial(self, tuner_id: str) -> Trial:
-        """Return the next trial for a worker, or an empty one that says to wait or to stop.
+    def ask(self, slot: int) -> tuple[int, Values] | None:
+        """Return the number, from 1, and the values of the next trial for a free slot.
+
+        Returns:
+            None if there is no trial until a running one ends, or at all if none is running.
 
         Raises:
             UserError: if the disk refuses the state.
         """
-        with self.changing:
-            trial = super().create_trial(tuner_id)
-            if trial.status == TrialStatus.RUNNING:
-                self._write()
-            elif trial.status == TrialStatus.STOPPED and self.ongoing_trials:
-                trial.status = TrialStatus.IDLE  # A running trial may yet be lost, and need a worker.
-            return trial
+        trial = self.create_trial(str(slot))
+        if trial.status != TrialStatus.RUNNING:
+            return None
+        self._write()
+        return int(trial.trial_id) + 1, values_of(trial)
 
-    def end_trial(self, trial: Trial) -> None:
-        """Score a trial that ended.
+    def tell(self, slot: int, metric: float | None) -> None:
+        """End the trial of a slot.
+
+        Args:
+            slot: the slot.
+            metric: its objective; the trial counts as failed with None, NaN or an infinity.
 
         Raises:
             UserError: if the disk refuses the state.
         """
-        with self.changing:
-            # Those that come from a worker have bounds in 32 bits and stand in another order.
-            trial.hyperparameters = self.trials[trial.trial_id].hyperparameters
-            super().end_trial(trial)
-            self._write()
+        trial = self.ongoing_trials[str(slot)]
+        trial.status = TrialStatus.FAILED
+        if metric is not None and math.isfinite(metric):
+            self.update_trial(trial.trial_id, {self.objective.name: metric})
+            trial.status = TrialStatus.COMPLETED
+        self.end_trial(trial)
+        self._write()
 
-    def give_up(self, tuner_id: str) -> None:
-        """Take a lost worker's running trial, if it has one, from it; the next worker that asks gets it."""
-        with self.changing:
-            trial = self.ongoing_trials.pop(tuner_id, None)
-            self.tuner_ids.discard(tuner_id)
-            if trial is not None:
-                self._try_again(trial)
-                self._write()
+    def give_up(self, slot: int) -> None:
+        """Put the trial of a slot back; the next `ask` returns it."""
+        self._retry_queue.append(self.ongoing_trials.pop(str(slot)).trial_id)
+        self._write()
 
     def reload(self) -> None:
-        """Take the state from the file; what was running then is run again."""
+        """Load the state from the file; the trials that were running are run again."""
         try:
             state = read_json(self._file)
             trials = [Trial.from_state(each) for each in state["trials"]]
@@ -111,8 +111,8 @@ class ResumableOracle(keras_tuner.Oracle):
                 "not trained again"
             ) from None
         # The last in the queue is the first to be run again.
-        for trial in sorted(self.ongoing_trials.values(), key=lambda each: int(each.trial_id), reverse=True):
-            self._try_again(trial)
+        running = [trial.trial_id for trial in self.ongoing_trials.values()]
+        self._retry_queue += sorted(running, key=int, reverse=True)
         self.ongoing_trials = {}
 
     def save(self) -> None:
@@ -129,20 +129,16 @@ class ResumableOracle(keras_tuner.Oracle):
         trials = [self.trials[each].get_state() for each in self.start_order]
         write_json(self._file, self.get_state() | {"trials": trials})
 
-    def _try_again(self, trial: Trial) -> None:
-        trial.metrics = MetricsTracker()  # KerasTuner would average what it reported with what is to come.
-        self._retry_queue.append(trial.trial_id)
-
 
 class GridOracle(ResumableOracle):
     """Every combination of the values; a trial's id is its place in `Grid.trials`, from 0.
 
-    The first that is left comes next. One that would go on from a trial that is running waits while there is
-    another, for its first epochs would be trained twice.
+    The first trial that is left comes next. One that continues a running trial waits while there is another
+    one, because its first epochs would be trained twice.
     """
 
     def open(self, folder: Path) -> None:
-        """Keep the state in `folder` from now on; what it does not hold yet are trials to come.
+        """Keep the state in `folder` from now on; trials that it does not hold are to come.
 
         Raises:
             UserError: if it cannot be read.
@@ -157,34 +153,29 @@ class GridOracle(ResumableOracle):
             self.trials.setdefault(trial.trial_id, trial)
         self.start_order = sorted(self.trials, key=int)
 
-    def create_trial(self, tuner_id: str) -> Trial:
-        """Return the next trial for a worker, or an empty one that says to wait or to stop.
-
-        Raises:
-            UserError: if the disk refuses the state.
-        """
-        with self.changing:
-            self._retry_queue = self._left()
-            return super().create_trial(tuner_id)
+    def ask(self, slot: int) -> tuple[int, Values] | None:
+        """Return the number and the values of the next trial, or None."""
+        self._retry_queue = self._left()
+        return super().ask(slot)
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Say that no trial is left: those that are come out of the queue."""
         return {"status": TrialStatus.STOPPED, "values": None}
 
     def _left(self) -> list[str]:
-        """Return the trials that were not handed out, the next one last, as KerasTuner's queue has it."""
-        running = {trial.trial_id: trial_of(trial) for trial in self.ongoing_trials.values()}
+        """Return the trials that were not handed out, the next one last, as in KerasTuner's queue."""
+        running = {trial.trial_id: values_of(trial) for trial in self.ongoing_trials.values()}
         left = [each for each in self.start_order if each not in running and each not in self.end_order]
 
         def is_better_later(trial_id: str) -> bool:
-            trial = trial_of(self.trials[trial_id])
-            return any(shares(shorter, trial) for shorter in running.values())
+            values = values_of(self.trials[trial_id])
+            return any(shares(shorter, values) for shorter in running.values())
 
         return sorted(left, key=is_better_later)[::-1]
 
 
 class RandomOracle(ResumableOracle, keras_tuner.oracles.RandomSearchOracle):
-    """Values drawn by chance, none twice."""
+    """Values drawn at random, none twice."""
 
 
 class BayesianOracle(ResumableOracle, keras_tuner.oracles.BayesianOptimizationOracle):
@@ -201,14 +192,14 @@ class BayesianOracle(ResumableOracle, keras_tuner.oracles.BayesianOptimizationOr
 
 
 class HyperbandOracle(ResumableOracle, keras_tuner.oracles.HyperbandOracle):
-    """Many trials of few epochs, of which the best go on; Li et al., JMLR 18 (2018)."""
+    """Many trials of few epochs, the best of which continue; Li et al., JMLR 18 (2018)."""
 
 
 def build_oracle(
     search: Search,
     axes: Mapping[str, list[Any] | Range],
     objective: str,
-    direction: Literal["min", "max"],
+    direction: Direction,
     trials: int | None,
     max_epochs: int,
     seed: int,
@@ -218,14 +209,14 @@ def build_oracle(
     Args:
         search: how the next trial is found.
         axes: the values, or the range, of each setting that varies, as `Grid.axes` gives them.
-        objective: the metric that the best trial is the best by.
-        direction: whether a lower or a higher one is better.
-        trials: how many trials at most; None for all that there are, in a grid or in Hyperband.
-        max_epochs: the most epochs of a trial, for Hyperband alone, which sets the epochs itself.
-        seed: what chance depends on, 0 or above.
+        objective: the metric that chooses the best trial.
+        direction: whether lower or higher is better.
+        trials: the most trials; None for all of a grid or of Hyperband.
+        max_epochs: the most epochs of a trial, for Hyperband, which sets the epochs itself.
+        seed: of the random draws, 0 or above.
 
     Raises:
-        UserError: if the search cannot go through such axes.
+        UserError: if the search cannot work on such axes.
 
     Example:
         build_oracle("grid", read_grid("report2").axes(), "micro_f1", "max", None, 3, seed=0)
@@ -238,9 +229,6 @@ def build_oracle(
     if search == "hyperband":
         return _hyperband(axes, max_epochs, trials, options)
     if search == "grid":
-        for key, axis in axes.items():
-            if isinstance(axis, Range):
-                raise UserError(f"search grid: {key}: a range cannot be gone through; list its values")
         return GridOracle(max_trials=trials, **options)
     if trials is None:
         raise UserError(f"search {search}: expected a number of trials; got none")
@@ -248,20 +236,20 @@ def build_oracle(
     return oracle(max_trials=trials, **options)
 
 
-def trial_of(trial: Trial) -> Values:
+def values_of(trial: Trial) -> Values:
     """Return the values of a trial by dotted key; Hyperband's epochs as `train.epochs`."""
     values = trial.hyperparameters.values
-    trial = {
+    found = {
         each.name: json.loads(values[each.name]) if isinstance(each, Choice) else values[each.name]
         for each in trial.hyperparameters.space
     }
-    return trial | ({EPOCHS: values[HYPERBAND_EPOCHS]} if HYPERBAND_EPOCHS in values else {})
+    return found | ({EPOCHS: values[HYPERBAND_EPOCHS]} if HYPERBAND_EPOCHS in values else {})
 
 
 def _space(axes: Mapping[str, list[Any] | Range]) -> keras_tuner.HyperParameters:
     """Return KerasTuner's form of the axes.
 
-    A list becomes a choice between JSON texts: KerasTuner's choices know no null, no lists and no mixed
+    A list becomes a choice between JSON strings: KerasTuner's choices take no null, no lists and no mixed
     types, and turn true into 1.
     """
     space = keras_tuner.HyperParameters()
@@ -280,15 +268,15 @@ def _hyperband(
     axes: Mapping[str, list[Any] | Range], max_epochs: int, trials: int | None, options: dict[str, Any]
 ) -> HyperbandOracle:
     if EPOCHS in axes:
-        raise UserError(f"search hyperband: {EPOCHS} must not vary: the search sets it")
+        raise UserError(f"search hyperband: {EPOCHS} must not vary; the search sets it")
     oracle = HyperbandOracle(max_epochs=max_epochs, **options)
     oracle.max_trials = trials
-    # With fewer trials than its first round KerasTuner ends there, and none ever goes on.
+    # With fewer trials than its first round KerasTuner stops after it.
     needed = oracle._get_size(oracle._current_bracket, 0)
     lists = [axis for axis in axes.values() if not isinstance(axis, Range)]
-    trials = math.prod(map(len, lists))
-    if len(lists) == len(axes) and trials < needed:
+    count = math.prod(map(len, lists))
+    if len(lists) == len(axes) and count < needed:
         raise UserError(
-            f"search hyperband: {max_epochs} epochs need {needed} trials at least; the values make {trials}"
+            f"search hyperband: {max_epochs} epochs need at least {needed} trials; the values make {count}"
         )
     return oracle

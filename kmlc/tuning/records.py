@@ -1,4 +1,4 @@
-"""What the trials of a study have come to, read from their run directories."""
+"""The results of the trials of a study, read from their run directories."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from kmlc.tuning.study import Study, StudyConfig
 
 @dataclass(frozen=True)
 class TrialRun:
-    """A trial that was begun with one of its seeds.
+    """A trial with one of its seeds.
 
     Attributes:
         run: its run directory.
@@ -38,31 +38,32 @@ class TrialRun:
         self.run.path.parent.mkdir(exist_ok=True)
         write_json(beside(self.run, ".json"), trial)
 
-    def metrics(self) -> dict[str, float]:
-        """Return minutes, losses and validation metrics of a finished run; what is not defined is NaN.
 
-        The losses are those of the epoch that counts. The minutes are those of all epochs, with those that a
-        shorter trial trained; NaN if a kill has left an epoch's out.
-        """
-        metrics, history = read_json(self.run.metrics), pd.read_csv(self.run.history)
-        counted, seconds = history.iloc[metrics["best_epoch"] - 1], read_seconds(self.run)
-        metrics = {
-            "minutes": sum(seconds.get(str(epoch), math.nan) for epoch in history["epoch"]) / 60,
-            "train_loss": counted["loss"],
-            "val_loss": counted["val_loss"],
-            **metrics["validation"],
-            **{f"test_{name}": value for name, value in metrics.get("test", {}).items()},
-        }
-        return {name: math.nan if value is None else float(value) for name, value in metrics.items()}
+def run_metrics(run: RunDirectory) -> dict[str, float]:
+    """Return minutes, losses and metrics of a finished run; an undefined metric is NaN.
+
+    The losses are those of the best epoch. The minutes are those of all epochs, also of those that a shorter
+    trial trained; NaN if a kill lost the time of an epoch.
+    """
+    metrics, history = read_json(run.metrics), pd.read_csv(run.history)
+    best, seconds = history.iloc[metrics["best_epoch"] - 1], read_seconds(run)
+    found = {
+        "minutes": sum(seconds.get(str(epoch), math.nan) for epoch in history["epoch"]) / 60,
+        "train_loss": best["loss"],
+        "val_loss": best["val_loss"],
+        **metrics["validation"],
+        **{f"test_{name}": value for name, value in metrics.get("test", {}).items()},
+    }
+    return {name: math.nan if value is None else float(value) for name, value in found.items()}
 
 
 def beside(run: RunDirectory, suffix: str) -> Path:
-    """Return a file of a trial that stands beside its run directory, which is empty before it begins."""
+    """Return a file of a trial beside its run directory, which must be empty before the run begins."""
     return run.path.with_name(run.path.name + suffix)
 
 
 def begun_runs(study: Study) -> list[TrialRun]:
-    """Return every trial and seed that was begun, in the order of their numbers, then of their seeds."""
+    """Return every trial and seed that was begun, by number, then by seed."""
     # Names that begin with a dot are files that are being written.
     trials = [
         TrialRun(RunDirectory(path.with_suffix("")), **read_json(path))
@@ -72,27 +73,26 @@ def begun_runs(study: Study) -> list[TrialRun]:
 
 
 def read_seconds(run: RunDirectory) -> dict[str, float]:
-    """Return how long each finished epoch of a trial took, by its number from 1."""
-    path = beside(run, ".seconds.json")
+    """Return the seconds of each finished epoch of a trial, by its number from 1."""
+    path = run.path / "seconds.json"
     return read_json(path) if path.is_file() else {}
 
 
 def write_seconds(run: RunDirectory, seconds: dict[str, float]) -> None:
-    """Write what `read_seconds` reads."""
-    write_json(beside(run, ".seconds.json"), seconds)
+    """Write the seconds of each finished epoch, for `read_seconds`."""
+    write_json(run.path / "seconds.json", seconds)
 
 
 def results(study: Study, config: StudyConfig) -> pd.DataFrame:
     """Return a row for each finished or failed trial and seed: settings, minutes, losses, metrics.
 
-    A search whose trials differ in settings beyond those that vary, as Hyperband's in epochs, has a column
-    for each of them.
+    Hyperband's trials also differ in their epochs, which then have a column.
     """
     rows: list[dict[str, Any]] = []
     for trial in begun_runs(study):
         if trial.run.finished or trial.error:
             row = {"trial": trial.number, **trial.values, "seed": trial.seed}
-            row |= trial.metrics() if trial.run.finished else {}
+            row |= run_metrics(trial.run) if trial.run.finished else {}
             rows.append(row | {"run": str(trial.run.path.relative_to(study.path)), "error": trial.error})
     table = pd.DataFrame(
         rows, columns=None if rows else ["trial", *config.grid.axes(), "seed", "run", "error"]
@@ -102,25 +102,17 @@ def results(study: Study, config: StudyConfig) -> pd.DataFrame:
 
 
 def write_results(study: Study, config: StudyConfig) -> pd.DataFrame:
-    """Write results.csv anew, and return it.
-
-    It follows from the run directories alone, so any process may write it at any time.
-    """
+    """Write `results` to results.csv, and return them."""
     table = results(study, config)
-    save_results(study, table)
-    return table
-
-
-def save_results(study: Study, table: pd.DataFrame) -> None:
-    """Write what `results` has returned to results.csv."""
     write_text(study.results, table.to_csv(index=False, lineterminator="\n"))
+    return table
 
 
 def ranking(table: pd.DataFrame, config: StudyConfig) -> pd.Series:
     """Return the mean of the objective over the seeds by trial, the best first.
 
-    Only trials that are finished with every seed are in it. One whose objective is NaN with any seed has NaN,
-    and stands last.
+    Only trials that are finished with every seed are in it. A trial whose objective is NaN with any seed has
+    NaN, and comes last.
     """
     finished = table[table["error"] == ""]
     if finished.empty:
@@ -134,7 +126,7 @@ def best_run(study: Study, config: StudyConfig) -> RunDirectory:
     """Return the best seed's run of the best trial.
 
     Raises:
-        UserError: if no trial came to an end with a number.
+        UserError: if no trial has a number as its objective.
     """
     table = results(study, config)
     best = ranking(table, config)
@@ -142,7 +134,7 @@ def best_run(study: Study, config: StudyConfig) -> RunDirectory:
         errors = "; ".join(dict.fromkeys(filter(None, table["error"])))
         raise UserError(f"{study.path}: every trial failed: {errors}")
     if best.isna().all():
-        raise UserError(f"{study.path}: no trial came to an end with a number as its {config.grid.objective}")
+        raise UserError(f"{study.path}: no trial ended with a number as its {config.grid.objective}")
     rows = table[table["trial"] == best.index[0]]
     metrics = rows[config.grid.objective]
     place = metrics.idxmin() if config.grid.direction == "min" else metrics.idxmax()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,21 @@ from kmlc.tasks.rows import read_labelled
 from kmlc.tuning.fraction import fraction_of
 
 
+@dataclass(frozen=True)
 class SharedRows:
-    """Gives every trial the rows it trains on, those of trials that read the same from memory.
+    """The labelled rows of a study. Each process reads them once for all trials that read the same.
 
-    Args:
-        fraction: part of the labelled rows.
-        seed: what the part is chosen by, the same for every trial.
+    Attributes:
+        fraction: the fraction of the labelled rows.
+        seed: chooses them, the same ones for every trial.
         cache: folder for decoded pixels; None decodes anew each time.
-        cache_bytes: most bytes in it.
+        cache_bytes: the most bytes in it.
     """
 
-    def __init__(self, fraction: float, seed: int, cache: Path | None, cache_bytes: int) -> None:
-        self.fraction, self.seed, self.cache, self.cache_bytes = fraction, seed, cache, cache_bytes
-        self._read: dict[str, LabelledData] = {}
+    fraction: float
+    seed: int
+    cache: Path | None
+    cache_bytes: int
 
     def read(self, config: Config) -> LabelledData:
         """Return the labelled rows of a trial.
@@ -33,14 +36,22 @@ class SharedRows:
         Raises:
             UserError: as `read_labelled`.
         """
-        key = _reads(config)
-        if key not in self._read:
+        key = (self, _reads(config))
+        if key not in _READ:
             data = fraction_of(read_labelled(config), self.fraction, self.seed)
             if self.cache is not None and config.tower.input == "image":
                 records = cached(data.records, self.cache, self.cache_bytes)
                 data = dataclasses.replace(data, records=records)
-            self._read[key] = data
-        return self._read[key]
+            _READ[key] = data
+        return _READ[key]
+
+
+_READ: dict[tuple[SharedRows, str], LabelledData] = {}
+
+
+def forget_rows() -> None:
+    """Forget the rows of all studies: another one may find other files."""
+    _READ.clear()
 
 
 def _reads(config: Config) -> str:

@@ -1,74 +1,81 @@
-"""A search in one process: KerasTuner asks for trials, one after the other."""
+"""The loop of a search: ask the oracle for trials, let the engine run them, tell the oracle the results."""
 
-import math
+from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from typing import Any
 
-import keras_tuner
-from keras_tuner.engine.base_tuner import BaseTuner
-from keras_tuner.engine.trial import Trial
-from keras_tuner.errors import FailedTrialError, FatalError
-from keras_tuner.src import config as tuner_config
-
 from kmlc.errors import UserError
-from kmlc.tuning.grid import Values
-from kmlc.tuning.oracles import ResumableOracle, trial_of
+from kmlc.tuning.engines import Engine, Work
+from kmlc.tuning.oracles import ResumableOracle
+from kmlc.tuning.outcome import Outcome
 
-RunTrial = Callable[[int, Values], Mapping[str, float]]
-"""Trains a trial, by its number from 1 and its values by dotted key, and returns its metrics."""
+Begin = Callable[[int, Mapping[str, Any]], Work]
+"""Prepares a trial, by its number from 1 and its values by dotted key."""
 
-
-class TrialTuner(BaseTuner):
-    """KerasTuner's loop around `run_trial`.
-
-    Args:
-        oracle: says which trial is next, and keeps the record.
-        folder: the directory of the study, where the oracle has its file; nothing else is written there.
-        run_trial: trains a trial. A UserError or an OSError out of it ends the search; with any other
-            exception, or an objective that is no finite number, the trial failed and the search goes on.
-    """
-
-    def __init__(self, oracle: keras_tuner.Oracle, folder: Path, run_trial: RunTrial) -> None:
-        super().__init__(oracle, directory=str(folder), project_name=".")
-        self._run_trial = run_trial
-
-    def run_trial(self, trial: Trial, *arguments: Any, **options: Any) -> dict[str, float]:
-        """Run a trial and return its objective."""
-        objective = self.oracle.objective.name
-        try:
-            metric = self._run_trial(int(trial.trial_id) + 1, trial_of(trial))[objective]
-        except (UserError, OSError) as error:
-            raise FatalError(str(error)) from error  # KerasTuner takes any other for a failed trial.
-        if not math.isfinite(metric):
-            raise FailedTrialError(f"{objective} is {metric}")
-        return {objective: metric}
-
-    def run(self) -> None:
-        """Run trials until there are no more; errors that end the search come out as they were raised."""
-        tuner_config.DEBUG = False  # It prints the traceback of each failed trial.
-        try:
-            self.search()
-        except FatalError as error:
-            raise (error.__cause__ or error) from None
-
-    def save(self) -> None:
-        """Do nothing: the oracle has written its change, and the tuner has no state."""
+End = Callable[[int, Outcome], None]
+"""Records how a trial ended, by its number."""
 
 
-def search(oracle: ResumableOracle, folder: Path, run_trial: RunTrial) -> None:
-    """Run the trials of a search, or those that are left of it, in this process.
+def search(oracle: ResumableOracle, folder: Path, engine: Engine, begin: Begin, end: End) -> None:
+    """Run the trials of a search, or those that are left of it.
+
+    A trial whose worker dies is submitted again, and fails after the engine's number of attempts.
 
     Args:
         oracle: from `build_oracle`.
         folder: the directory of the study; the state is its `oracle.json`.
-        run_trial: see `TrialTuner`.
+        engine: runs the trials.
+        begin: prepares a trial.
+        end: called before the oracle is told.
 
     Raises:
-        UserError: if the state cannot be read or written; or out of `run_trial`, as an OSError too.
+        UserError: if the state cannot be read or written, if an outcome ends the search, or out of `begin`
+            and `end`.
 
     Example:
-        search(build_oracle(...), Path("runs/mine"), lambda number, values: {"micro_f1": 0.9})
+        def begin(number, values):
+            return functools.partial(Outcome, {"micro_f1": 1 / number})
+
+        search(oracle, Path("runs/mine"), Inline(Options(), Path()), begin, lambda number, outcome: None)
     """
     oracle.open(folder)
-    TrialTuner(oracle, folder, run_trial).run()
+    objective = oracle.objective.name
+    running: dict[Future[Outcome], tuple[int, int]] = {}
+    free, deaths = set(range(engine.slots)), Counter[int]()
+    while True:
+        for slot in sorted(free):
+            asked = oracle.ask(slot)
+            if asked is None:
+                break
+            number, values = asked
+            running[engine.submit(slot, begin(number, values))] = slot, number
+            free.remove(slot)
+        if not running:
+            return
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            slot, number = running.pop(future)
+            free.add(slot)
+            try:
+                outcome = future.result()
+            except engine.deaths as death:
+                deaths[number] += 1
+                if deaths[number] < engine.attempts:
+                    print(f"trial {number}: its worker died; trying again", flush=True)
+                    oracle.give_up(slot)
+                    continue
+                outcome = Outcome(error=f"its worker died each time that it was tried: {_line(death)}")
+            except (
+                Exception
+            ) as error:  # before the trial itself began, such as a module that is missing there
+                outcome = Outcome(error=_line(error))
+            if outcome.ends_search:
+                raise UserError(outcome.error)
+            end(number, outcome)
+            oracle.tell(slot, None if outcome.error else outcome.metrics[objective])
+
+
+def _line(error: BaseException) -> str:
+    """Return what an error says, whose traceback in a worker may come before it."""
+    return f"{type(error).__name__}: {str(error).strip().rpartition(chr(10))[2]}"[:300]

@@ -1,6 +1,7 @@
 """A study: one directory for a search over settings, with every trial that was trained for it."""
 
 import dataclasses
+import itertools
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +13,12 @@ from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.files import read_yaml, write_yaml
 from kmlc.training.run_directory import RUNS, new_run
-from kmlc.tuning.grid import Grid, Range, Values
+from kmlc.tuning.grid import EPOCHS, Grid, Range, Values, shares
 
 Search = Literal["grid", "random", "bayesian", "hyperband"]
+
+FORMAT = 1
+"""The format of a study's files; kmlc reads no other."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +27,11 @@ class StudyConfig:
 
     Attributes:
         grid: the settings that vary, and those that do not.
-        search: how trials are chosen: all of them, or by one of KerasTuner's searches.
-        flags: settings of every trial, over those of the grid, as words such as "--images.size=48".
+        search: how trials are chosen: all of a grid, or by one of KerasTuner's searches.
+        flags: settings of every trial, over those of the grid, as arguments such as "--images.size=48".
         max_trials: the most trials; None is all of a grid.
-        fraction: part of the labelled rows that is used.
-        seeds: how many seeds each trial is trained with: that of the settings and those after it.
+        fraction: the fraction of the labelled rows that is used.
+        seeds: the number of seeds that each trial is trained with: the settings' seed and those after it.
     """
 
     grid: Grid
@@ -43,7 +47,7 @@ class StudyConfig:
         return config if seed is None else dataclasses.replace(config, seed=seed)
 
     def first_config(self) -> Config:
-        """Return the settings with the first value of each that varies, for what no trial has its own of."""
+        """Return the settings with the first value of each that varies, for what no trial changes."""
         return self.config(self.grid.first_values())
 
     def seeds_of(self, values: Values) -> list[int]:
@@ -52,13 +56,39 @@ class StudyConfig:
         return list(range(first, first + self.seeds))
 
     def trials(self) -> list[dict[str, Any]]:
-        """Return the trials of a grid search, in order; nobody knows those of another search beforehand."""
-        return self.grid.trials()[: self.max_trials] if self.search == "grid" else []
+        """Return the trials of a grid search, in order; those of another search are not known beforehand."""
+        return list(itertools.islice(self.grid.trials(), self.max_trials)) if self.search == "grid" else []
 
     @property
     def trial_count(self) -> int | None:
-        """How many trials there will be, None where only the search knows."""
-        return len(self.trials()) if self.search == "grid" else self.max_trials
+        """The number of trials, None where only the search knows it."""
+        if self.search != "grid":
+            return self.max_trials
+        return self.grid.size if self.max_trials is None else min(self.grid.size, self.max_trials)
+
+    def epochs_to_train(self, share: bool) -> dict[int, int]:
+        """Return the most epochs that each trial trains, by its number; 1 in a search that draws its trials.
+
+        Args:
+            share: whether a trial continues the one that differs from it in fewer epochs alone.
+        """
+        if self.search != "grid":
+            return dict.fromkeys(range(1, (self.max_trials or 0) + 1), 1)
+        fixed = {model: self._epochs(model) for model in self._models()}
+        trials, found = self.trials(), dict[int, int]()
+        for number, values in enumerate(trials, start=1):
+            found[number] = values.get(EPOCHS, fixed[values.get("model", self.grid.model)])
+            # Trials that differ in their epochs alone are neighbours.
+            if share and number > 1 and shares(shorter := trials[number - 2], values):
+                found[number] -= shorter[EPOCHS]
+        return found
+
+    def _models(self) -> list[Any]:
+        models = self.grid.vary.get("model")
+        return models if isinstance(models, list) else [self.grid.model]
+
+    def _epochs(self, model: str) -> int:
+        return self.config({**self.grid.first_values(), "model": model}).train.epochs
 
 
 @dataclass(frozen=True)
@@ -98,7 +128,7 @@ class Study:
 
     @property
     def seconds(self) -> Path:
-        """How long the commands on it have taken."""
+        """The seconds that the commands on it have taken."""
         return self.path / "seconds.json"
 
     @property
@@ -113,7 +143,7 @@ class Study:
 
     @property
     def finished(self) -> bool:
-        """Whether every trial is done."""
+        """Whether every trial has ended."""
         return self.best.is_file()
 
     def trial(self, number: int, seed: int) -> Path:
@@ -122,8 +152,8 @@ class Study:
 
 
 def save_study(study: Study, config: StudyConfig) -> None:
-    """Write what is searched, so that `load_study` gives it back."""
-    write_yaml(study.config, dataclasses.asdict(config))
+    """Write what is searched, for `load_study`."""
+    write_yaml(study.config, {"format": FORMAT} | dataclasses.asdict(config))
 
 
 def load_study(study: Study) -> StudyConfig:
@@ -133,9 +163,14 @@ def load_study(study: Study) -> StudyConfig:
         UserError: if there is no study, or its file is broken.
     """
     if not study.config.is_file():
-        raise UserError(f"{study.path}: not a study; expected a folder with study.yaml, as tune.py makes")
+        raise UserError(f"{study.path}: not a study; expected a folder with a study.yaml, as tune.py writes")
     try:
         saved = read_yaml(study.config)
+        if saved.pop("format", None) != FORMAT:
+            raise UserError(
+                f"{study.config}: expected format {FORMAT}; this study is of another version of kmlc, "
+                "start another one with --run"
+            )
         axes = saved["grid"]["vary"]
         saved["grid"]["vary"] = {
             key: Range(**axis) if isinstance(axis, dict) else axis for key, axis in axes.items()
@@ -143,19 +178,19 @@ def load_study(study: Study) -> StudyConfig:
         return StudyConfig(**saved | {"grid": Grid(**saved["grid"])})
     except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError):
         raise UserError(
-            f"{study.config}: is broken, or of another version of kmlc; begin another study with --run"
+            f"{study.config}: not the settings of a study; start another study with --run"
         ) from None
 
 
 def begin_or_continue(config: StudyConfig, path: Path | None = None) -> Study:
-    """Return the study that a command means: one that was begun with the same, or a new one.
+    """Return the study of a command: an unfinished one of the same search, or a new one.
 
     Args:
         config: what is searched.
-        path: its directory; None looks for an unfinished one in runs/, and makes one if there is none.
+        path: its directory; None takes the newest unfinished one in runs/, and makes one if there is none.
 
     Raises:
-        UserError: if `path` holds a study of something else, one that is finished, or other files.
+        UserError: if `path` holds a study of another search, one that is finished, or other files.
     """
     if path is None:
         study = _unfinished(config) or Study(new_run(f"tune-{config.grid.name}").path)
@@ -168,7 +203,7 @@ def begin_or_continue(config: StudyConfig, path: Path | None = None) -> Study:
             raise UserError(f"{study.path}: expected a study, a new folder or an empty one; got other files")
     elif not _is_of(study, config):
         raise UserError(
-            f"{study.path}: this study was begun with another grid or other options, see its study.yaml; "
+            f"{study.path}: this study has another grid or other options, see its study.yaml; "
             "name another directory with --run"
         )
     if study.finished:
@@ -192,6 +227,6 @@ def _is_of(study: Study, config: StudyConfig) -> bool:
 
 
 def _searched(config: StudyConfig) -> StudyConfig:
-    """Return the same without what only the report says."""
+    """Return the search without what only the report shows."""
     grid = dataclasses.replace(config.grid, title="", metrics=[], published=[], source="")
     return dataclasses.replace(config, grid=grid)

@@ -1,119 +1,110 @@
-"""One trial of a study: trained with each of its seeds, or taken from the disk where that is done."""
+"""The worker's side of a trial: it is trained with each of its seeds, in run directories of its own."""
 
+import logging
 import shutil
 import statistics
+import time
 import traceback
 from contextlib import redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 
 from kmlc.config import Config
 from kmlc.errors import UserError
-from kmlc.files import read_json
+from kmlc.lock import is_locked
 from kmlc.training.extend import continue_from
+from kmlc.training.memory import free_last_model
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.train import train
 from kmlc.tuning.callbacks import EpochSeconds, TrialProgress
-from kmlc.tuning.grid import EPOCHS, Values, shares
-from kmlc.tuning.memory import free_last_model
-from kmlc.tuning.records import TrialRun, begun_runs, beside, read_seconds, write_seconds
+from kmlc.tuning.outcome import Outcome
+from kmlc.tuning.records import beside, read_seconds, run_metrics, write_seconds
 from kmlc.tuning.rows import SharedRows
-from kmlc.tuning.study import Study, StudyConfig
+
+# TensorFlow warns of every new model that it traces; here there is one for each trial.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
-class TrialFailed(Exception):
-    """A trial that cannot be trained, where others may; the message is one line."""
+PATIENCE = 30.0
+"""Seconds that the last worker of a killed driver has to end."""
 
 
 @dataclass(frozen=True)
-class TrialTrainer:
-    """Trains the trials of a study, each into run directories of its own.
+class Job:
+    """All that a worker needs to train a trial.
 
     Attributes:
-        study: where.
-        config: what is searched.
-        rows: the data, read once.
-        share: whether a trial goes on from one that differs from it in fewer epochs alone.
+        name: what to call the trial, such as "trial 3 of 16".
+        configs: the settings for each of its seeds; `run` names the run directory.
+        shorter: for each seed a finished run to continue, or None.
+        rows: the labelled rows.
     """
 
-    study: Study
-    config: StudyConfig
+    name: str
+    configs: tuple[Config, ...]
+    shorter: tuple[Path | None, ...]
     rows: SharedRows
-    share: bool = True
 
-    def __call__(self, number: int, values: Values) -> dict[str, float]:
-        """Train a trial, or go on with it, and return the mean of its metrics over the seeds.
 
-        What is finished is not trained again. A trial that fails leaves its error in its record.
+class _TrialFailed(Exception):
+    """A trial that cannot be trained, where others may; the message is one line."""
 
-        Args:
-            number: the trial's, from 1.
-            values: its values.
 
-        Raises:
-            TrialFailed: if it cannot be trained.
-            UserError: if no trial can: the data cannot be read, the disk refuses, or the trial was begun with
-                other values.
-            OSError: if the disk refuses.
-        """
-        metrics = []
-        for seed in self.config.seeds_of(values):
-            trial = TrialRun(RunDirectory(self.study.trial(number, seed)), number, values, seed)
-            _check_same(trial)
-            if not trial.run.finished:
-                self._train(trial)
-            metrics.append(trial.metrics())
-        return {name: statistics.fmean(each[name] for each in metrics) for name in metrics[0]}
+def train_trial(job: Job) -> Outcome:
+    """Train a trial, or continue it; what is finished is not trained again.
 
-    def _train(self, trial: TrialRun) -> None:
-        config = replace(self.config.config(trial.values, trial.seed), run=str(trial.run.path))
-        trial.save()
-        if not trial.run.config.is_file():
-            # What a stop has left of a beginning is no run that train would go on with.
-            shutil.rmtree(trial.run.path, ignore_errors=True)
-            if self.share:
-                self._begin_as_shorter(trial, config)
-        count = f" of {self.config.trial_count}" if self.config.trial_count else ""
-        name = f"trial {trial.number}{count}"
-        progress = TrialProgress(name, config.train.epochs, config.train.batch_size)
-        free_last_model()
-        data = None
+    The output goes to trials/<run>.txt. A disk that refuses and data that cannot be read end the search,
+    any other error is that of the trial.
+    """
+    metrics = []
+    try:
+        for config, shorter in zip(job.configs, job.shorter, strict=True):
+            run = RunDirectory(Path(str(config.run)))
+            if not run.finished:
+                _train(run, config, shorter, job)
+            metrics.append(run_metrics(run))
+    except _TrialFailed as error:
+        return Outcome(error=str(error))
+    except OSError as error:
+        return Outcome(error=f"{error.filename or 'the disk'}: {error.strerror or error}", ends_search=True)
+    except UserError as error:
+        return Outcome(error=str(error), ends_search=True)
+    return Outcome({name: statistics.fmean(each[name] for each in metrics) for name in metrics[0]})
+
+
+def _train(run: RunDirectory, config: Config, shorter: Path | None, job: Job) -> None:
+    """Train with one seed.
+
+    Raises:
+        _TrialFailed: if this trial cannot be trained.
+        UserError: if none can.
+        OSError: likewise.
+    """
+    _wait_for_last_worker(run.path)
+    progress = TrialProgress(job.name, config.train.epochs, config.train.batch_size)
+    free_last_model()
+    data = None
+    with beside(run, ".txt").open("a", encoding="utf-8") as output:
         try:
-            data = self.rows.read(config)
-            with (
-                beside(trial.run, ".txt").open("a", encoding="utf-8") as output,
-                redirect_stdout(output),
-            ):
-                train(config, callbacks=[EpochSeconds(trial.run), progress], data=data)
+            if not run.config.is_file():
+                # A stop before the run began can leave files, and train takes only an empty directory.
+                shutil.rmtree(run.path, ignore_errors=True)
+                if shorter is not None:
+                    continue_from(RunDirectory(shorter), run.path, config)
+                    write_seconds(run, read_seconds(RunDirectory(shorter)))
+            data = job.rows.read(config)
+            with redirect_stdout(output):
+                train(config, callbacks=[EpochSeconds(run), progress], data=data)
         except Exception as error:
             of_all = data is None or isinstance(error.__cause__, OSError)
             if isinstance(error, OSError) or (isinstance(error, UserError) and of_all):
                 raise
-            with beside(trial.run, ".txt").open("a", encoding="utf-8") as output:
-                traceback.print_exc(file=output)
-            line = " ".join(str(error).split())[:300] or type(error).__name__
-            replace(trial, error=line).save()
-            raise TrialFailed(line) from error
-
-    def _begin_as_shorter(self, trial: TrialRun, config: Config) -> None:
-        """Begin a trial where the finished one ended that has the most epochs of those it shares."""
-        shorter = [
-            other
-            for other in begun_runs(self.study)
-            if other.run.finished
-            and other.run.checkpoint.is_file()
-            and other.seed == trial.seed
-            and shares(other.values, trial.values)
-        ]
-        if shorter:
-            longest = max(shorter, key=lambda other: other.values[EPOCHS])
-            continue_from(longest.run, trial.run.path, config)
-            write_seconds(trial.run, read_seconds(longest.run))
+            traceback.print_exc(file=output)
+            raise _TrialFailed(" ".join(str(error).split())[:300] or type(error).__name__) from error
 
 
-def _check_same(trial: TrialRun) -> None:
-    record = beside(trial.run, ".json")
-    if record.is_file() and (begun := read_json(record)["values"]) != trial.values:
-        raise UserError(
-            f"{trial.run.path}: this trial was begun with {begun}, the search asks for {dict(trial.values)}; "
-            "begin another study with --run"
-        )
+def _wait_for_last_worker(path: Path) -> None:
+    """Wait until the worker of a driver that was killed has released the run directory, but not for ever."""
+    end = time.monotonic() + PATIENCE
+    while is_locked(path) and time.monotonic() < end:
+        time.sleep(0.1)

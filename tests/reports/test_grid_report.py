@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from kmlc.reports.grid_report import write_grid_report
 from kmlc.reports.grid_trials import canonical, described, join_trials, plain, short_names, shown
-from kmlc.tuning.grid import Grid, Range, read_grid
+from kmlc.tuning.grid import Grid, Range
+from kmlc.tuning.grid_file import read_grid
 
 GRID = Grid(
     "small",

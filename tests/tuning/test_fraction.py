@@ -60,7 +60,7 @@ def test_rows_stay_whole_and_the_report_says_what_is_used() -> None:
     }
     kept, outside = part.report.findings
     assert kept.rows == ["0"]
-    assert (outside.what, outside.rule) == ("row outside the fraction", "left out")
+    assert (outside.what, outside.rule) == ("row outside the fraction", "excluded")
     assert outside.rows == [name for name in data.records.ids if name not in part.records.ids]
     assert (data.report.used, len(data.report.findings)) == (40, 1)
 

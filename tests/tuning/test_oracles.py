@@ -1,18 +1,17 @@
-"""The oracles go on after a kill, and what they hand out."""
+"""The oracles: what they hand out, and that they continue after a kill."""
 
 import itertools
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kmlc.errors import UserError
 from kmlc.files import read_json
-from kmlc.tuning.grid import Grid, Range, read_grid
-from kmlc.tuning.oracles import ResumableOracle, build_oracle, trial_of
+from kmlc.tuning.grid import Grid, Range, Values
+from kmlc.tuning.grid_file import read_grid
+from kmlc.tuning.oracles import ResumableOracle, build_oracle, values_of
 from kmlc.tuning.study import Search
 
 AXES: dict[str, list[Any] | Range] = {"fusion.dropout": [0.5, 0.7], "train.batch_size": [30, 50, 20]}
@@ -27,51 +26,55 @@ def oracle(search: Search = "grid", axes: dict[str, list[Any] | Range] | None = 
     return build_oracle(search, axes, "micro_f1", "max", trials, max_epochs=3, seed=0)
 
 
-def finish(it: ResumableOracle, trial: Trial, metric: float = 0.5) -> None:
-    it.update_trial(trial.trial_id, {it.objective.name: metric})
-    trial.status = TrialStatus.COMPLETED
-    it.end_trial(trial)
-
-
-def go_on(it: ResumableOracle) -> list[Trial]:
-    """Finish all trials that are left; the metric is the trial's number."""
-    found = []
-    while (trial := it.create_trial("one")).status == TrialStatus.RUNNING:
-        finish(it, trial, int(trial.trial_id) / 100)
-        found.append(trial)
-    assert trial.status == TrialStatus.STOPPED
+def go_on(it: ResumableOracle, slot: int = 0) -> dict[int, Values]:
+    """Finish all trials that are left; the metric of each is a hundredth of its number."""
+    found = {}
+    while (asked := it.ask(slot)) is not None:
+        number, values = asked
+        it.tell(slot, number / 100)
+        found[number] = values
     return found
+
+
+def number_of(asked: tuple[int, Values] | None) -> int:
+    assert asked is not None
+    return asked[0]
+
+
+def values_in(it: ResumableOracle) -> dict[int, Values]:
+    return {int(name) + 1: values_of(trial) for name, trial in it.trials.items()}
 
 
 @pytest.mark.parametrize(
     "grid", [read_grid("report2"), Grid("own", "", "system2", {**AXES, "train.epochs": [3, 1]})]
 )
-def test_the_grid_goes_in_the_order_of_its_trials(grid: Grid, tmp_path: Path) -> None:
+def test_the_grid_is_in_the_order_of_its_trials(grid: Grid, tmp_path: Path) -> None:
     it = oracle(axes=grid.axes())
     it.open(tmp_path)
-    found = [trial_of(trial) for trial in go_on(it)]
-    assert [list(trial.items()) for trial in found] == [list(trial.items()) for trial in grid.trials()]
+    found = [list(values.items()) for values in go_on(it).values()]
+    assert found == [list(values.items()) for values in grid.trials()]
 
 
 @pytest.mark.parametrize("search", SEARCHES)
 @pytest.mark.parametrize("finished", [0, 1, 4])
-def test_a_search_goes_on_where_it_was_killed(search: Search, finished: int, tmp_path: Path) -> None:
+def test_a_search_continues_where_it_was_killed(search: Search, finished: int, tmp_path: Path) -> None:
     """KerasTuner's own grid ends early here, or with a KeyError: it forgets its order and its queue."""
     unbroken, broken = oracle(search), oracle(search)
     unbroken.open(tmp_path / "unbroken")
-    expected = {trial.trial_id: trial_of(trial) for trial in go_on(unbroken)}
+    expected = go_on(unbroken)
     broken.open(tmp_path / "broken")
-    for number in range(finished):
-        finish(broken, broken.create_trial("one"), number / 100)
-    interrupted = broken.create_trial("one")
+    for number in range(1, finished + 1):
+        broken.ask(0)
+        broken.tell(0, number / 100)
+    interrupted = number_of(broken.ask(0))
 
     reloaded = oracle(search)
     reloaded.open(tmp_path / "broken")
-    rest = go_on(reloaded)
-    assert rest[0].trial_id == interrupted.trial_id
-    assert [int(trial.trial_id) for trial in rest] == list(range(finished, len(expected)))
-    assert {trial.trial_id: trial_of(trial) for trial in reloaded.trials.values()} == expected
-    assert reloaded.get_best_trials()[0].score == (len(expected) - 1) / 100
+    rest = list(go_on(reloaded))
+    assert rest[0] == interrupted
+    assert rest == list(range(finished + 1, len(expected) + 1))
+    assert values_in(reloaded) == expected
+    assert reloaded.get_best_trials()[0].score == len(expected) / 100
     assert [path.name for path in (tmp_path / "broken").iterdir()] == ["oracle.json"]
 
 
@@ -80,112 +83,109 @@ def test_a_finished_trial_is_not_run_again(search: Search, tmp_path: Path) -> No
     """KerasTuner writes the end of a trial while the trial still counts as running."""
     it = oracle(search)
     it.open(tmp_path)
-    finish(it, it.create_trial("one"))
+    it.ask(0)
+    it.tell(0, 0.5)
     reloaded = oracle(search)
     reloaded.open(tmp_path)
-    assert int(reloaded.create_trial("one").trial_id) == 1
+    assert number_of(reloaded.ask(0)) == 2
     assert len(reloaded.end_order) == 1
 
 
-def test_running_trials_are_taken_up_first_to_last(tmp_path: Path) -> None:
+def test_running_trials_are_run_again_first_to_last(tmp_path: Path) -> None:
     it = oracle()
     it.open(tmp_path)
-    for name in "abc":
-        it.create_trial(name)
-    finish(it, it.ongoing_trials["b"])
+    for slot in range(3):
+        it.ask(slot)
+    it.tell(1, 0.5)
     reloaded = oracle()
     reloaded.open(tmp_path)
-    assert [int(reloaded.create_trial(name).trial_id) for name in "def"] == [0, 2, 3]
+    assert [number_of(reloaded.ask(slot)) for slot in range(3)] == [1, 3, 4]
 
 
-def test_several_workers_get_a_trial_at_once(tmp_path: Path) -> None:
-    """With KerasTuner's own grid the third worker is told to wait: a trial is queued when it ends."""
+def test_several_slots_get_a_trial_at_once(tmp_path: Path) -> None:
+    """With KerasTuner's own grid the third slot gets none: a trial is queued when it ends."""
     it = oracle()
     it.open(tmp_path)
-    trials = [it.create_trial(f"worker {number}") for number in range(6)]
-    assert [trial.status for trial in trials] == [TrialStatus.RUNNING] * 6
+    asked = [it.ask(slot) for slot in range(6)]
     expected = itertools.product(*AXES.values())  # type: ignore[arg-type]
-    assert [tuple(trial_of(trial).values()) for trial in trials] == list(expected)
-    assert it.create_trial("late").status == TrialStatus.IDLE  # One of the six may yet be lost.
-    for trial in trials:
-        finish(it, trial)
-    assert it.create_trial("late").status == TrialStatus.STOPPED
+    assert [tuple(each[1].values()) for each in asked if each] == list(expected)
+    assert it.ask(6) is None
+    it.give_up(2)
+    assert it.ask(6) == asked[2]
+    for slot in (0, 1, 3, 4, 5, 6):
+        it.tell(slot, 0.5)
+    assert it.ask(0) is None
 
 
 EPOCHS: dict[str, list[Any] | Range] = {"seed": [7, 8], "train.epochs": [1, 2, 3]}
 
 
-def number_of(trial: Trial) -> int:
-    assert trial.status == TrialStatus.RUNNING
-    return int(trial.trial_id) + 1
-
-
-def test_what_goes_on_from_a_running_trial_waits_while_there_is_another(tmp_path: Path) -> None:
+def test_a_trial_that_continues_a_running_one_waits_while_there_is_another(tmp_path: Path) -> None:
     """Trials 1 to 3 and 4 to 6 differ in epochs alone: handed out together, epochs are trained twice."""
     it = oracle(axes=EPOCHS)
     it.open(tmp_path)
-    one, two = it.create_trial("one"), it.create_trial("two")
-    assert [number_of(one), number_of(two)] == [1, 4]
-    finish(it, two)
-    two = it.create_trial("two")
-    assert number_of(two) == 5
-    finish(it, one)
-    one = it.create_trial("one")
-    assert number_of(one) == 2
-    finish(it, two)
-    assert number_of(it.create_trial("two")) == 6
-    assert trial_of(one) == {"seed": 7, "train.epochs": 2}
-    # Only trial 3 is left, which would go on from 2; to wait would take longer.
-    assert number_of(it.create_trial("three")) == 3
+    assert [number_of(it.ask(slot)) for slot in range(2)] == [1, 4]
+    it.tell(1, 0.5)
+    assert number_of(it.ask(1)) == 5
+    it.tell(0, 0.5)
+    assert it.ask(0) == (2, {"seed": 7, "train.epochs": 2})
+    it.tell(1, 0.5)
+    assert number_of(it.ask(1)) == 6
+    # Only trial 3 is left, which would continue trial 2; to wait would take longer.
+    assert number_of(it.ask(2)) == 3
 
 
 def test_the_order_and_the_numbers_outlast_a_kill(tmp_path: Path) -> None:
     it = oracle(axes=EPOCHS)
     it.open(tmp_path)
-    for name in ("one", "two"):
-        it.create_trial(name)
-    finish(it, it.ongoing_trials["two"])
+    for slot in range(2):
+        it.ask(slot)
+    it.tell(1, 0.5)
     for _ in range(2):  # Killed twice.
         it = oracle(axes=EPOCHS)
         it.open(tmp_path)
-        numbers = [number_of(it.create_trial(name)) for name in ("one", "two")]
-        assert numbers == [1, 5]
-    trials = [trial_of(trial) for trial in it.trials.values()]
-    assert trials == [{"seed": seed, "train.epochs": epochs} for seed in (7, 8) for epochs in (1, 2, 3)]
-    for name in ("one", "two"):
-        finish(it, it.ongoing_trials[name])
-    assert [int(trial.trial_id) + 1 for trial in go_on(it)] == [2, 3, 6]
+        assert [number_of(it.ask(slot)) for slot in range(2)] == [1, 5]
+    combinations = itertools.product((7, 8), (1, 2, 3))
+    expected = [{"seed": seed, "train.epochs": epochs} for seed, epochs in combinations]
+    assert list(values_in(it).values()) == expected
+    for slot in range(2):
+        it.tell(slot, 0.5)
+    assert list(go_on(it)) == [2, 3, 6]
 
 
 def test_the_first_trials_alone(tmp_path: Path) -> None:
     it = build_oracle("grid", EPOCHS, "micro_f1", "max", 4, 0, seed=0)
     it.open(tmp_path)
-    assert [int(trial.trial_id) for trial in go_on(it)] == [0, 1, 2, 3]
+    assert list(go_on(it)) == [1, 2, 3, 4]
+
+
+def test_the_first_trials_of_a_huge_grid_come_at_once(tmp_path: Path) -> None:
+    axes: dict[str, list[Any] | Range] = {f"setting{number}": list(range(100)) for number in range(9)}
+    it = build_oracle("grid", axes, "micro_f1", "max", 2, 0, seed=0)
+    it.open(tmp_path)
+    assert [values["setting8"] for values in go_on(it).values()] == [0, 1]
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-def test_a_lost_trial_is_given_to_another_and_counts_once(search: Search, tmp_path: Path) -> None:
+def test_a_trial_that_was_given_up_is_asked_again_and_counts_once(search: Search, tmp_path: Path) -> None:
     it = oracle(search)
     it.open(tmp_path)
-    lost = it.create_trial("lost")
-    it.update_trial(lost.trial_id, {"micro_f1": 0.1})
-    it.give_up("lost")
-    it.give_up("lost")
-    again = it.create_trial("other")
-    assert again.trial_id == lost.trial_id
-    finish(it, again, 0.9)
-    assert it.get_trial(lost.trial_id).score == 0.9
-    assert it.create_trial("other").trial_id != lost.trial_id
+    lost = number_of(it.ask(0))
+    it.give_up(0)
+    assert number_of(it.ask(1)) == lost
+    it.tell(1, 0.9)
+    assert it.get_best_trials()[0].score == 0.9
+    assert number_of(it.ask(1)) != lost
 
 
-def test_many_failures_end_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("metric", [None, math.nan, math.inf])
+def test_many_failures_end_nothing(metric: float | None, tmp_path: Path) -> None:
     it = oracle()
     it.open(tmp_path)
     for _ in range(6):
-        trial = it.create_trial("one")
-        trial.status = TrialStatus.INVALID
-        it.end_trial(trial)
-    assert it.create_trial("one").status == TrialStatus.STOPPED
+        it.ask(0)
+        it.tell(0, metric)
+    assert it.ask(0) is None
     assert [each["status"] for each in read_json(tmp_path / "oracle.json")["trials"]] == ["FAILED"] * 6
 
 
@@ -207,13 +207,14 @@ def test_any_half_of_the_file_is_one_line(tmp_path: Path) -> None:
             oracle().open(tmp_path)
 
 
-def test_a_full_disk_is_one_line_and_the_search_goes_on_later(
+def test_a_full_disk_is_one_line_and_the_search_continues_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     it = oracle()
     it.open(tmp_path)
-    finish(it, it.create_trial("one"))
-    trial = it.create_trial("one")
+    it.ask(0)
+    it.tell(0, 0.5)
+    it.ask(0)
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
@@ -221,97 +222,7 @@ def test_a_full_disk_is_one_line_and_the_search_goes_on_later(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_text", full)
         with pytest.raises(UserError, match="No space left"):
-            finish(it, trial)
+            it.tell(0, 0.5)
     reloaded = oracle()
     reloaded.open(tmp_path)
-    assert [int(each.trial_id) for each in go_on(reloaded)] == [1, 2, 3, 4, 5]
-
-
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3),
-    max_leaves=4,
-)
-
-
-@given(st.lists(VALUES, min_size=1, max_size=4, unique_by=repr))
-def test_values_come_back_as_they_were(tmp_path_factory: pytest.TempPathFactory, values: list[Any]) -> None:
-    it = oracle(axes={"one": values})
-    it.open(tmp_path_factory.mktemp("study"))
-    # As workers get them.
-    trials = [Trial.from_proto(it.create_trial(str(number)).to_proto()) for number in range(len(values))]
-    found = [trial_of(trial)["one"] for trial in trials]
-    assert repr(found) == repr(values)
-
-
-@pytest.mark.parametrize("search", ["random", "bayesian", "hyperband"])
-def test_ranges_are_drawn_from(search: Search, tmp_path: Path) -> None:
-    axes: dict[str, list[Any] | Range] = {
-        "rate": Range(1e-4, 1e-1, log=True),
-        "size": Range(8, 64, whole=True),
-        "dropout": Range(0, 0.9),
-    }
-    it = oracle(search, axes)
-    it.open(tmp_path)
-    trials = [trial_of(trial) for trial in go_on(it)]
-    assert len(trials) >= 5
-    for trial in trials:
-        assert 1e-4 <= trial["rate"] <= 1e-1
-        assert trial["size"] in range(8, 65)
-        assert 0 <= trial["dropout"] <= 0.9
-    assert len({str(trial) for trial in trials}) == len(trials)
-    # Half of the logarithms lie below 10 ** -2.5.
-    assert any(trial["rate"] < 10**-2.5 for trial in trials)
-
-
-@pytest.mark.parametrize("search", ["random", "bayesian"])
-def test_chance_finds_every_trial_once(search: Search, tmp_path: Path) -> None:
-    """KerasTuner's own Bayesian search repeats trials; by chance it misses some of a small space."""
-    axes: dict[str, list[Any] | Range] = {"a": [1, 2, 3], "b": [True, False]}
-    it = build_oracle(search, axes, "val_loss", "min", 100, 0, seed=3)
-    it.open(tmp_path)
-    trials = [tuple(trial_of(trial).values()) for trial in go_on(it)]
-    assert sorted(trials) == sorted(itertools.product([1, 2, 3], [True, False]))
-    assert it.get_best_trials()[0].score == 0
-
-
-def test_hyperband_lets_the_best_go_on(tmp_path: Path) -> None:
-    it = oracle("hyperband")
-    it.open(tmp_path)
-    trials = go_on(it)
-    trials = [trial_of(trial) for trial in trials]
-    # Three epochs: a first round of three trials with one epoch, the best of which goes on to three.
-    first, best = trials[:3], trials[3]
-    assert [trial["train.epochs"] for trial in trials[:4]] == [1, 1, 1, 3]
-    assert best == {**first[2], "train.epochs": 3}
-    assert all(trial["train.epochs"] == 3 for trial in trials[4:])
-
-
-@pytest.mark.parametrize(
-    ("search", "axes", "message"),
-    [
-        ("grid", {"train.learning_rate": Range(0.1, 1)}, "search grid: train.learning_rate: a range"),
-        ("random", AXES, "search random: expected a number of trials; got none"),
-        ("hyperband", {**AXES, "train.epochs": [1, 2]}, "search hyperband: train.epochs must not vary"),
-        (
-            "hyperband",
-            {"seed": [1, 2]},
-            "search hyperband: 3 epochs need 3 trials at least; the values make 2",
-        ),
-        ("random", {"rate": Range(0, 1, log=True)}, "vary: rate: a logarithm needs a min above 0; got 0"),
-    ],
-)
-def test_what_a_search_cannot_go_through(
-    search: Search, axes: dict[str, list[Any] | Range], message: str
-) -> None:
-    with pytest.raises(UserError, match=f"^{message}"):
-        build_oracle(search, axes, "micro_f1", "max", None, 3, 0)
-
-
-def test_the_same_seed_draws_the_same(tmp_path: Path) -> None:
-    drawn = []
-    for number, seed in enumerate([0, 0, 1]):
-        it = build_oracle("random", {"rate": Range(0, 1)}, "micro_f1", "max", 4, 0, seed)
-        it.open(tmp_path / str(number))
-        drawn.append([trial_of(trial)["rate"] for trial in go_on(it)])
-    assert drawn[0] == drawn[1] != drawn[2]
+    assert list(go_on(reloaded)) == [2, 3, 4, 5, 6]

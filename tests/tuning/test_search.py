@@ -1,61 +1,91 @@
-"""A search in one process: what ends it, what does not, and kill -9."""
+"""The loop of a search with trials that train nothing: what ends it, what does not, and kill -9."""
 
+import functools
 import json
 import random
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kmlc.errors import UserError
-from kmlc.tuning.grid import Values
+from kmlc.tuning.engines import Work
+from kmlc.tuning.engines.inline import Inline
+from kmlc.tuning.options import Options
+from kmlc.tuning.outcome import Outcome
 from kmlc.tuning.search import search
-from tests.tuning.tuning_fakes import TRIALS, Fake, assert_complete, grid, numbers, record, start_search
+from tests.tuning.tuning_fakes import (
+    TRIALS,
+    Fake,
+    assert_complete,
+    grid,
+    numbers,
+    record,
+    run_search,
+    start_search,
+)
+
+INLINE = Inline(Options(), Path())
 
 
 def test_a_search_runs_every_trial_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    seen: list[tuple[int, Values]] = []
+    seen: list[tuple[int, Mapping[str, Any]]] = []
+    ended: dict[int, Outcome] = {}
 
-    def run_trial(number: int, values: Values) -> dict[str, float]:
+    def begin(number: int, values: Mapping[str, Any]) -> Work:
         seen.append((number, values))
-        return {"micro_f1": -number, "val_loss": float("nan")}
+        return functools.partial(Outcome, {"micro_f1": -number, "val_loss": float("nan")})
 
-    search(grid(), tmp_path / "study", run_trial)
-    assert [number for number, _ in seen] == list(range(1, TRIALS + 1))
+    search(grid(), tmp_path / "study", INLINE, begin, ended.__setitem__)
+    assert [number for number, _ in seen] == list(ended) == list(range(1, TRIALS + 1))
     assert seen[0][1] == {"a": 1, "b": "x", "c": None}
     assert seen[-1][1] == {"a": 3, "b": "y", "c": [1, 2]}
+    assert ended[5].metrics["micro_f1"] == -5
     assert [path.name for path in (tmp_path / "study").iterdir()] == ["oracle.json"]
-    search(grid(), tmp_path / "study", run_trial)
+    search(grid(), tmp_path / "study", INLINE, begin, ended.__setitem__)
     assert len(seen) == TRIALS
     assert capfd.readouterr().out == ""
 
 
-@pytest.mark.parametrize(
-    "error", [UserError("data/1.jpg: is gone"), OSError(28, "full"), KeyboardInterrupt()]
-)
-def test_what_ends_a_search_comes_out_as_itself(error: BaseException, tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_search_which_continues_later(tmp_path: Path) -> None:
     fake = Fake(tmp_path / "log")
 
-    def run_trial(number: int, values: Values) -> dict[str, float]:
+    def stopping(number: int, values: Mapping[str, Any]) -> Work:
         if number == 3:
-            raise error
-        return fake(number, values)
+            raise KeyboardInterrupt
+        return fake.begin(number, values)
 
-    with pytest.raises(type(error)) as caught:
-        search(grid(), tmp_path, run_trial)
-    assert caught.value is error
-    search(grid(), tmp_path, fake)
+    with pytest.raises(KeyboardInterrupt):
+        search(grid(), tmp_path, INLINE, stopping, lambda number, outcome: None)
+    run_search(tmp_path, fake)
     assert numbers(fake.log, "end") == list(range(1, TRIALS + 1))
     assert_complete(tmp_path)
 
 
-def test_a_failed_trial_does_not_end_a_search(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    def run_trial(number: int, values: Values) -> dict[str, float]:
-        if number % 2:
-            raise ValueError("no such layer")
-        return {"micro_f1": {2: float("nan"), 4: float("inf")}.get(number, number)}
+def test_an_outcome_that_ends_the_search_is_raised(tmp_path: Path) -> None:
+    fake, ended = Fake(tmp_path / "log"), dict[int, Outcome]()
 
-    search(grid(), tmp_path, run_trial)
+    def begin(number: int, values: Mapping[str, Any]) -> Work:
+        full = functools.partial(Outcome, error="data/1.jpg: is gone", ends_search=True)
+        return full if number == 3 else fake.begin(number, values)
+
+    with pytest.raises(UserError, match=r"^data/1\.jpg: is gone$"):
+        search(grid(), tmp_path, INLINE, begin, ended.__setitem__)
+    assert list(ended) == [1, 2]
+    run_search(tmp_path, fake)
+    assert_complete(tmp_path)
+
+
+def test_a_failed_trial_does_not_end_a_search(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    def begin(number: int, values: Mapping[str, Any]) -> Work:
+        if number % 2:
+            return functools.partial(Outcome, error="no such layer")
+        metric = {2: float("nan"), 4: float("inf")}.get(number, number)
+        return functools.partial(Outcome, {"micro_f1": metric})
+
+    search(grid(), tmp_path, INLINE, begin, lambda number, outcome: None)
     status = {number: trial["status"] for number, trial in record(tmp_path).items()}
     good = {6, 8, 10, 12}
     assert status == {number: "COMPLETED" if number in good else "FAILED" for number in range(1, TRIALS + 1)}
@@ -64,7 +94,7 @@ def test_a_failed_trial_does_not_end_a_search(tmp_path: Path, capfd: pytest.Capt
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_killed_at_random_moments_it_goes_on(seed: int, tmp_path: Path) -> None:
+def test_killed_at_random_moments_it_continues(seed: int, tmp_path: Path) -> None:
     rng = random.Random(seed)
     fake = Fake(tmp_path / "log", seconds=0.02)
     for _ in range(4):
@@ -79,7 +109,7 @@ def test_killed_at_random_moments_it_goes_on(seed: int, tmp_path: Path) -> None:
         process.kill()
         process.join()
         assert not finished & set(numbers(fake.log, "begin")[begun:])
-    search(grid(), tmp_path, fake)
+    run_search(tmp_path, fake)
     assert_complete(tmp_path)
-    # What a kill true_positives after its end and before the record is run again, nothing else.
+    # A kill between the end of a trial and the record repeats that trial, and nothing else.
     assert len(numbers(fake.log, "end")) <= TRIALS + 4

@@ -19,24 +19,15 @@ from kmlc.files import read_json
 from kmlc.settings import load_config
 from kmlc.training import callbacks as callbacks_module
 from kmlc.training.history import History, write_history
+from kmlc.training.memory import free_last_model
 from kmlc.training.train import train
 from kmlc.tuning import trial as trial_module
-from kmlc.tuning.grid import read_grid
-from kmlc.tuning.memory import free_last_model
 from kmlc.tuning.options import Options
 from kmlc.tuning.records import write_results
 from kmlc.tuning.run import tune
 from kmlc.tuning.study import Study, StudyConfig, begin_or_continue, load_study, save_study
-from tests.tuning.tuning_fakes import TINY_GRID
 
 OPTIONS = Options(cache="off")
-
-
-@pytest.fixture(scope="module")
-def config(data: Path, tmp_path_factory: pytest.TempPathFactory) -> StudyConfig:
-    path = tmp_path_factory.mktemp("grid") / "tiny.yaml"
-    path.write_text(TINY_GRID)
-    return StudyConfig(read_grid(str(path)), flags=[f"--data={data}"])
 
 
 def run(config: StudyConfig, path: Path, options: Options = OPTIONS) -> pd.DataFrame:
@@ -77,7 +68,7 @@ def test_a_row_for_each_trial(whole: Study) -> None:
         assert row["micro_map"] == metrics["validation"]["micro_map"]
         assert row["train_loss"] == history["loss"].iloc[-1]
         assert row["val_loss"] == history["val_loss"].iloc[-1]
-        seconds = read_json(path.with_name(path.name + ".seconds.json"))
+        seconds = read_json(path / "seconds.json")
         assert row["minutes"] == pytest.approx(sum(seconds.values()) / 60)
         assert list(seconds) == [str(epoch + 1) for epoch in range(row["train.epochs"])]
 
@@ -119,7 +110,7 @@ def test_a_study_knows_what_it_is_of(whole: Study, config: StudyConfig, tmp_path
     with pytest.raises(UserError, match="this study is finished"):
         begin_or_continue(config, whole.path)
     other = dataclasses.replace(config, fraction=0.5)
-    with pytest.raises(UserError, match="begun with another grid or other options"):
+    with pytest.raises(UserError, match="this study has another grid or other options"):
         begin_or_continue(other, whole.path)
     with pytest.raises(UserError, match="not a study"):
         load_study(Study(tmp_path))

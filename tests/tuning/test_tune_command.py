@@ -1,4 +1,4 @@
-"""`tune.py` as a user types it: killed at random moments, and with workers."""
+"""`tune.py` under each engine: equal results, also after kill -9 of a worker, a node or the driver."""
 
 import os
 import random
@@ -7,12 +7,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import h5py
+import numpy as np
 import pandas as pd
 import pytest
 
 from tests.helpers import ROOT, run_command
-from tests.tuning.tuning_fakes import TINY_GRID
+from tests.tuning.tuning_fakes import TINY_GRID, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -25,19 +28,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(data: Path, name: str, *flags: str) -> list[str]:
-    return [str(ROOT / "tune.py"), "--grid=tiny.yaml", f"--data={data}", f"--run={name}", *flags]
+    grid = ["--grid=tiny.yaml", f"--data={data}", f"--run={name}", "--keep=4"]
+    return [str(ROOT / "tune.py"), *grid, *flags]
 
 
 @pytest.fixture(scope="module")
-def whole(folder: Path, data: Path) -> pd.DataFrame:
-    """The results of a study that was never stopped."""
+def whole(folder: Path, data: Path) -> Path:
+    """A study that was never stopped, trained inline."""
     done = run_command(folder, *command(data, "whole"))
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == "tiny: 4 trials"
     assert [line.split()[:2] for line in lines[2:6]] == [["trial", f"{number}/4"] for number in range(1, 5)]
-    assert "python train.py --config whole/best.yaml" in lines[-1]
-    return results(folder / "whole")
+    assert "--config whole/best.yaml" in lines[-1]
+    return folder / "whole"
+
+
+def assert_equal(study: Path, whole: Path) -> None:
+    """The tables are equal, all columns but the minutes, and so are the weights of all trials."""
+    pd.testing.assert_frame_equal(results(study), results(whole), check_exact=True)
+    for run in results(whole)["run"]:
+        ours, theirs = (weights(path / run / "best.weights.h5") for path in (study, whole))
+        assert ours.keys() == theirs.keys()
+        assert ours
+        assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
 
 
 def results(study: Path) -> pd.DataFrame:
@@ -45,59 +59,82 @@ def results(study: Path) -> pd.DataFrame:
     return table.drop(columns="minutes").reset_index(drop=True)
 
 
-def started(folder: Path, words: list[str]) -> subprocess.Popen[bytes]:
+def weights(path: Path) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {}
+    with h5py.File(path) as file:
+        file.visititems(
+            lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
+        )
+    return found
+
+
+def started(folder: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
     with (folder / "output.txt").open("ab") as output:
-        return subprocess.Popen([sys.executable, *words], cwd=folder, stdout=output, stderr=output)
+        return subprocess.Popen([sys.executable, *arguments], cwd=folder, stdout=output, stderr=output)
 
 
-def test_killed_at_random_moments(folder: Path, data: Path, whole: pd.DataFrame) -> None:
-    """Three kills, then the end: every trial once, and all metrics as if there were none."""
-    chance = random.Random(0)
-    words = command(data, "killed")
-    for _ in range(3):
-        process = started(folder, words)
-        # Imports take seconds in which nothing happens.
-        while not (folder / "killed" / "oracle.json").exists() and process.poll() is None:
-            time.sleep(0.05)
-        time.sleep(chance.uniform(2, 14))
-        process.kill()
-        process.wait()
-    done = run_command(folder, *words)
+def wait_for_training(study: Path, process: subprocess.Popen[bytes]) -> None:
+    def training() -> bool:
+        assert process.poll() is None
+        return bool(list(study.glob("trials/*/config.yaml")))
+
+    wait_until(training, seconds=120)
+
+
+@pytest.mark.parametrize("engine", ["inline", "processes", "ray"])
+def test_a_driver_that_was_killed_continues(
+    engine: str, folder: Path, data: Path, whole: Path, request: pytest.FixtureRequest
+) -> None:
+    """Killed in its first trial, continued at once, killed at a random moment, continued to the end."""
+    name = f"killed-{engine}"
+    arguments = command(data, name, f"--engine={engine}", *([] if engine == "inline" else ["--workers=2"]))
+    if engine == "ray":
+        cluster = request.getfixturevalue("cluster")
+        for _ in range(2):
+            cluster.add_node(num_cpus=1, node_ip_address="127.0.0.1")
+        arguments.append(f"--address={cluster.address}")
+    process = started(folder, arguments)
+    wait_for_training(folder / name, process)
+    process.kill()
+    process.wait()
+    process = started(folder, arguments)
+    time.sleep(random.Random(0).uniform(8, 16))
+    process.kill()
+    process.wait()
+    done = run_command(folder, *arguments)
     finished = "this study is finished" in done.stderr
     assert done.returncode == (2 if finished else 0), done.stderr
-    pd.testing.assert_frame_equal(results(folder / "killed"), whole, check_exact=True)
+    assert_equal(folder / name, whole)
 
 
-def test_two_workers_come_to_the_same(folder: Path, data: Path, whole: pd.DataFrame) -> None:
-    done = run_command(folder, *command(data, "two", "--workers=2"))
-    assert done.returncode == 0, done.stderr
-    pd.testing.assert_frame_equal(results(folder / "two"), whole, check_exact=True)
-    assert sorted(line.split()[1] for line in done.stdout.splitlines() if line.startswith("trial")) == [
-        f"{number}/4" for number in range(1, 5)
-    ]
-
-
-def test_the_trial_of_a_lost_worker_is_taken_up(folder: Path, data: Path, whole: pd.DataFrame) -> None:
-    """One of two workers is killed in its first trial."""
+def test_a_killed_worker_costs_an_attempt_of_its_trial(folder: Path, data: Path, whole: Path) -> None:
     process = started(folder, command(data, "lost", "--workers=2"))
-    while not list((folder / "lost").glob("trials/*/config.yaml")):
-        assert process.poll() is None
-        time.sleep(0.05)
-    workers = subprocess.run(
-        ["pgrep", "-P", str(process.pid), "-f", "--", "--worker"], capture_output=True, text=True, check=True
+    wait_for_training(folder / "lost", process)
+    listed = subprocess.run(
+        ["pgrep", "-P", str(process.pid), "-f", "spawn_main"], capture_output=True, text=True, check=True
     )
-    os.kill(int(workers.stdout.split()[0]), signal.SIGKILL)
+    os.kill(int(listed.stdout.split()[0]), signal.SIGKILL)
     assert process.wait(timeout=300) == 0
-    pd.testing.assert_frame_equal(results(folder / "lost"), whole, check_exact=True)
+    assert "its worker died; trying again" in (folder / "output.txt").read_text()
+    assert_equal(folder / "lost", whole)
 
 
-def test_ctrl_c_says_how_to_go_on(folder: Path, data: Path) -> None:
+def test_a_node_that_is_removed_from_ray_costs_nothing(
+    folder: Path, data: Path, whole: Path, cluster: Any
+) -> None:
+    nodes = [cluster.add_node(num_cpus=1, node_ip_address="127.0.0.1") for _ in range(2)]
+    process = started(folder, command(data, "node", "--engine=ray", f"--address={cluster.address}"))
+    wait_for_training(folder / "node", process)
+    cluster.remove_node(nodes[1])
+    assert process.wait(timeout=300) == 0
+    assert_equal(folder / "node", whole)
+
+
+def test_ctrl_c_says_how_to_continue(folder: Path, data: Path) -> None:
     with (folder / "stopped.txt").open("w") as output:
-        words = [sys.executable, *command(data, "stopped")]
-        process = subprocess.Popen(words, cwd=folder, stdout=output, stderr=output)
-    while not list((folder / "stopped").glob("trials/*/config.yaml")):
-        assert process.poll() is None
-        time.sleep(0.05)
+        arguments = [sys.executable, *command(data, "stopped", "--workers=2")]
+        process = subprocess.Popen(arguments, cwd=folder, stdout=output, stderr=output)
+    wait_for_training(folder / "stopped", process)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 130
     said = (folder / "stopped.txt").read_text()

@@ -1,21 +1,24 @@
-"""Searches, chiefs and workers without training, to be run as processes that a test can kill."""
+"""Searches whose trials train nothing, to be run by every engine and killed by a test."""
 
+import functools
 import json
 import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
-from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
-from kmlc.errors import UserError
-from kmlc.tuning import chief
-from kmlc.tuning.grid import Range, Values
+from kmlc.tuning.engines import Engine, Work
+from kmlc.tuning.engines.inline import Inline
+from kmlc.tuning.grid import Range
+from kmlc.tuning.options import Options
 from kmlc.tuning.oracles import ResumableOracle, build_oracle
+from kmlc.tuning.outcome import Outcome
 from kmlc.tuning.search import search
 
 AXES: dict[str, list[Any] | Range] = {"a": [1, 2, 3], "b": ["x", "y"], "c": [None, [1, 2]]}
@@ -38,49 +41,64 @@ objective: micro_map
 
 # Processes start as forks of one that has imported the libraries, which takes seconds.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["kmlc.tuning.chief"])
+PROCESSES.set_forkserver_preload(["kmlc.tuning.search"])
 
 
 def grid() -> ResumableOracle:
     return build_oracle("grid", AXES, "micro_f1", "max", None, 0, seed=0)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Fake:
-    """A trial that takes `seconds` and has a hundredth of its number as its metric.
+    """Trials that take `seconds` each; the metric of a trial is a hundredth of its number.
 
-    It notes its beginning and its end in `log`. Whoever comes first to trial `stuck` stays in it.
+    Each notes its start and its end in `log`. Trial `stuck` is stuck in its first attempt, trial `deadly`
+    kills its worker in its first `times` attempts. Of `waits`, the first trial waits for the other's end.
     """
 
     log: Path
     seconds: float = 0.01
     stuck: int | None = None
-    stop: bool = False
-    start: Barrier | None = None
+    deadly: int | None = None
+    times: int = 1
+    waits: tuple[int, int] = (0, 0)
 
-    def __call__(self, number: int, values: Values) -> dict[str, float]:
-        first = number not in numbers(self.log, "begin")
+    def begin(self, number: int, values: Mapping[str, Any]) -> Work:
+        return functools.partial(self.train, number)
+
+    def train(self, number: int) -> Outcome:
+        attempt = numbers(self.log, "begin").count(number)
         note(self.log, "begin", number)
-        if self.start is not None:
-            self.start.wait(20)
-            self.start = None
-        if number == self.stuck and first:
-            if self.stop:
-                os.kill(os.getpid(), signal.SIGSTOP)
+        waiting, other = self.waits
+        if number == waiting:
+            wait_until(lambda: other in numbers(self.log, "end"))
+        if number == self.deadly and attempt < self.times:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if number == self.stuck and attempt == 0:
             time.sleep(60)
         time.sleep(self.seconds)
         note(self.log, "end", number)
-        return {"micro_f1": number / 100, "val_loss": float("nan")}
+        return Outcome({"micro_f1": number / 100, "val_loss": float("nan")})
 
 
 def note(log: Path, what: str, number: int) -> None:
     with log.open("a") as stream:
-        stream.write(f"{what} {number}\n")
+        stream.write(f"{what} {number} {os.getpid()}\n")
 
 
 def numbers(log: Path, what: str) -> list[int]:
+    return [number for number, _ in noted(log, what)]
+
+
+def noted(log: Path, what: str) -> list[tuple[int, int]]:
+    """Return the trials in the log, and the process ids of their workers."""
     lines = log.read_text().split("\n") if log.exists() else []
-    return [int(line.split()[1]) for line in lines if line.startswith(what)]
+    return [(int(words[1]), int(words[2])) for words in map(str.split, lines) if words and words[0] == what]
+
+
+def stuck_alone(log: Path) -> bool:
+    """Return whether trial 1 is stuck and all others have ended."""
+    return 1 in numbers(log, "begin") and len(numbers(log, "end")) == TRIALS - 1
 
 
 def record(folder: Path) -> dict[int, dict[str, Any]]:
@@ -99,49 +117,36 @@ def assert_complete(folder: Path) -> None:
     assert [trial["score"] for trial in trials.values()] == [number / 100 for number in trials]
 
 
-def start_search(folder: Path, fake: Fake) -> BaseProcess:
-    return _start(_search, folder, fake)
+def run_search(
+    folder: Path, fake: Fake, engine: Callable[[Options, Path], Engine] = Inline, workers: int = 1
+) -> dict[int, Outcome]:
+    """Run the trials that are left, and return their outcomes."""
+    outcomes: dict[int, Outcome] = {}
+    with closing(engine(Options(workers=workers), folder)) as opened:
+        search(grid(), folder, opened, fake.begin, outcomes.__setitem__)
+    return outcomes
 
 
-def start_chief(folder: Path, address: str) -> BaseProcess:
-    return _start(_serve, folder, address)
-
-
-def start_worker(folder: Path, address: str, name: str, fake: Fake) -> BaseProcess:
-    return _start(_work, folder, address, name, fake)
-
-
-def wait_for(log: Path, what: str, number: int, times: int = 1) -> None:
-    """Wait until a trial has begun or ended that often."""
-    end = time.monotonic() + 30
-    while numbers(log, what).count(number) < times:
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-def ended(workers: dict[str, BaseProcess]) -> Iterable[str]:
-    return [name for name, process in workers.items() if not process.is_alive()]
-
-
-def _start(target: Any, *arguments: Any) -> BaseProcess:
-    process = PROCESSES.Process(target=target, args=arguments, daemon=True)
+def start_search(
+    folder: Path, fake: Fake, engine: Callable[[Options, Path], Engine] = Inline, workers: int = 1
+) -> BaseProcess:
+    """Run a search in a process that a test can kill."""
+    process = PROCESSES.Process(target=run_search, args=(folder, fake, engine, workers))
     process.start()
     return process
 
 
-def _search(folder: Path, fake: Fake) -> None:
-    search(grid(), folder, fake)
+def wait_until(reached: Callable[[], object], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
-def _serve(folder: Path, address: str) -> None:
-    chief.serve(grid(), folder, address, None, patience=60)
-
-
-def _work(folder: Path, address: str, name: str, fake: Fake) -> None:
-    chief.HEARTBEAT, chief.ANSWER = 0.1, 3
-    # As the commands do: a test run in the background has it ignored.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+def alive(process: int) -> bool:
+    """Return whether a process runs; one that ended may wait for its parent."""
     try:
-        chief.work(grid(), folder, address, name, fake)
-    except UserError as error:
-        (folder / f"{name}.error").write_text(str(error))
+        os.kill(process, 0)
+        return b") Z " not in Path(f"/proc/{process}/stat").read_bytes()
+    except (ProcessLookupError, FileNotFoundError):
+        return False

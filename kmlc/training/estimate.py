@@ -1,9 +1,8 @@
-"""How long a study will take: a few steps of each kind of trial are trained, and the rest is arithmetic."""
+"""How long a training will take on this machine, measured on a few of its steps."""
 
-import heapq
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -47,54 +46,62 @@ SPEED_NEUTRAL = (
     "train.plateau_factor",
     "thresholds",
 )
-"""Settings, and groups of them, that change nothing worth mentioning in the seconds of a step."""
+"""Settings, and groups of settings, that hardly change the seconds of a step."""
 
 STEPS = 20
-"""Steps that are timed, after the first."""
+"""The most steps that are timed, after the first."""
 FEWEST_STEPS = 3
 SECONDS = 5.0
-"""No further step is timed after so long, if there are the fewest."""
+"""Once `FEWEST_STEPS` have taken so long, no further step is timed."""
 
 Key = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a trial costs, in seconds.
+    """The seconds that a training takes.
 
     Attributes:
-        start: once: preparing the rows, building the model, what its first step takes longer, and judging it
-            at the end.
-        epoch: each epoch: its steps, its validation, and saving.
+        start: once: to prepare the rows, build the model, trace its first step, and evaluate it at the end.
+        epoch: for each epoch: its steps, its validation, and saving.
     """
 
     start: float
     epoch: float
 
+    def seconds(self, epochs: int) -> float:
+        """Return the seconds of a training of so many epochs; early stopping is not foreseen."""
+        return self.start + epochs * self.epoch
+
 
 def cost_key(config: Config) -> Key:
-    """Return what the cost of a trial depends on; those with the same need measuring once.
+    """Return the settings that the cost of a training depends on: equal keys, equal costs.
 
     Example:
         kinds = {cost_key(config): config for config in configs}
         costs = {key: measure_cost(config, data) for key, config in kinds.items()}
     """
-    return _key(config, SPEED_NEUTRAL)
+    config = resolve_image_size(config)
+    return tuple(
+        (key, repr(setting(config, key)))
+        for key in setting_types()
+        if not {key, key.partition(".")[0]} & {*SPEED_NEUTRAL}
+    )
 
 
 def measure_cost(config: Config, data: LabelledData) -> Cost:
-    """Train a few steps, as `kmlc.training.train` would, and return what the whole would cost here.
+    """Train a few steps as `kmlc.training.train` does, and return the cost of the whole training.
 
-    Nothing of it is kept. As in `train`, seed and precision of the process are set by the settings.
+    Nothing is written. As in `train`, the settings set the seed and the precision of the process.
 
     Args:
         config: the settings.
-        data: the labelled rows; reading them is not counted.
+        data: the labelled rows; the time to read them is not counted.
 
     Raises:
         UserError: for settings or data that cannot be trained on.
     """
-    begun = time.perf_counter()
+    began = time.perf_counter()
     environment.set_up(config)
     prepared = prepare_data(config, data)
     config = prepared.config
@@ -103,10 +110,10 @@ def measure_cost(config: Config, data: LabelledData) -> Cost:
     loss = task.loss(prepared.training.labels)
     model = compiled_model(config, task, prepared, loss, fresh=True)
     encode = caption_encoder(config.captions, prepared.encoder_state)
-    built = time.perf_counter() - begun
+    built = time.perf_counter() - began
 
     first, step = _step_seconds(model, prepared.training, config, encode)
-    first_share, row = _row_seconds(model, prepared.validation, config, encode)
+    first_evaluation, row = _row_seconds(model, prepared.validation, config, encode)
     metrics = _metrics_seconds(task, prepared.validation.labels)
     with tempfile.TemporaryDirectory() as folder:
         saving = _seconds(
@@ -118,69 +125,16 @@ def measure_cost(config: Config, data: LabelledData) -> Cost:
     steps = training / config.train.batch_size
     evaluated = validation + test + (training if config.train.evaluate_training else 0)
     return Cost(
-        start=built + first + first_share + evaluated * row + metrics,
+        start=built + first + first_evaluation + evaluated * row + metrics,
         epoch=steps * step + validation * row + metrics + saving,
-    )
-
-
-def study_seconds(configs: Sequence[Config], costs: Mapping[Key, Cost], shared: bool, workers: int) -> float:
-    """Return how long a study takes, at most: early stopping is not foreseen.
-
-    A free worker takes the next trial, in the order of `kmlc.tuning.oracles.GridOracle`.
-
-    Args:
-        configs: the settings of each trial, in the order of the study.
-        costs: for each `cost_key` among them, what such a trial costs a worker.
-        shared: a trial goes on from the longest finished one that differs from it in fewer epochs alone, and
-            costs its further epochs.
-        workers: how many trials are trained at a time.
-    """
-    trials = [_Trial(_key(config, ("run", "train.epochs")), config) for config in configs]
-    left, finished, now = list(trials), list[_Trial](), 0.0
-    running: list[tuple[float, int, _Trial]] = []
-    while left or running:
-        while left and len(running) < workers:
-            trial = min(left, key=lambda each: any(other.begins(each) for _, _, other in running))
-            left.remove(trial)
-            done = max((other.epochs for other in finished if shared and other.begins(trial)), default=0)
-            cost = costs[cost_key(trial.config)]
-            seconds = cost.start + (trial.epochs - done) * cost.epoch
-            heapq.heappush(running, (now + seconds, len(left), trial))
-        now, _, trial = heapq.heappop(running)
-        finished.append(trial)
-    return now
-
-
-@dataclass(frozen=True, eq=False)
-class _Trial:
-    """A trial, and all of its settings but the epochs."""
-
-    kind: Key
-    config: Config
-
-    @property
-    def epochs(self) -> int:
-        return self.config.train.epochs
-
-    def begins(self, other: "_Trial") -> bool:
-        """Return whether this is the first epochs of the other."""
-        return self.kind == other.kind and self.epochs < other.epochs
-
-
-def _key(config: Config, excluded: Sequence[str]) -> Key:
-    """Return the settings, but for those, or groups of them, that are left out."""
-    config = resolve_image_size(config)
-    parts = {key: (key, key.partition(".")[0]) for key in setting_types()}
-    return tuple(
-        (key, repr(setting(config, key))) for key, names in parts.items() if not {*names} & {*excluded}
     )
 
 
 def _step_seconds(
     model: keras.Model, training: Records, config: Config, encode: Encode
 ) -> tuple[float, float]:
-    """Return what the first step takes longer, and what each takes."""
-    # There may be fewer batches in an epoch than steps to time; then these go on into the next ones.
+    """Return the extra seconds of the first step, and the seconds of a step."""
+    # More epochs, in case one has fewer batches than steps to time.
     many = replace(config, train=replace(config.train, epochs=STEPS + 1))
     batches, _ = training_batches(training, many, encode)
     timer = _StepTimer()
@@ -192,29 +146,29 @@ def _step_seconds(
 def _row_seconds(
     model: keras.Model, validation: Records, config: Config, encode: Encode
 ) -> tuple[float, float]:
-    """Return what the first validation takes longer, and what each takes for a row."""
+    """Return the extra seconds of the first evaluation, and the seconds of a row."""
     rows = min(len(validation), FEWEST_STEPS * config.train.batch_size)
-    share = validation.take(np.arange(rows))
-    evaluated = EvaluationSet(evaluation_batches(share, config, encode), share.labels)
+    some = validation.take(np.arange(rows))
+    evaluated = EvaluationSet(evaluation_batches(some, config, encode), some.labels)
     first, again = (_seconds(lambda: evaluated.logits(model)) for _ in range(2))
     return max(0.0, first - again), again / rows
 
 
 def _metrics_seconds(task: Task, labels: np.ndarray) -> float:
-    """Return what fitting the thresholds and taking the metrics of these rows takes."""
+    """Return the seconds to fit the thresholds and compute the metrics of these rows."""
     logits = np.random.default_rng(0).normal(size=labels.shape).astype(np.float32)
     return _seconds(lambda: task.metrics(labels, logits, task.fit(labels, logits)))
 
 
 def _seconds(*work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
+    began = time.perf_counter()
     for each in work:
         each()
-    return time.perf_counter() - begun
+    return time.perf_counter() - began
 
 
 class _StepTimer(keras.callbacks.Callback):
-    """Takes the time of each step, and ends the fit when there are enough."""
+    """Times each step, and ends the fit when enough are timed."""
 
     def __init__(self) -> None:
         super().__init__()

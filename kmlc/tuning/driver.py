@@ -1,0 +1,105 @@
+"""The driver's side of a trial: its record, the job for a worker, and what is done when it ends.
+
+The driver alone writes the files of a study; a worker writes into run directories.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from kmlc.errors import UserError
+from kmlc.files import read_json
+from kmlc.training.run_directory import RunDirectory
+from kmlc.tuning.grid import EPOCHS, Values, shares
+from kmlc.tuning.hparams import write_hparams
+from kmlc.tuning.keep import drop_weights
+from kmlc.tuning.options import Options
+from kmlc.tuning.outcome import Outcome
+from kmlc.tuning.progress import StudyProgress
+from kmlc.tuning.records import TrialRun, begun_runs, beside
+from kmlc.tuning.rows import SharedRows
+from kmlc.tuning.study import Study, StudyConfig
+from kmlc.tuning.trial import Job, train_trial
+
+
+@dataclass(frozen=True)
+class Driver:
+    """Begins and ends the trials of a study.
+
+    Attributes:
+        study: where.
+        config: what is searched.
+        options: how.
+        rows: the labelled rows, for the workers to read.
+        progress: what the user sees.
+    """
+
+    study: Study
+    config: StudyConfig
+    options: Options
+    rows: SharedRows
+    progress: StudyProgress
+
+    def begin(self, number: int, values: Values) -> Callable[[], Outcome]:
+        """Record that a trial begins, and return the work of training it.
+
+        Args:
+            number: the trial's, from 1.
+            values: its values.
+
+        Raises:
+            UserError: if the trial was recorded with other values, or the disk refuses.
+        """
+        try:
+            seeds = self.config.seeds_of(values)
+        except UserError as error:  # values that do not go together
+            seed = values.get("seed", self.config.first_config().seed)
+            TrialRun(RunDirectory(self.study.trial(number, seed)), number, values, seed).save()
+            return partial(Outcome, error=str(error))
+        trials = [
+            TrialRun(RunDirectory(self.study.trial(number, seed)), number, values, seed) for seed in seeds
+        ]
+        for trial in trials:
+            _check_same(trial)
+            trial.save()
+        count = f" of {self.config.trial_count}" if self.config.trial_count else ""
+        configs = [
+            replace(self.config.config(values, trial.seed), run=str(trial.run.path)) for trial in trials
+        ]
+        shorter = [self._shorter(trial) for trial in trials]
+        return partial(train_trial, Job(f"trial {number}{count}", tuple(configs), tuple(shorter), self.rows))
+
+    def end(self, number: int, outcome: Outcome) -> None:
+        """Record how a trial ended, write results.csv and TensorBoard's HParams, and say it."""
+        trials = [trial for trial in begun_runs(self.study) if trial.number == number]
+        if outcome.error:
+            failed = next((trial for trial in trials if not trial.run.finished), trials[0])
+            replace(failed, error=outcome.error).save()
+        else:
+            write_hparams(self.study.path, f"{number:02d}", trials[0].values, outcome.metrics)
+        self.progress.ended(number)
+        drop_weights(self.study, self.config, self.options.keep, self.options.share)
+
+    def _shorter(self, trial: TrialRun) -> Path | None:
+        """Return the finished run with the most epochs that a trial can continue."""
+        if not self.options.share:
+            return None
+        shorter = [
+            other
+            for other in begun_runs(self.study)
+            if other.run.finished
+            and other.run.checkpoint.is_file()
+            and other.seed == trial.seed
+            and shares(other.values, trial.values)
+        ]
+        return max(shorter, key=lambda other: other.values[EPOCHS]).run.path if shorter else None
+
+
+def _check_same(trial: TrialRun) -> None:
+    record = beside(trial.run, ".json")
+    if record.is_file() and (begun := read_json(record)["values"]) != trial.values:
+        raise UserError(
+            f"{trial.run.path}: this trial was begun with {begun}, the search asks for {dict(trial.values)}; "
+            "start another study with --run"
+        )

@@ -1,0 +1,61 @@
+"""Engines train trials for the driver. A new one is a module here and a line in `ENGINES`."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Protocol
+
+from kmlc.tuning.engines.inline import Inline
+from kmlc.tuning.engines.processes import Processes
+from kmlc.tuning.engines.ray import Ray
+from kmlc.tuning.options import EngineName, Options
+from kmlc.tuning.outcome import Outcome
+
+Work = Callable[[], Outcome]
+"""Trains a trial; it can be pickled."""
+
+
+class Engine(Protocol):
+    """Runs one trial at a time in each of its slots.
+
+    Attributes:
+        slots: the number of trials that run at a time.
+        attempts: how often a trial is submitted if each of its workers dies.
+        deaths: the exceptions of a future whose worker died.
+    """
+
+    slots: int
+    attempts: int
+    deaths: tuple[type[BaseException], ...]
+
+    def submit(self, slot: int, work: Work) -> Future[Outcome]:
+        """Start a trial in a free slot, from 0."""
+
+    def close(self) -> None:
+        """End all workers at once."""
+
+
+ENGINES: dict[EngineName, Callable[[Options, Path], Engine]] = {
+    "inline": Inline,
+    "processes": Processes,
+    "ray": Ray,
+}
+"""The engines by name; each is made from the options and the directory of the study."""
+
+
+def open_engine(options: Options, folder: Path) -> Engine:
+    """Return the engine of the options; close it at the end.
+
+    Args:
+        options: how the study is trained.
+        folder: its directory, where the output of workers goes.
+
+    Raises:
+        UserError: if the engine cannot start.
+
+    Example:
+        with contextlib.closing(open_engine(Options(workers=2), Path("runs/mine"))) as engine:
+            print(engine.submit(0, work).result())
+    """
+    name = options.engine or ("inline" if options.workers in (None, 1) else "processes")
+    return ENGINES[name](options, folder)

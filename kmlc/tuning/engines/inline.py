@@ -1,0 +1,28 @@
+"""Trials in the driver's own process, one after the other."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+from kmlc.tuning.options import Options
+from kmlc.tuning.outcome import Outcome
+
+
+class Inline:
+    """One slot, without a worker: an exception of a trial comes out of `submit`."""
+
+    slots = 1
+    attempts = 1
+    deaths: tuple[type[BaseException], ...] = ()
+
+    def __init__(self, options: Options, folder: Path) -> None:
+        pass
+
+    def submit(self, slot: int, work: Callable[[], Outcome]) -> Future[Outcome]:
+        """Run a trial to its end."""
+        future: Future[Outcome] = Future()
+        future.set_result(work())
+        return future
+
+    def close(self) -> None:
+        """Do nothing."""

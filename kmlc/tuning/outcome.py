@@ -1,0 +1,19 @@
+"""What a worker returns to the driver."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a trial ended.
+
+    Attributes:
+        metrics: of a finished trial, the mean over its seeds.
+        error: what it failed with, in one line; empty if it did not.
+        ends_search: whether no other trial could be trained either, as with a full disk.
+    """
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    error: str = ""
+    ends_search: bool = False

@@ -1,0 +1,65 @@
+"""What a user sees of a study in progress: a line for each trial that ends."""
+
+import math
+import time
+
+import pandas as pd
+
+from kmlc.progress import duration
+from kmlc.tuning.records import ranking, write_results
+from kmlc.tuning.study import Study, StudyConfig
+
+
+class StudyProgress:
+    """Keeps results.csv up to date, and prints how the trials ended and how long the rest will take.
+
+    Args:
+        study: where.
+        config: what is searched.
+        share: whether trials continue shorter ones, so that only their further epochs take time.
+    """
+
+    def __init__(self, study: Study, config: StudyConfig, share: bool) -> None:
+        self.study, self.config = study, config
+        self.left = config.epochs_to_train(share)
+        table = write_results(study, config)
+        self.known = _ended(table, config)
+        for number in self.known:
+            self.left.pop(number, None)
+        self.done, self.start = 0, time.monotonic()
+        count, finished = config.trial_count, f", {len(self.known)} of them finished" if self.known else ""
+        print(f"{config.grid.title}: {f'{count} trials' if count else 'trials as the search goes'}{finished}")
+        print(f"Study: {study.path}", flush=True)
+
+    def ended(self, number: int) -> None:
+        """Write results.csv, and print the line of a trial that has ended, unless an earlier command did."""
+        if number in self.known:
+            return
+        self.done += self.left.pop(number, 0)
+        print(self._line(write_results(self.study, self.config), number), flush=True)
+
+    def _line(self, table: pd.DataFrame, number: int) -> str:
+        rows, grid = table[table["trial"] == number], self.config.grid
+        count = self.config.trial_count
+        values = "  ".join(
+            f"{key.rpartition('.')[2]} {rows[key].iloc[0]}" for key in grid.vary if key in rows
+        )
+        line = f"trial {number:>2}{f'/{count}' if count else ''}  {values}  "
+        error = next(filter(None, rows["error"]), "")
+        if error:
+            return f"{line}failed: {error}"
+        best = ranking(table, self.config)
+        line += f"{grid.objective.replace('_', ' ')} {best[number]:.4f}"
+        minutes = rows["minutes"].sum(skipna=False)
+        line += "" if math.isnan(minutes) else f"  {duration(60 * minutes)}"
+        best_line = f"best {best.iloc[0]:.4f} (trial {best.index[0]})"
+        line += "  best so far" if best.index[0] == number else f"  {best_line}"
+        seconds = (time.monotonic() - self.start) / self.done * sum(self.left.values()) if self.done else 0
+        return line + (f"  {duration(seconds)} left" if seconds else "")
+
+
+def _ended(table: pd.DataFrame, config: StudyConfig) -> list[int]:
+    """Return the trials that are finished with every seed, or failed."""
+    failed = set(table.loc[table["error"] != "", "trial"])
+    seeds = table["trial"].value_counts(sort=False)
+    return [int(number) for number in seeds.index if number in failed or seeds[number] == config.seeds]

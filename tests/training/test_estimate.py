@@ -1,0 +1,55 @@
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import pytest
+
+from kmlc.config import Config, FusionConfig, LossConfig, TowerConfig, TrainConfig
+from kmlc.settings import config_from_flags, setting_types
+from kmlc.tasks.rows import read_labelled
+from kmlc.training.estimate import SPEED_NEUTRAL, Cost, cost_key, measure_cost
+from tests.helpers import TINY
+
+
+def test_every_neutral_setting_exists() -> None:
+    keys = set(setting_types())
+    assert set(SPEED_NEUTRAL) <= keys | {key.partition(".")[0] for key in keys}
+
+
+def test_trials_that_differ_in_neutral_settings_alone_are_of_one_kind() -> None:
+    plain = Config()
+    neutral = [
+        replace(plain, seed=7, run="elsewhere", objective="macro"),
+        replace(plain, train=TrainConfig(epochs=3, learning_rate=0.5, monitor="loss", plateau_factor=0.1)),
+        replace(plain, fusion=FusionConfig(dropout=0.9)),
+        replace(plain, tower=TowerConfig(dropouts=[0.1])),
+        replace(plain, loss=LossConfig("bce", class_weights=[1.0, 2.0])),
+    ]
+    assert {cost_key(config) for config in neutral} == {cost_key(plain)}
+    others = [
+        replace(plain, train=TrainConfig(batch_size=50)),
+        replace(plain, train=TrainConfig(accumulation=2)),
+        replace(plain, fusion=FusionConfig(hidden_dim=7)),
+        replace(plain, tower=TowerConfig(hidden_dims=[3])),
+        replace(plain, tower=TowerConfig("vgg16")),
+        replace(plain, data="elsewhere"),
+    ]
+    assert len({cost_key(config) for config in [plain, *others]}) == 7
+
+
+def test_the_seconds_of_a_training() -> None:
+    assert Cost(start=5.0, epoch=10.0).seconds(3) == 35.0
+
+
+def test_measuring_trains_and_leaves_nothing(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of so small a run, building and tracing are the larger part."""
+    monkeypatch.chdir(tmp_path)
+    flags = [*TINY, "--tower.name=none", "--captions.encoder=bigram", f"--data={data}", "--split.test=0.2"]
+    config = config_from_flags(flags)
+    before = keras.config.dtype_policy()
+    cost = measure_cost(config, read_labelled(config))
+    assert 0 < cost.epoch < cost.start < 60
+    assert keras.config.dtype_policy() == before
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,184 @@
+"""Studies whose trials are not trained: what ends a search, what is tried again, what is written last."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from kmlc.config import Config
+from kmlc.errors import UserError
+from kmlc.files import write_json
+from kmlc.lock import locked
+from kmlc.tuning import run as run_module
+from kmlc.tuning.notes import notes
+from kmlc.tuning.options import Options
+from kmlc.tuning.records import begun_runs, results
+from kmlc.tuning.run import tune
+from kmlc.tuning.study import Search, Study, StudyConfig, begin_or_continue
+from tests.tuning.run_fakes import Trainings, trial
+
+OPTIONS = Options(cache="off", share=False)
+
+
+def test_a_second_command_is_kept_off(tmp_path: Path, config: StudyConfig, trainings: Trainings) -> None:
+    study = begin_or_continue(config, tmp_path / "study")
+    with locked(study.path), pytest.raises(UserError, match=f"in use by process {os.getpid()} on"):
+        tune(study, config, OPTIONS)
+    assert trainings.runs == []
+    tune(study, config, OPTIONS)
+    assert study.finished
+
+
+@pytest.mark.parametrize(
+    ("objective", "flags", "expected"),
+    [
+        ("superclass_accuracy", [], "micro_f1, macro_f1, .*, val_loss"),
+        ("micro_map", ["--table.superclass_column=super"], "superclass_accuracy, .*, val_loss"),
+    ],
+)
+def test_an_objective_that_the_labels_do_not_have(
+    objective: str, flags: list[str], expected: str, tmp_path: Path, config: StudyConfig, trainings: Trainings
+) -> None:
+    grid = dataclasses.replace(config.grid, objective=objective)
+    config = dataclasses.replace(config, grid=grid, flags=[*config.flags, *flags])
+    with pytest.raises(UserError, match=f"^objective: expected one of {expected}; got {objective}$"):
+        tune(begin_or_continue(config, tmp_path / "study"), config, OPTIONS)
+    assert trainings.runs == []
+
+
+def test_best_yaml_is_written_last(tmp_path: Path, config: StudyConfig, trainings: Trainings) -> None:
+    """A study was taken for finished when its report was not written yet, and could not be gone on with."""
+    study = begin_or_continue(config, tmp_path / "study")
+
+    def killed(table: pd.DataFrame, total: int | None) -> None:
+        assert len(list(study.trials.glob("*/best.weights.h5"))) == 1
+        assert not study.cache.exists()
+        raise KeyboardInterrupt
+
+    study.cache.mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        tune(study, config, OPTIONS, killed)
+    assert not study.finished
+    told = []
+    tune(begin_or_continue(config, study.path), config, OPTIONS, lambda *words: told.append(words))
+    ((table, total),) = told
+    assert (len(table), total) == (4, 4)
+    assert study.finished
+    assert len(trainings.runs) == 4
+
+
+def test_decoded_pixels_are_removed_whatever_the_last_command_said(
+    tmp_path: Path, config: StudyConfig, trainings: Trainings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_module, "_MEMORY", tmp_path / "memory")
+    study = begin_or_continue(config, tmp_path / "study")
+    folders = [study.cache, run_module._memory_cache(study)]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    tune(study, config, OPTIONS)
+    assert not any(folder.exists() for folder in folders)
+
+
+def test_a_combination_that_cannot_be_trained_does_not_end_the_search(
+    tmp_path: Path, config: StudyConfig, trainings: Trainings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(settings: Config) -> None:
+        if settings.train.learning_rate == 0.01:
+            raise UserError("tower.weights: could not be downloaded")
+
+    trainings.before = refuse
+    study = begin_or_continue(config, tmp_path / "study")
+    tune(study, config, OPTIONS)
+    error = "tower.weights: could not be downloaded"
+    assert results(study, config)["error"].tolist() == [error, error, "", ""]
+    assert capsys.readouterr().out.count(f"failed: {error}\n") == 2
+
+
+def refuse_the_disk(settings: Config) -> None:
+    write_json(Path(str(settings.run)) / "nowhere" / "file.json", 1)
+
+
+def test_a_disk_that_refuses_ends_the_search(
+    tmp_path: Path, config: StudyConfig, trainings: Trainings
+) -> None:
+    trainings.before = refuse_the_disk
+    study = begin_or_continue(config, tmp_path / "study")
+    with pytest.raises(UserError, match="could not be written"):
+        tune(study, config, OPTIONS)
+    assert trainings.runs == ["01-seed42"]
+    assert results(study, config).empty
+
+
+def test_data_that_cannot_be_read_ends_the_search(
+    tmp_path: Path, config: StudyConfig, trainings: Trainings
+) -> None:
+    config = dataclasses.replace(config, flags=[f"--data={tmp_path / 'nowhere'}"])
+    study = begin_or_continue(config, tmp_path / "study")
+    with pytest.raises(UserError, match="no such folder"):
+        tune(study, config, OPTIONS)
+    assert trainings.runs == []
+    assert len(begun_runs(study)) == 1
+
+
+@pytest.mark.parametrize("search", ["grid", "random"])
+def test_failed_trials_are_tried_again(
+    search: Search, tmp_path: Path, config: StudyConfig, trainings: Trainings
+) -> None:
+    """Two of four fail, and the search is stopped in the last: the same command trains these three."""
+
+    def fail(settings: Config) -> None:
+        number = len(trainings.runs)
+        if number == 4:
+            raise KeyboardInterrupt
+        if number < 3:
+            raise RuntimeError("out of memory")
+
+    trainings.before = fail
+    config = dataclasses.replace(config, search=search, max_trials=4)
+    study = begin_or_continue(config, tmp_path / "study")
+    with pytest.raises(KeyboardInterrupt):
+        tune(study, config, OPTIONS)
+    begun = {trial.number: trial.values for trial in begun_runs(study)}
+    trainings.before = lambda settings: None
+    tune(study, config, OPTIONS)
+    assert trainings.runs[4:] == ["01-seed42", "02-seed42", "04-seed42"]
+    assert results(study, config)["error"].tolist() == [""] * 4
+    assert {trial.number: trial.values for trial in begun_runs(study)} == begun
+
+
+def test_a_trial_that_was_begun_with_other_values(
+    tmp_path: Path, config: StudyConfig, trainings: Trainings
+) -> None:
+    study = begin_or_continue(config, tmp_path / "study")
+    trial(study, 3)
+    with pytest.raises(UserError, match=r"03-seed42: this trial was begun with .*, the search asks for"):
+        tune(study, config, OPTIONS)
+    assert trainings.runs == ["01-seed42", "02-seed42"]
+
+
+def test_a_stop_before_a_run_was_begun(tmp_path: Path, config: StudyConfig, trainings: Trainings) -> None:
+    """What the stop left is no run directory, and not an empty one either."""
+
+    def in_order(settings: Config) -> None:
+        assert not Path(str(settings.run)).exists()
+
+    trainings.before = in_order
+    study = begin_or_continue(config, tmp_path / "study")
+    study.trial(1, 42).mkdir(parents=True)
+    (study.trial(1, 42) / "split.json").write_text("{}")
+    tune(study, config, OPTIONS)
+    assert study.finished
+
+
+def test_the_time_is_that_of_all_commands(tmp_path: Path, config: StudyConfig, trainings: Trainings) -> None:
+    study = begin_or_continue(config, tmp_path / "study")
+    write_json(study.seconds, 3000.0)
+    tune(study, config, OPTIONS)
+    assert 3000 < json.loads(study.seconds.read_text()) < 3060
+    begun = Study(tmp_path)
+    write_json(begun.seconds, 3600.0)
+    command = "Command: `python tune.py --grid tiny`, which took 60 min in all"
+    assert notes(begun, ["--grid", "tiny"])[0] == command
