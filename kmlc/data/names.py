@@ -8,10 +8,10 @@ from kmlc.data.readers.csv_table import read_csv
 
 
 def read_names(path: Path, config: LabelsConfig) -> Mapping[str, str]:
-    """Return the name of each label, none if the file is not there.
+    """Return the name of each label; no names if there is no such file.
 
     Raises:
-        UserError: if it lacks the column of the labels or that of the names.
+        UserError: if the table lacks the column of labels or the column of names.
 
     Example:
         read_names(Path("my_folder/label_names.csv"), LabelsConfig())["1"]  # "person"

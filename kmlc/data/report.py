@@ -1,4 +1,4 @@
-"""What was found in a table, and what was done about it: counted, listed, summed up on one screen."""
+"""What was found in a table and what was done about it, counted and listed; a summary fits one screen."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +11,7 @@ class Finding:
     Attributes:
         what: what was found.
         rule: what was done about it.
-        rows: where, one text for each.
+        rows: where, a string for each row.
     """
 
     what: str
@@ -27,7 +27,7 @@ class TableReport:
         file: the table's path.
         rows: how many rows it has.
         used: how many of them are used.
-        findings: what was found, each kind once.
+        findings: the findings, each kind once.
         label_counts: how many of the used rows have each label; empty for a table without labels.
     """
 
@@ -38,7 +38,7 @@ class TableReport:
     label_counts: dict[str, int] = field(default_factory=dict)
 
     def note(self, what: str, rule: str, rows: list[str]) -> None:
-        """Add a finding, if there is any row of it."""
+        """Add a finding, if it has rows."""
         if rows:
             self.findings.append(Finding(what, rule, rows))
 

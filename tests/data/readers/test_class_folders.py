@@ -91,7 +91,7 @@ def test_a_name_is_one_label_and_survives_the_submission(folder: Path) -> None:
     assert cell == "07/a|b, c/traffic light"
 
 
-def test_folders_named_by_numbers_are_names_unless_told(folder: Path) -> None:
+def test_numbers_as_folder_names_are_names_by_default(folder: Path) -> None:
     shutil.rmtree(folder / "train")
     draw(folder / "train", ["10/1.jpg", "2/1.jpg"])
     assert labelled(folder).vocabulary.labels == ("10", "2")
@@ -99,7 +99,7 @@ def test_folders_named_by_numbers_are_names_unless_told(folder: Path) -> None:
     assert read_labelled(integers).vocabulary.labels == ("2", "10")
 
 
-def test_one_name_written_in_two_ways_is_one_label(folder: Path) -> None:
+def test_both_unicode_forms_of_a_name_are_one_label(folder: Path) -> None:
     draw(folder / "train", ["caf\u00e9/1.jpg", "cafe\u0301/2.jpg"])
     found = labelled(folder)
     assert found.vocabulary.labels == ("caf\u00e9", "cat", "traffic light", "Öl")
@@ -205,7 +205,7 @@ def test_test_images_in_class_folders_have_labels(folder: Path) -> None:
     assert known_test_labels(folder, vocabulary, records) is None
 
 
-def test_test_folders_that_are_no_known_labels_give_no_score(folder: Path) -> None:
+def test_test_folders_with_unknown_labels_give_no_score(folder: Path) -> None:
     shutil.rmtree(folder / "test")
     draw(folder / "test", ["images/1.jpg", "images/2.jpg"])
     records, _ = read_test(config(folder))

@@ -19,7 +19,7 @@ def rows(path: Path) -> list[tuple[str, ...]]:
     return list(zip(*read_csv(path, "Caption").columns.values(), strict=True))
 
 
-def test_valid_csv_is_read_as_such(tmp_path: Path) -> None:
+def test_valid_csv_needs_no_repair(tmp_path: Path) -> None:
     path = write(
         tmp_path, 'ImageID,Labels,Caption\n0.jpg,1 3,"He said ""hi"", then left\nhome."\n1.png,2,bare\n'
     )
@@ -52,7 +52,7 @@ def test_unescaped_quotes_commas_and_line_breaks_are_repaired(tmp_path: Path) ->
     assert read_csv(path, "Caption").repaired == [0, 1, 2, 3]
 
 
-def test_the_caption_may_stand_before_other_columns(tmp_path: Path) -> None:
+def test_the_caption_may_come_before_other_columns(tmp_path: Path) -> None:
     path = write(tmp_path, 'ImageID,Caption,Labels\n0.jpg,"a "b", c",1 3\n')
     assert rows(path) == [("0.jpg", 'a "b", c', "1 3")]
 
@@ -65,22 +65,22 @@ def test_no_row_of_a_broken_table_is_lost(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
-def test_encodings(tmp_path: Path, encoding: str) -> None:
+def test_encodings_are_detected(tmp_path: Path, encoding: str) -> None:
     path = write(tmp_path, "ImageID,Caption\r\n0.jpg,Ein Café\r\n", encoding)
     assert rows(path) == [("0.jpg", "Ein Café")]
 
 
-def test_missing_file(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.csv: no such file"):
         read_csv(tmp_path / "none.csv", "Caption")
 
 
-def test_empty_file(tmp_path: Path) -> None:
+def test_an_empty_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="the file is empty"):
         read_csv(write(tmp_path, ""), "Caption")
 
 
-def test_missing_column_names_those_that_are_there(tmp_path: Path) -> None:
+def test_a_missing_column_is_an_error_with_the_columns(tmp_path: Path) -> None:
     table = read_csv(write(tmp_path, "ImageID,Caption\n0.jpg,a\n"), "Caption")
     with pytest.raises(
         UserError, match=r"no column 'Labels'; its columns are ImageID, Caption.*--table\.label_column"
@@ -88,7 +88,7 @@ def test_missing_column_names_those_that_are_there(tmp_path: Path) -> None:
         table.column("Labels", "table.label_column")
 
 
-def test_broken_table_without_image_names_names_the_line(tmp_path: Path) -> None:
+def test_a_broken_table_without_image_names_is_an_error_with_the_line(tmp_path: Path) -> None:
     path = write(tmp_path, "ImageID,Caption\nx,good\ny,one,two\n")
     with pytest.raises(UserError, match=r"line 3: expected 2 fields .*, got 3"):
         read_csv(path, "Caption")
@@ -110,7 +110,7 @@ def test_any_valid_csv_comes_back_as_written(
 
 
 # A caption as the competition writes it: in quotes, those inside not doubled. One that begins or ends with a
-# comma or a quote beside the outer ones can be valid CSV of another meaning, and nobody could tell.
+# comma or a quote beside the outer ones can be valid CSV with another meaning.
 loose = st.from_regex(r'[a-z ]{1,5}("[a-z, ]{1,8}"[a-z., ]{1,5}){1,3}[a-z]', fullmatch=True)
 
 

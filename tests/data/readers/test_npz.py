@@ -33,7 +33,7 @@ def test_class_numbers_become_multi_hot(tmp_path: Path) -> None:
     assert rows.names == ("0", "1", "2")
 
 
-def test_names_say_how_many_classes_there_are(tmp_path: Path) -> None:
+def test_names_set_the_number_of_classes(tmp_path: Path) -> None:
     path = saved(tmp_path, X=X, y=Y, labels=["red", "rosé", "white", "none"], ids=["a", "b", "c"])
     rows = read_features(path)
     assert rows.labels.shape == (3, 4)
@@ -63,7 +63,7 @@ def some_rows(draw: st.DrawFn) -> Features:
 
 
 @given(some_rows(), st.sampled_from(["rows.npz", "rows"]))
-def test_what_was_written_is_read(
+def test_written_rows_are_read_back(
     tmp_path_factory: pytest.TempPathFactory, rows: Features, name: str
 ) -> None:
     path = tmp_path_factory.mktemp("features") / name
@@ -123,7 +123,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("arrays", "message"), WRONG.values(), ids=WRONG)
-def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
+def test_an_error_is_one_line_with_the_file(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
     path = saved(tmp_path, **arrays)
     with pytest.raises(UserError, match=message) as caught:
         read_features(path)
@@ -154,7 +154,7 @@ def test_a_member_that_is_no_array(tmp_path: Path) -> None:
         read_features(path)
 
 
-def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
+def test_a_flipped_bit_is_an_error(tmp_path: Path) -> None:
     path = saved(tmp_path, X=X, y=Y)
     content = bytearray(path.read_bytes())
     content[content.index(X.tobytes())] ^= 1
@@ -164,13 +164,13 @@ def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
 
 
 @given(st.data())
-def test_a_damaged_file_is_one_line_or_whole(
+def test_a_damaged_file_is_an_error_or_read_unchanged(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     path = saved(tmp_path_factory.mktemp("features"), X=X, y=Y)
     content = bytearray(path.read_bytes())
     content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     path.write_bytes(content)
-    # Any other exception than the one line for the user fails this test.
+    # Any exception but UserError fails this test.
     with suppress(UserError):
         np.testing.assert_array_equal(read_features(path).features, X.astype(np.float32))

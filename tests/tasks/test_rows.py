@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kmlc.config import Config, TableConfig, TowerConfig
+from kmlc.data.labels import Vocabulary
+from kmlc.errors import UserError
+from kmlc.tasks.registry import task_of
+from kmlc.tasks.rows import image_folder, read_labelled, read_test, read_test_labels
+
+FEATURES = TowerConfig("mlp")
+
+
+def test_a_data_folder_that_is_missing_is_named() -> None:
+    with pytest.raises(
+        UserError, match=r"--data nowhere: no such folder; expected one with train\.csv or class folders"
+    ):
+        read_labelled(Config(data="nowhere"))
+
+
+def test_image_names_are_relative_to_the_folder_of_images_beside_a_table(tmp_path: Path) -> None:
+    config = Config(data=str(tmp_path), table=TableConfig(images="pictures"))
+    assert image_folder(config) == tmp_path
+    (tmp_path / "train.csv").touch()
+    assert image_folder(config) == tmp_path / "pictures"
+
+
+def test_the_built_in_feature_vectors_are_read_without_data() -> None:
+    config = Config(tower=FEATURES)
+    data = read_labelled(config)
+    assert data.report.file == "the built-in feature vectors"
+    assert data.records.ids[:2] == ["0", "1"]
+    assert data.records.features is not None
+    assert data.records.features.shape == (6000, 60)
+    assert data.vocabulary.labels == tuple(str(number) for number in range(20))
+
+
+def test_feature_vectors_are_trained_on_and_predicted(tmp_path: Path) -> None:
+    path = tmp_path / "rows.npz"
+    np.savez(path, X=[[0.5, 1.0], [2.0, 3.0]], y=[1, 0], labels=["cat", "dog"])
+    config = Config(data=str(path), tower=FEATURES)
+    data = read_labelled(config)
+    assert data.report.label_counts == {"cat": 1, "dog": 1}
+    records, report = read_test(config)
+    assert (records.ids, report.used) == (["0", "1"], 2)
+    assert records.labels.shape == (2, 0)
+    labels = read_test_labels(config, task_of(config, data.vocabulary), records)
+    assert labels is not None
+    assert labels.tolist() == [[0, 1], [1, 0]]
+    other = task_of(config, Vocabulary(("dog", "cat"), ("dog", "cat")))
+    assert read_test_labels(config, other, records) is None
