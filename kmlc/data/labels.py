@@ -92,7 +92,7 @@ class Targets:
         vocabulary: the labels in the order of the classes.
         encoded: the rows' labels, uint8 of shape (rows, classes).
         excluded: the rows that cannot be trained on because of their labels.
-        kind: whether the labels are integers or names; auto where the levels of a hierarchy differ.
+        kind: whether the labels are integers or names; auto if several columns differ.
     """
 
     vocabulary: Vocabulary

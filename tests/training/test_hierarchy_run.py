@@ -69,11 +69,11 @@ def test_the_run_is_that_of_the_hierarchy(folder: Path) -> None:
 def test_the_report_shows_it(folder: Path) -> None:
     report = (folder / "run" / "report.md").read_text()
     assert "Held out of training, 1 in all: *d*." in report
-    assert "fitted on these same rows, so that the open metrics" in report
+    assert "fitted on these same rows, so the open metrics" in report
     assert "| level | threshold | known rows that pass | novel rows |" in report
-    pictures = {path.name for path in (folder / "run" / "plots").iterdir()}
-    assert pictures >= {"superclass_confusion.png", "novelty.png", "label_distribution.png"}
-    assert "per_class_f1.png" not in pictures
+    plots = {path.name for path in (folder / "run" / "plots").iterdir()}
+    assert plots >= {"superclass_confusion.png", "novelty.png", "label_distribution.png"}
+    assert "per_class_f1.png" not in plots
     subclasses = pd.read_csv(folder / "run" / "subclasses.csv")
     assert sorted(subclasses["subclass"]) == ["a", "b", "c"]
     assert subclasses["f1"].is_monotonic_increasing

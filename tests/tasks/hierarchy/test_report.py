@@ -37,7 +37,7 @@ def test_the_sections_show_subclasses_and_novelty(tmp_path: Path) -> None:
     (tmp_path / "plots").mkdir()
     sections = report(tmp_path, LABELS, LOGITS)
     assert "| jay | bird | 1 | 0.0000 | 0.0000 | 0.0000 |" in sections
-    assert "| superclass | -16.0000 | 1.0000 | 0 |" in sections
+    assert "| superclass | -7.0000 | 1.0000 | 0 |" in sections
     assert "| subclass | -4.5000 | 1.0000 | 1 |" in sections
     assert "Held out of training, 1 in all: *emu*." in sections
     assert "--hierarchy.subclass_known_share 1.0000" in sections
