@@ -1,8 +1,8 @@
-"""Every setting of kmlc, typed, with one line of meaning; the only place where a default stands.
+"""Every setting of kmlc, typed, with one line that explains it; the only place that holds defaults.
 
-A setting comes from, later wins: the defaults here, `configs/<model>.yaml`, `--config FILE`, flags such as
-`--train.batch_size 30`. `python train.py --model hybrid --print_config` shows what they come to.
-Where a published system differs from a default here, its YAML says so.
+Settings come from these sources, later ones override earlier ones: the defaults here, `configs/<model>.yaml`,
+`--config FILE`, flags such as `--train.batch_size 30`. `python train.py --model hybrid --print_config` prints
+the result. Where a default here differs from a published system, that system's YAML file says so.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ SAMPLE_IMAGE_SIZE = 64
 LabelKind = Literal["auto", "integer", "name"]
 
 if TYPE_CHECKING:
-    # To a type checker these are numbers; at run time jsonargparse also holds them to their range.
+    # To a type checker these are plain numbers; at run time jsonargparse also checks their range.
     Seed: TypeAlias = int
     PositiveInt: TypeAlias = int
     NonNegativeInt: TypeAlias = int
@@ -49,14 +49,14 @@ class TableConfig:
     """Files and columns of the data folder.
 
     Attributes:
-        train: table of the labelled rows, in the data folder; without it, class folders in train/ are read.
-        test: table of the rows to predict, in the data folder; without it, images in test/ are read.
-        test_labels: labels of the test rows, if the data folder has them; used only to print a score.
+        train: table of the labelled rows; if it is missing, class folders in train/ are read.
+        test: table of the rows to predict; if it is missing, images in test/ are read.
+        test_labels: table with the labels of the test rows, if there is one; used only to print metrics.
         images: folder of the images, in the data folder.
-        image_column: column with the image's file name.
-        label_column: column with the labels; in a hierarchy, with the one subclass.
-        superclass_column: column with the superclass; null unless the labels are a hierarchy of two levels.
-        caption_column: column with the caption; a table may lack it, then every caption is empty.
+        image_column: column with the image file names.
+        label_column: column with the labels; in a hierarchy, with the subclass.
+        superclass_column: column with the superclass, in a hierarchy of two levels; null without one.
+        caption_column: column with the captions; if the table has no such column, every caption is empty.
     """
 
     train: str = "train.csv"
@@ -71,17 +71,17 @@ class TableConfig:
 
 @dataclass(frozen=True)
 class LabelsConfig:
-    """What a label is.
+    """Labels and their names.
 
     Attributes:
-        delimiter: what stands between two labels of a row; with class folders always /.
-        kind: integer or name; auto takes integer when more than half of a table's entries are integers.
-        vocabulary: the labels, in the order of the submission; null learns them from the training table.
+        delimiter: separates the labels of a row; with class folders always /.
+        kind: integer or name; auto is integer if more than half of a table's labels are integers.
+        vocabulary: the labels, in the order of the submission; null collects them from the training table.
         names: table in the data folder with a name for each label, if there is one.
-        superclass_names: the same for the superclasses of a hierarchy, whose `names` are of its subclasses.
-        names_label_column: column of these tables with the label.
-        names_name_column: column of these tables with the name.
-        unknown: what to do with a label that is not in the given vocabulary, error or drop (and count).
+        superclass_names: table with a name for each superclass of a hierarchy; `names` is for its subclasses.
+        names_label_column: column with the label in these tables.
+        names_name_column: column with the name in these tables.
+        unknown: how to treat a label outside a given vocabulary, error or drop (ignore and count).
     """
 
     delimiter: str = " "
@@ -96,12 +96,12 @@ class LabelsConfig:
 
 @dataclass(frozen=True)
 class SplitConfig:
-    """How labelled rows are divided into training, validation and test.
+    """The split of the labelled rows into training, validation and test rows.
 
     Attributes:
-        method: stratified keeps every label's share (iterative stratification); random does not.
-        validation: part of the labelled rows held out to pick the best epoch and fit the thresholds.
-        test: part of the labelled rows held out from both; 0 holds out none.
+        method: stratified keeps the share of every label (iterative stratification); random does not.
+        validation: fraction of the labelled rows to validate on; picks the best epoch, fits the thresholds.
+        test: fraction of the labelled rows to hold out from training and validation; 0 holds out none.
     """
 
     method: Literal["stratified", "random"] = "stratified"
@@ -111,24 +111,25 @@ class SplitConfig:
 
 @dataclass(frozen=True)
 class ImagesConfig:
-    """How images are read and, in training, varied.
+    """Reading images, and augmenting them in training.
 
     Attributes:
-        size: height and width after resizing, in pixels; auto is 224, and 64 on the built-in sample.
-        max_pixels: an image with more pixels than this is set aside unread.
+        size: height and width after resizing, in pixels; auto is 224, or 64 on the built-in sample.
+        max_pixels: images with more pixels than this are not read: excluded from training, a placeholder
+            image in prediction.
         horizontal_flip: mirror half of the training images left to right.
         vertical_flip: mirror half of the training images top to bottom.
-        crop: smallest part of each side that a random training crop keeps; 1 crops nothing.
-        crop_area: smallest part of the area that a random training crop keeps (RandomResizedCrop); 1 is off.
-        crop_ratio: crop_area only; most that width differs from height in that crop, as a factor.
-        rotation: training images are rotated by up to this many degrees either way.
-        translation: training images are shifted by up to this part of their size, along both sides.
-        zoom: training images are made smaller or larger by up to this part; 0.2 is 0.8 to 1.2.
-        brightness: brightness of training images varies by up to this part; 0.3 is 0.7 to 1.3.
-        contrast: contrast of training images varies by up to this part.
-        saturation: saturation of training images varies by up to this part.
-        erasing: part of the training images of which a random rectangle is filled with noise.
-        erasing_area: erasing only; largest part of the area of that rectangle, the smallest is a tenth of it.
+        crop: random crop; smallest fraction of each side that it keeps; 1 is off.
+        crop_area: random resized crop; smallest fraction of the area that it keeps; 1 is off.
+        crop_ratio: crop_area only; largest aspect ratio of that crop, and its inverse the smallest.
+        rotation: random rotation, up to this many degrees in either direction.
+        translation: random shift, up to this fraction of the image size along each side.
+        zoom: random zoom; 0.2 scales by 0.8 to 1.2.
+        brightness: random brightness; 0.3 multiplies it by 0.7 to 1.3.
+        contrast: random contrast, as brightness.
+        saturation: random saturation, as brightness.
+        erasing: random erasing; fraction of the training images in which a rectangle is filled with noise.
+        erasing_area: erasing only; largest fraction of the area to erase; a tenth of it is the smallest.
     """
 
     size: PositiveInt | Literal["auto"] = "auto"
@@ -160,18 +161,18 @@ class TowerConfig:
     """The image model.
 
     Attributes:
-        name: none leaves the images out; mlp takes feature vectors in their place; `train.py --models` lists
-            the others.
-        weights: none starts from scratch; imagenet; or a Keras weights file (*.weights.h5) of the backbone.
-        trainable: all, none, or `from LAYER`: that layer of the backbone and those behind it.
-        dropout: dropout rate of the image's vector.
-        sequence: hybrid only; all attends over every LSTM step, last keeps the last step alone (system 2).
-        norm: hybrid only; a Transformer layer normalises before its parts, or after them (PyTorch's default).
-        feedforward_dim: hybrid only; width inside a Transformer layer's feed-forward part.
-        transformer_dropout: hybrid only; dropout rate inside the Transformer layers.
+        name: architecture; none uses no images, mlp takes feature vectors in their place; the command
+            `train.py --models` lists the others.
+        weights: none is random initialisation; imagenet; or a weights file (*.weights.h5) of the backbone.
+        trainable: all, none, or `from LAYER`: that layer of the backbone and all after it.
+        dropout: dropout rate after the backbone.
+        sequence: hybrid only; all attends over every LSTM step, last uses the last step alone (system 2).
+        norm: hybrid only; layer normalisation before or after the sublayers of a Transformer layer.
+        feedforward_dim: hybrid only; width of the feed-forward network in a Transformer layer.
+        transformer_dropout: hybrid only; dropout rate in the Transformer layers.
         hidden_dims: mlp only; width of each dense layer.
-        dropouts: mlp only; dropout rate behind each dense layer.
-        batch_norm: mlp only; normalise each dense layer's values over the batch.
+        dropouts: mlp only; dropout rate after each dense layer.
+        batch_norm: mlp only; batch normalisation in each dense layer.
     """
 
     name: Literal[
@@ -214,17 +215,17 @@ class CaptionsConfig:
     """The caption encoder.
 
     Attributes:
-        encoder: none leaves the captions out; bigram and trigram count letters; bert is a KerasHub BERT.
-        cross_words: bigram and trigram; count pairs and triples across the gap between two words as well.
-        preset: bert only; KerasHub preset name, or a KerasHub or Hugging Face folder; null is from scratch.
-        trainable: bert only; false keeps the encoder's weights as they came.
-        pooling: bert only; how token vectors become one vector, mean, max, or that of the first token.
-        sequence_length: bert only; longest caption in tokens, longer ones are cut.
-        vocabulary_size: bert from scratch; most word pieces learnt from the training captions.
+        encoder: none uses no captions; bigram and trigram count letter n-grams; bert is a KerasHub BERT.
+        cross_words: bigram and trigram only; also count n-grams that span the gap between two words.
+        preset: bert only; KerasHub preset, or a KerasHub or Hugging Face folder; null is from scratch.
+        trainable: bert only; false freezes the encoder.
+        pooling: bert only; pools token vectors into one vector: mean, max, or the vector of the first token.
+        sequence_length: bert only; most tokens of a caption, longer captions are truncated.
+        vocabulary_size: bert from scratch; most word pieces, fitted to the training captions.
         layers: bert from scratch; number of Transformer layers.
-        heads: bert from scratch; attention heads of a layer.
-        hidden_dim: bert from scratch; width of a token's vector.
-        feedforward_dim: bert from scratch; width inside a layer's feed-forward part.
+        heads: bert from scratch; attention heads in a layer.
+        hidden_dim: bert from scratch; width of a token vector.
+        feedforward_dim: bert from scratch; width of the feed-forward network in a layer.
         dropout: bert from scratch; dropout rate.
     """
 
@@ -244,17 +245,17 @@ class CaptionsConfig:
 
 @dataclass(frozen=True)
 class FusionConfig:
-    """How the image vector and the caption vector become logits.
+    """The fusion of image embedding and caption embedding into logits.
 
     Attributes:
-        name: concat joins the vectors end to end; gated weighs them by a learnt gate; late gives each branch
-            its own logits and mixes those by learnt weights for each label.
-        hidden_dim: width of the dense layer before the logits; 0 leaves it out.
+        name: concat concatenates the embeddings; gated weighs them with a trained gate; late gives each
+            branch logits of its own and averages these with trained weights for each label.
+        hidden_dim: width of the dense layer before the logits; 0 is no such layer.
         dropout: dropout rate before the logits.
-        modality_dropout: part of the training rows that are shown without their image or without their
-            caption, half of them each; a row that has one of the two alone keeps it.
-        image_run: late only; a finished run of the image branch alone, whose weights are taken and kept.
-        caption_run: late only; the same of the caption branch.
+        modality_dropout: fraction of the training rows that have both an image and a caption whose image or,
+            equally often, caption is dropped.
+        image_run: late only; a finished run with the image branch alone; its weights are loaded and frozen.
+        caption_run: late only; the same for the caption branch.
     """
 
     name: Literal["concat", "gated", "late"] = "concat"
@@ -267,21 +268,21 @@ class FusionConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """What training makes small.
+    """The loss.
 
     Attributes:
-        name: focal (system 1, smoothed), soft_margin (system 2), bce, sigmoid_focal (Keras's), or asymmetric
-            (Ridnik et al., ICCV 2021); for a hierarchy, and for nothing else, hierarchical (system 4):
-            softmax cross-entropy at each level.
-        alpha: focal only; scale of the loss; auto is system 1's mean over the classes of total/(K·frequency).
-        gamma: focal and sigmoid_focal; how far easy labels count less.
-        label_smoothing: focal and hierarchical; system 1's s, targets become targets·(1-s) + s/C.
-        positive_weight: sigmoid_focal only; weight of a label that is there, 1 minus it of one that is not.
-        gamma_positive: asymmetric only; gamma of the labels that are there.
-        gamma_negative: asymmetric only; gamma of the labels that are not.
-        margin: asymmetric only; probability up to which a label that is not there costs nothing.
-        class_weights: none, balanced (rarer classes weigh more), or one number for each label; in a hierarchy
-            superclasses stand before subclasses, and each level is balanced by itself.
+        name: focal (system 1), soft_margin (system 2), bce, sigmoid_focal (as in Keras), asymmetric (Ridnik
+            et al., ICCV 2021); for a hierarchy hierarchical (system 4): softmax cross-entropy at each level.
+        alpha: focal only; factor of the loss; auto is system 1's, the mean over the classes of
+            total/(K·frequency).
+        gamma: focal and sigmoid_focal; focusing parameter, 0 is cross-entropy.
+        label_smoothing: focal and hierarchical; smoothing s, targets become targets·(1-s) + s/C.
+        positive_weight: sigmoid_focal only; weight of positive labels, negative ones have 1 minus it.
+        gamma_positive: asymmetric only; focusing parameter of positive labels.
+        gamma_negative: asymmetric only; focusing parameter of negative labels.
+        margin: asymmetric only; negative labels with a probability up to this have no loss.
+        class_weights: none, balanced (larger for rarer classes), or a list with a number for each label; in a
+            hierarchy superclasses come first, and each level is balanced by itself.
     """
 
     name: Literal["focal", "soft_margin", "bce", "sigmoid_focal", "asymmetric", "hierarchical"] = "focal"
@@ -304,24 +305,24 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The fit.
+    """The training.
 
     Attributes:
-        epochs: most passes over the training rows.
-        batch_size: rows of one step.
-        learning_rate: Adam's step size at the start.
-        weight_decay: AdamW's decoupled decay; 0 is plain Adam.
-        accumulation: steps whose gradients are averaged before the weights change.
-        ema: momentum of an average of the trained weights that validates and predicts in their place, with
-            batch normalisation's moving statistics as they are; 0 has none.
-        monitor: what picks the best epoch and stops early: the objective (higher is better), the validation
-            loss (lower is better), or nothing: the last epoch counts.
-        early_stopping: stop after this many epochs without a better one; 0 never stops early.
-        plateau_patience: lower the learning rate after this many epochs without a lower loss; 0 never does.
-        plateau_factor: what the learning rate is multiplied with then.
-        evaluate_training: at the end also compute metrics on the training rows, to see the gap.
-        precision: auto is mixed_float16 on a GPU and float32 on a CPU.
-        xla: compile with XLA; auto is on for a GPU and off for a CPU, where it measured two times slower.
+        epochs: largest number of epochs.
+        batch_size: rows in a batch.
+        learning_rate: initial learning rate of Adam.
+        weight_decay: decoupled weight decay of AdamW; 0 is plain Adam.
+        accumulation: gradient accumulation; number of steps whose gradients are averaged for one update.
+        ema: momentum of the exponential moving average (EMA) of the weights, which validates and predicts in
+            their place; 0 is off. Statistics of batch normalisation are not averaged.
+        monitor: metric for the best epoch and early stopping: objective (highest), loss (lowest validation
+            loss), or nothing, which takes the last epoch.
+        early_stopping: patience; stop after this many epochs without a better metric; 0 is off.
+        plateau_patience: reduce the learning rate after this many epochs without a lower loss; 0 is off.
+        plateau_factor: factor of the learning rate then.
+        evaluate_training: also compute the final metrics of the training rows, to show overfitting.
+        precision: dtype policy; auto is mixed_float16 on a GPU and float32 on a CPU.
+        xla: compile with XLA; auto is on with a GPU and off on a CPU, where it was two times slower.
     """
 
     epochs: PositiveInt = 30
@@ -341,13 +342,13 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class ThresholdsConfig:
-    """How probabilities become labels; fitted on the validation rows only.
+    """The thresholds that turn probabilities into labels, fitted on the validation rows only.
 
     Attributes:
         method: fixed; grid (system 1); curve (system 3); joint (coordinate ascent on the objective).
-        value: the threshold of fixed.
-        grid: the thresholds that grid tries for each class.
-        no_label: label of a row that got none; none leaves it empty, top1 takes the most probable one.
+        value: fixed only; the threshold of every label.
+        grid: grid only; the thresholds to try for each label.
+        no_label: label for rows without any: none leaves them empty, top1 takes the most probable label.
     """
 
     method: Literal["fixed", "grid", "curve", "joint"] = "joint"
@@ -360,18 +361,19 @@ class ThresholdsConfig:
 
 @dataclass(frozen=True)
 class HierarchyConfig:
-    """A hierarchy of superclasses and subclasses (`table.superclass_column`), and rows of no known class.
+    """A hierarchy of superclasses and subclasses (`table.superclass_column`), and novel rows.
 
     Attributes:
-        decoding: independent decides each level by itself, masked the superclass first, joint both at once.
-        novelty: how novel a row looks: max_probability, max_logit, energy, or entropy of its logits.
-        superclass_known_share: part of the known validation rows whose superclass must not be called novel;
-            counts only where no validation row is of a novel superclass.
-        subclass_known_share: the same of the subclass.
-        held_out_subclasses: subclasses to leave out of training, so that their rows stand for novel ones in
-            validation: a list of labels, or a number of them, which the seed chooses.
-        held_out_superclasses: list of superclasses to leave out of training with all their subclasses.
-        novel: the name of the class of novel rows in the tables of names; its label is written for them.
+        decoding: independent predicts each level by itself; masked the superclass first, then one of its
+            subclasses; joint the most probable pair.
+        novelty: score of novelty, from the logits: max_probability, max_logit, energy, or entropy.
+        superclass_known_share: fraction of the known validation rows whose superclass must not be predicted
+            novel; used only if no validation row has a novel superclass.
+        subclass_known_share: the same for the subclass.
+        held_out_subclasses: subclasses to exclude from training, whose rows are the novel ones of validation:
+            a list of labels, or how many to draw with the seed.
+        held_out_superclasses: list of superclasses to exclude from training with all their subclasses.
+        novel: name of the novel class in the tables of names; its label is predicted for novel rows.
     """
 
     decoding: Literal["independent", "masked", "joint"] = "joint"
@@ -388,22 +390,22 @@ class Config:
     """Settings of a run.
 
     Attributes:
-        model: name of the file in configs/ that the run starts from.
+        model: name of a file in configs/, whose settings override the defaults.
         data: folder with the tables and the images; null is the built-in sample.
-        run: directory of the run; null makes runs/<date>-<model>. An unfinished one is continued.
-        seed: the one source of randomness.
-        objective: the F1 that picks the best epoch and the joint thresholds.
+        run: directory of the run; null makes runs/<date>-<model>; an unfinished run there is continued.
+        seed: seed of everything random.
+        objective: the F1 average that picks the best epoch and the joint thresholds.
         table: files and columns.
-        labels: what a label is.
+        labels: labels and their names.
         split: training, validation and test rows.
-        images: reading and varying images.
+        images: reading and augmenting images.
         tower: the image model.
         captions: the caption encoder.
-        fusion: joining the two.
-        loss: what training makes small.
-        train: the fit.
+        fusion: fusion of the two.
+        loss: the loss.
+        train: the training.
         thresholds: from probabilities to labels.
-        hierarchy: two levels of labels, and novelty.
+        hierarchy: two levels of labels, and novel rows.
     """
 
     model: str = "hybrid"

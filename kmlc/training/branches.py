@@ -1,4 +1,4 @@
-"""Late fusion of branches that were trained first, each as a run of its own."""
+"""Late fusion with branches from earlier runs, one run for each branch."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,15 +18,14 @@ from kmlc.training.run_directory import RunDirectory, existing_run
 
 
 def check_branches(config: Config, vocabulary: Vocabulary) -> None:
-    """Check that the runs `fusion.image_run` and `fusion.caption_run` fit, before a model is built.
+    """Check, before a model is built, that the runs `fusion.image_run` and `fusion.caption_run` fit.
 
     Args:
         config: the settings of the new run.
         vocabulary: its labels.
 
     Raises:
-        UserError: if a run does not fit: fusion, settings of the branch or labels differ, or it has the other
-            branch too.
+        UserError: if fusion, settings of the branch or labels of a run differ, or if it has both branches.
     """
     for key, run in _runs(config).items():
         if config.fusion.name != "late":
@@ -41,15 +40,15 @@ def check_branches(config: Config, vocabulary: Vocabulary) -> None:
 
 
 def load_branches(model: keras.Model, config: Config, prepared: PreparedData) -> None:
-    """Copy the branches that `fusion.image_run` and `fusion.caption_run` name into a fresh model.
+    """Copy the weights of the runs `fusion.image_run` and `fusion.caption_run` into a new model.
 
     Args:
         model: with `fusion.name: late` and both branches.
-        config: its settings, for which `check_branches` found nothing.
-        prepared: its rows.
+        config: its settings, which passed `check_branches`.
+        prepared: its data.
 
     Raises:
-        UserError: if a run is not finished, or was trained on rows that the new run validates or tests on.
+        UserError: if a run is not finished, or was trained on validation or test rows of the new run.
     """
     for key, run in _runs(config).items():
         trained = restore(run).model
@@ -64,23 +63,23 @@ def load_branches(model: keras.Model, config: Config, prepared: PreparedData) ->
 
 
 def _runs(config: Config) -> dict[str, RunDirectory]:
-    """Return the runs that the settings name, by the setting."""
+    """Return the runs that the settings name, by the name of the setting."""
     named = {"image_run": config.fusion.image_run, "caption_run": config.fusion.caption_run}
     return {key: existing_run(Path(name)) for key, name in named.items() if name is not None}
 
 
 def _mismatch(key: str, config: Config, vocabulary: Vocabulary, run: RunDirectory) -> str | None:
-    """Say why a run's branch does not fit, or None if it does."""
+    """Return why a run's branch does not fit, or None if it fits."""
     theirs = load_config(run.config)
     if key == "image_run":
         same = (theirs.tower, theirs.images.size) == (config.tower, config.images.size)
         alone, part = theirs.captions.encoder == "none", "tower and images.size"
     else:
-        # Whether the encoder was trained then makes no difference now.
+        # Its weights are frozen now, so it does not matter whether they were trained.
         same = replace(theirs.captions, trainable=True) == replace(config.captions, trainable=True)
         alone, part = theirs.tower.name == "none", "captions"
     if not alone:
-        return "expected a run of this branch alone; it has the other one too"
+        return "expected a run with this branch alone; it has both"
     if not same:
         return f"expected the same settings of {part}; they differ"
     if theirs.fusion.hidden_dim != config.fusion.hidden_dim:
@@ -93,10 +92,10 @@ def _mismatch(key: str, config: Config, vocabulary: Vocabulary, run: RunDirector
 
 
 def _seen(run: RunDirectory, prepared: PreparedData) -> str | None:
-    """Say that a run has learnt rows that it shall be evaluated on now, or None if it has not."""
-    known = set(read_json(run.split)["training"])
+    """Return that a run was trained on rows that are held out now, or None if it was not."""
+    trained_on = set(read_json(run.split)["training"])
     held_out = [*prepared.validation.ids, *prepared.test.ids]
-    shared = sum(name in known for name in held_out)
+    shared = sum(name in trained_on for name in held_out)
     if not shared:
         return None
-    return f"expected a run that has not learnt the rows held out now; it has learnt {shared} of them"
+    return f"expected a run that was not trained on the rows held out now; it was, on {shared} of them"

@@ -19,17 +19,17 @@ Logs = dict[str, float]
 
 
 class EpochRecorder(keras.callbacks.Callback):
-    """Ends an epoch: validates, keeps the best weights, sets the learning rate, saves the state.
+    """At the end of an epoch validates, saves the best weights, sets the learning rate and saves the state.
 
-    The metrics are added to the epoch's logs, so that callbacks after this one see them. The state is saved
-    last but for the table: a run that is killed anywhere in here repeats the epoch and comes to the same.
-    With `train.ema` it is the average of the weights that is validated and kept; the state has both.
+    The metrics are added to the epoch's logs, where later callbacks find them. Only history.csv is written
+    after the state: a run that is killed before the state is saved repeats the epoch, with the same result.
+    With `train.ema` the EMA weights are validated and saved as the best ones; the state has both.
 
     Args:
-        run: where the files go.
+        run: the run directory.
         config: the settings.
-        history: the epochs that are finished already; the new ones are added to it.
-        validation: the validation rows, evaluated whole at the end of each epoch.
+        history: the finished epochs; new ones are appended.
+        validation: evaluates the validation rows.
     """
 
     def __init__(self, run: RunDirectory, config: Config, history: History, validation: Validation) -> None:
@@ -50,7 +50,7 @@ class EpochRecorder(keras.callbacks.Callback):
         optimizer.learning_rate = learning_rate(history, self.config.train)
         self.model.stop_training = should_stop(history, metric, self.config.train.early_stopping)
         save_state(self.run.checkpoint, self.model, history)
-        # Only now: what the history has is what a resumed run finds on the disk.
+        # After the state is saved, so that the history never has an epoch that a resumed run does not find.
         self.history.append(history[-1])
         write_history(self.run.history, self.history)
 

@@ -1,4 +1,4 @@
-"""What a run keeps of its model: the weights of the best epoch, and the state after the last finished one."""
+"""Checkpoints of a run: the weights of the best epoch, and the state after the last finished epoch."""
 
 import json
 import warnings
@@ -33,7 +33,7 @@ def load_weights(path: Path, model: keras.Model) -> None:
     """
     try:
         with warnings.catch_warnings():
-            # Keras warns of every part that is not in the file before it raises.
+            # Keras warns about every layer that is missing in the file before it raises.
             warnings.simplefilter("ignore")
             _weights_alone(model).load_weights(path)
     except (ValueError, KeyError):
@@ -43,7 +43,7 @@ def load_weights(path: Path, model: keras.Model) -> None:
 
 
 def _weights_alone(model: keras.Model) -> keras.Model:
-    """Return the same layers without the optimizer, whose state Keras would write into the file as well."""
+    """Return the same layers without the optimizer, whose state Keras would also write into the file."""
     return keras.Model(model.inputs, model.outputs)
 
 
@@ -53,7 +53,7 @@ def save_state(path: Path, model: keras.Model, history: History) -> None:
     Args:
         path: the `.npz` file.
         model: a compiled model.
-        history: the metrics of the finished epochs. Patience, best-so-far and learning rate follow from
+        history: the metrics of the finished epochs. Patience, best epoch and learning rate are computed from
             them, so they need no state of their own.
     """
     arrays = {f"variable_{number:05d}": np.asarray(value) for number, value in enumerate(_values(model))}
@@ -85,8 +85,8 @@ def load_state(path: Path, model: keras.Model) -> History:
 
 
 def _variables(model: keras.Model) -> list[Any]:
-    # The optimizer makes its variables at its first step; a resumed one needs them before that. A second
-    # build would give the loss-scaling one of float16 some of its variables twice.
+    # The optimizer makes its variables at its first step; a resumed one needs them earlier. A second build
+    # would duplicate some variables of the loss-scaling optimizer of float16.
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     return [*model.variables, *model.optimizer.variables]

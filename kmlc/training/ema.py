@@ -1,4 +1,4 @@
-"""The exponential moving average (EMA) of the weights: kept while training, lent to validation and saving."""
+"""Exponential moving average (EMA) of the weights: updated in training, used to validate and to predict."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,26 +10,25 @@ from keras import ops
 
 
 class EMAAdamW(keras.optimizers.AdamW):
-    """AdamW that also keeps an exponential moving average of the weights that it trains.
+    """AdamW that also updates EMA weights.
 
-    After update t (from 0) of the weights w, `average = m·average + (1-m)·w` with
-    `m = min(momentum, t / (t + 9))`. The average begins as the weights after the first update, and the rising
-    momentum keeps early weights from lingering in it: until the momentum is reached, the weights in it are a
-    tenth of the updates old on average. From the second update on this is the warm-up of TensorFlow's
-    `ExponentialMovingAverage`, `(1 + n) / (10 + n)` with n from 0.
+    After update t (from 0) of the weights w, `ema = m·ema + (1-m)·w` with `m = min(momentum, t / (t + 9))`.
+    The EMA weights start as the weights after the first update. The momentum rises, so that early weights
+    fade: until `momentum` is reached, the mean age of the averaged weights is a tenth of the updates. From
+    the second update on this is the warm-up of TensorFlow's `ExponentialMovingAverage`, `(1 + n) / (10 + n)`
+    with n from 0.
 
-    Only a change of the weights counts: the average rests while gradients are accumulated, and in a step that
-    loss scaling skips. The averages are variables of the optimizer, and are saved with it. Keras's own
-    `use_ema` moves while gradients are accumulated, has no warm-up, and ends a fit with the average in the
-    model.
+    Only updates of the weights count: EMA weights stay the same while gradients are accumulated, and when
+    loss scaling skips a step. They are variables of the optimizer, and saved with it. Keras's own `use_ema`
+    counts accumulation steps, has no warm-up, and leaves the EMA weights in the model after a fit.
 
     Args:
-        momentum: the highest momentum of the average, 0 to 1, such as 0.999.
-        learning_rate: as AdamW's.
+        momentum: the highest momentum, 0 to 1, such as 0.999.
+        learning_rate: as in AdamW.
         **arguments: the other arguments of AdamW.
 
     Attributes:
-        averages: once built, the average of each trainable weight, in their order.
+        ema: after `build`, the EMA weight of each trainable weight, in their order.
 
     Example:
         model.compile(EMAAdamW(0.999, learning_rate=0.001), loss)
@@ -40,27 +39,26 @@ class EMAAdamW(keras.optimizers.AdamW):
         self.momentum = momentum
 
     def build(self, variables: list[keras.Variable]) -> None:
-        """Make the variables of AdamW and the averages."""
+        """Make the variables of AdamW and the EMA weights."""
         super().build(variables)
-        self.averages = self.add_optimizer_variables(variables, "average")
+        self.ema = self.add_optimizer_variables(variables, "ema")
 
     def apply(self, grads: list[Any], trainable_variables: list[keras.Variable] | None = None) -> None:
-        """Update the weights with the gradients, and the averages with the weights."""
+        """Update the weights with the gradients, then the EMA weights with the weights."""
         before = ops.cast(self.iterations, "float32")
         super().apply(grads, trainable_variables)
         updates = ops.cast(self.iterations, "float32") - before  # 0 while gradients are accumulated, else 1
         rate = updates * (1 - ops.minimum(self.momentum, before / (before + 9)))
-        for average, weight in zip(self.averages, self._trainable_variables, strict=True):
-            self.assign_add(average, rate * (weight - average))
+        for ema, weight in zip(self.ema, self._trainable_variables, strict=True):
+            self.assign_add(ema, rate * (weight - ema))
 
 
 @contextmanager
 def ema_weights(model: keras.Model) -> Iterator[None]:
-    """Lend a model the average of its weights, and give it its own back, bit for bit.
+    """Put the EMA weights into a model for the block, and its own weights back afterwards, bit for bit.
 
-    Trainable weights alone have an average; all others, such as BatchNorm's moving statistics, stay as they
-    are. A model that has no average keeps its weights: one that was not compiled with `EMAAdamW`, or
-    whose weights were not updated yet.
+    Only trainable weights have EMA weights; all others, such as BatchNorm's moving statistics, stay as they
+    are. So does a model without EMA weights: not compiled with `EMAAdamW`, or not updated yet.
 
     Args:
         model: a compiled model.
@@ -74,7 +72,7 @@ def ema_weights(model: keras.Model) -> Iterator[None]:
         yield
         return
     own = [np.array(ops.convert_to_numpy(weight)) for weight in model.trainable_variables]
-    _assign(model, optimizer.averages)
+    _assign(model, optimizer.ema)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Where a run runs: the device and what it is good for, and what to write down of the machine."""
+"""The machine of a process: its device, the precision and XLA that suit it, and its description."""
 
 import os
 import platform
@@ -51,7 +51,7 @@ def use_xla(config: TrainConfig) -> bool:
 
 
 def set_up(config: Config) -> None:
-    """Settle what holds for the whole process: determinism, the seed, and the precision of new models."""
+    """Set determinism, the seed, and the precision of new models, for the whole process."""
     make_deterministic(config.seed)
     keras.mixed_precision.set_dtype_policy(precision(config.train))
 

@@ -1,4 +1,4 @@
-"""Rows that a model is evaluated on: all of them at once, predicted as the finished run decides."""
+"""Evaluation on whole sets of rows, with thresholds fitted as at the end of a run."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ class EvaluationSet:
     """Rows with labels that a model is evaluated on.
 
     Attributes:
-        batches: their inputs, in order.
-        labels: their labels, uint8 (rows, classes).
+        batches: the inputs, in order.
+        labels: the labels, uint8 (rows, classes).
     """
 
     batches: tf.data.Dataset
@@ -31,12 +31,12 @@ class EvaluationSet:
 
 @dataclass(frozen=True)
 class Validation:
-    """The validation rows of a run, and how they are evaluated at the end of an epoch.
+    """The evaluation at the end of an epoch.
 
     Attributes:
-        rows: the rows.
+        rows: the validation rows.
         task: what the logits mean.
-        loss: the training loss.
+        loss: the loss that is minimised.
     """
 
     rows: EvaluationSet

@@ -1,4 +1,4 @@
-"""A finished run that goes on: more epochs, without those that it has already."""
+"""A finished run continued to more epochs, without training its epochs again."""
 
 import os
 import shutil
@@ -13,16 +13,16 @@ from kmlc.training.run_directory import RunDirectory
 
 
 def continue_from(finished: RunDirectory, path: Path, config: Config) -> None:
-    """Make an unfinished run at `path` that goes on from the last state of a finished one.
+    """Make an unfinished run at `path` that continues from the last state of a finished one.
 
-    `train` with `config.run` naming `path` then trains the further epochs, and comes to the same, bit for
-    bit, as if it had trained all of them. The finished run stays as it is. A call that was killed can be
-    repeated; a run that was begun already is left alone.
+    `train` with `config.run` naming `path` then trains the remaining epochs; the result is the same, bit for
+    bit, as of a run that trains them all. The finished run stays as it is. A call that was killed can be
+    repeated; a run that exists at `path` is kept.
 
     Args:
-        finished: the run to go on from.
+        finished: the run to continue.
         path: the directory of the new run.
-        config: its settings: those of the finished run, but for `run` and for a larger `train.epochs`.
+        config: its settings: those of the finished run, except `run` and a larger `train.epochs`.
 
     Raises:
         ValueError: if the run is not finished, has no checkpoint left, or differs in more than that.
@@ -54,22 +54,22 @@ def continue_from(finished: RunDirectory, path: Path, config: Config) -> None:
         _link(source, path / source.relative_to(finished.path))
     # TensorBoard alone writes into its files; a link would share them.
     shutil.copytree(finished.tensorboard, run.tensorboard, dirs_exist_ok=True)
-    # Last: a directory with it is a run that was begun.
+    # Last: a directory with it is a run.
     save_config(run.config, config)
 
 
 def _check(finished: RunDirectory, config: Config) -> None:
-    begun = load_config(finished.config)
+    earlier = load_config(finished.config)
     if not (finished.finished and finished.checkpoint.is_file()):
         raise ValueError(f"{finished.path}: expected a finished run with its checkpoint")
-    if config.train.epochs <= begun.train.epochs:
-        raise ValueError(f"expected more than {begun.train.epochs} epochs; got {config.train.epochs}")
-    if config != replace(begun, run=config.run, train=replace(begun.train, epochs=config.train.epochs)):
+    if config.train.epochs <= earlier.train.epochs:
+        raise ValueError(f"expected more than {earlier.train.epochs} epochs; got {config.train.epochs}")
+    if config != replace(earlier, run=config.run, train=replace(earlier.train, epochs=config.train.epochs)):
         raise ValueError(f"{finished.path}: its settings differ in more than run and train.epochs")
 
 
 def _link(source: Path, target: Path) -> None:
-    """Give a file a second name; a run replaces its files and never writes into them, so both are safe."""
+    """Link a file to a second name: runs replace their files and never write into them."""
     with replacing(target) as temporary:
         temporary.unlink(missing_ok=True)
         try:

@@ -1,4 +1,4 @@
-"""A finished run as something that predicts: settings, labels, thresholds, weights; no code is loaded."""
+"""A finished run restored to predict: settings, labels, thresholds and weights; no code is loaded."""
 
 from dataclasses import dataclass
 
@@ -20,12 +20,12 @@ from kmlc.training.run_directory import RunDirectory
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """What a finished run predicts with.
+    """A finished run, ready to predict.
 
     Attributes:
         config: its settings.
         task: its task, with its labels.
-        thresholds: fitted on its validation rows.
+        thresholds: its thresholds, fitted on the validation rows.
         encode: its caption encoder.
         model: its model with the best epoch's weights; it returns logits.
     """
@@ -41,14 +41,14 @@ def restore(run: RunDirectory) -> TrainedRun:
     """Rebuild a finished run's model from its settings and load its weights.
 
     Raises:
-        UserError: if the run is not finished, or its weights are gone or not those it was finished with.
+        UserError: if the run is not finished, or its weights are missing or changed.
 
     Example:
         trained = restore(newest_run(finished=True))
     """
     if not run.finished:
         raise UserError(
-            f"{run.path}: this run never finished; go on with it (python train.py --resume {run.path}) "
+            f"{run.path}: this run is not finished; continue it (python train.py --resume {run.path}) "
             "or name a finished one"
         )
     config = load_config(run.config)

@@ -15,25 +15,25 @@ def write_results(
     run: RunDirectory,
     task: Task,
     model: keras.Model,
-    parts: Mapping[str, EvaluationSet],
+    splits: Mapping[str, EvaluationSet],
     best_epoch: int,
     epochs: int,
 ) -> str:
-    """Fit the thresholds, write thresholds, logits and metrics, and return the metrics in a few lines.
+    """Fit the thresholds; write thresholds, logits and metrics; return a table of the metrics.
 
     Args:
-        run: a run whose epochs are done.
+        run: a run whose epochs are finished.
         task: what the logits mean.
-        model: with the best epoch's weights.
-        parts: the rows to evaluate by the name of their part; the thresholds are fitted on `validation`.
-        best_epoch: its number, from 1.
-        epochs: how many there were.
+        model: with the weights of the best epoch.
+        splits: the rows to evaluate, by the name of their split; thresholds are fitted on `validation`.
+        best_epoch: number of the best epoch, from 1.
+        epochs: number of epochs.
     """
-    logits = {name: rows.logits(model) for name, rows in parts.items()}
-    labels = {name: rows.labels for name, rows in parts.items()}
+    logits = {name: rows.logits(model) for name, rows in splits.items()}
+    labels = {name: rows.labels for name, rows in splits.items()}
     thresholds = task.fit(labels["validation"], logits["validation"])
-    metrics = {name: task.metrics(labels[name], logits[name], thresholds) for name in parts}
-    details = {name: task.details(labels[name], logits[name], thresholds) for name in parts}
+    metrics = {name: task.metrics(labels[name], logits[name], thresholds) for name in splits}
+    details = {name: task.details(labels[name], logits[name], thresholds) for name in splits}
     arrays = {f"{name}_logits": value for name, value in logits.items()}
     arrays |= {f"{name}_labels": value for name, value in labels.items()}
     write_with(run.logits, lambda path: np.savez_compressed(path, allow_pickle=False, **arrays))
@@ -59,7 +59,7 @@ def write_results(
 
 
 def _side_by_side(metrics: Mapping[str, Metrics], details: Mapping[str, dict[str, Metrics]]) -> str:
-    """Return the metrics of each part as a column, those of the validation rows at 0.5 before them."""
+    """Return a table with a column for each split, and first one for validation at threshold 0.5."""
     columns = {name.capitalize(): each for name, each in metrics.items()}
     if "at_0.5" in details["validation"]:
         columns = {"at 0.5": details["validation"]["at_0.5"]} | columns

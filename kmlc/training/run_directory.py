@@ -32,17 +32,17 @@ class RunDirectory:
 
     @property
     def environment(self) -> Path:
-        """Versions, device and git commit."""
+        """Versions, device, precision and git commit of the last process that trained."""
         return self.path / "environment.json"
 
     @property
     def data_report(self) -> Path:
-        """What was found in the tables, and what was done about it."""
+        """The problems found in the tables, and how each was handled."""
         return self.path / "data_report.json"
 
     @property
     def split(self) -> Path:
-        """The image names of the training and of the validation rows."""
+        """The image names of the rows of each split."""
         return self.path / "split.json"
 
     @property
@@ -87,17 +87,17 @@ class RunDirectory:
 
     @property
     def logits(self) -> Path:
-        """The logits and labels of the validation rows, and of other parts that were evaluated."""
+        """The logits and labels of every split that was evaluated."""
         return self.path / "logits.npz"
 
     @property
     def metrics(self) -> Path:
-        """The metrics of the finished run; written last, so that it marks a run as finished."""
+        """The metrics; written last: a run with this file is finished."""
         return self.path / "metrics.json"
 
     @property
     def plots(self) -> Path:
-        """The pictures."""
+        """The plots."""
         return self.path / "plots"
 
     @property
@@ -107,7 +107,7 @@ class RunDirectory:
 
     @property
     def finished(self) -> bool:
-        """Whether the run has ended."""
+        """Whether the run is finished."""
         return self.metrics.is_file()
 
 

@@ -1,4 +1,4 @@
-"""One training, from settings to a finished run directory; `train` reads like the recipe that it is."""
+"""Training, from settings to a finished run directory."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -42,16 +42,16 @@ def train(
     """Train a model, fit its thresholds, and leave a finished run directory.
 
     Args:
-        config: the settings; those of the run itself count when one is resumed.
-        resume: an unfinished run to go on with, or "newest".
+        config: the settings. With `resume` they are ignored: the run keeps its own.
+        resume: an unfinished run to continue, or "newest".
         callbacks: further callbacks of the fit, called after kmlc's own.
-        data: the labelled rows, where they were read and checked already; None reads those of the settings.
+        data: the labelled rows, if they were read already; None reads them.
 
     Returns:
-        The run directory, less the report and the pictures.
+        The run directory, without report and plots.
 
     Raises:
-        UserError: for settings or data that cannot be trained on.
+        UserError: for settings or data that cannot be trained on, or if another process trains the run.
 
     Example:
         run = train(Config(data="my_folder"))
@@ -103,21 +103,21 @@ def _train(
     print(f"{len(training):,} rows to train on, {len(validating):,} to validate on; run directory {run.path}")
     if run.checkpoint.is_file():
         history = load_state(run.checkpoint, model)
-        write_history(run.history, history)  # A kill between the two files left the table an epoch short.
-        print(f"Going on after epoch {len(history)} of {config.train.epochs}")
+        write_history(run.history, history)  # a kill between the two files leaves it an epoch short
+        print(f"Continuing after epoch {len(history)} of {config.train.epochs}")
     else:
         history = []
     print(f"{model.name}: {model.count_params():,} parameters", flush=True)
 
     encode = caption_encoder(config.captions, prepared.encoder_state)
-    parts = {"validation": validating}
+    splits = {"validation": validating}
     if len(prepared.test):
-        parts["test"] = prepared.test
+        splits["test"] = prepared.test
     if config.train.evaluate_training:
-        parts["training"] = training
+        splits["training"] = training
     evaluated = {
         name: EvaluationSet(evaluation_batches(rows, config, encode), rows.labels)
-        for name, rows in parts.items()
+        for name, rows in splits.items()
     }
     validation = Validation(evaluated["validation"], task, loss)
     _fit(model, run, config, training, encode, validation, history, callbacks)
@@ -137,7 +137,7 @@ def _fit(
     history: History,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
-    """Fit the epochs that the history does not have yet; each is added to it."""
+    """Fit the epochs that the history lacks; each is appended to it."""
     task = validation.task
     done = len(history) >= config.train.epochs
     if done or should_stop(history, monitored(config, task), config.train.early_stopping):
@@ -149,7 +149,7 @@ def _fit(
             initial_epoch=len(history),
             epochs=config.train.epochs,
             steps_per_epoch=steps,
-            shuffle=False,  # the batches are in their order already
+            shuffle=False,  # the batches are shuffled already
             verbose=0,
             callbacks=[
                 EpochRecorder(run, config, history, validation),
@@ -160,7 +160,7 @@ def _fit(
         )
     except (KeyboardInterrupt, UserError):
         print(
-            f"\nStopped in epoch {len(history) + 1}; {len(history)} finished epochs are saved. To go on:\n"
+            f"\nStopped in epoch {len(history) + 1}; {len(history)} finished epochs are saved. To continue:\n"
             f"  python train.py --resume {run.path}"
         )
         raise

@@ -55,7 +55,7 @@ def test_print_config_shows_files_and_flags(tmp_path: Path, capsys: pytest.Captu
 
 def test_help_shows_the_meaning(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
-    assert "rows of one step" in capsys.readouterr().out
+    assert "rows in a batch" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", ["train", "tune", "predict", "captions", "compare", "features"])

@@ -40,7 +40,7 @@ LIGHT = ["--tower.name=simple_cnn", "--captions.encoder=bigram"]
 
 
 def train_command(data: Path, name: str, model: list[str] = LIGHT) -> list[str]:
-    # Accumulation, an average of the weights, dropout and a plateau after every epoch: all that a resumed
+    # Accumulation, EMA weights, dropout and a plateau after every epoch: all that a resumed
     # run could forget.
     return [
         *TINY,
@@ -177,11 +177,11 @@ def test_a_killed_run_goes_on_as_if_never_stopped(folder: Path, data: Path) -> N
     predicted = run_command(folder, str(ROOT / "predict.py"), "--run", "runs/killed")
     assert predicted.returncode == 2
     assert predicted.stderr.splitlines()[-1].startswith(
-        "predict.py: error: runs/killed: this run never finished; go on with it"
+        "predict.py: error: runs/killed: this run is not finished; continue it"
     )
     done = run_command(folder, str(ROOT / "train.py"), *command)
     assert done.returncode == 0, done.stderr
-    assert "Going on after epoch 1 of 3" in done.stdout
+    assert "Continuing after epoch 1 of 3" in done.stdout
     assert_same_run(folder / "runs" / "whole", killed)
     log = (killed / "train.log").read_text().splitlines()
     assert [line.split()[1] for line in log if line.startswith("epoch ")] == ["1/3", "2/3", "3/3"]

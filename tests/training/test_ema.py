@@ -1,4 +1,4 @@
-"""The moving average of the weights against its recurrence in NumPy."""
+"""EMA weights against their recurrence in NumPy."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ TARGETS = np.ones((8, 1), np.float32)
 
 
 def compiled(momentum: float, policy: str = "float32", accumulation: int = 1) -> keras.Model:
-    """A model with dropout and BatchNorm; its optimizer keeps an average."""
+    """A model with dropout and BatchNorm; its optimizer has EMA weights."""
     keras.config.set_dtype_policy(policy)
     try:
         inputs = keras.Input((4,))
@@ -33,13 +33,13 @@ def values(variables: list[keras.Variable]) -> list[np.ndarray]:
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
-def averages(model: keras.Model) -> list[np.ndarray]:
+def ema_of(model: keras.Model) -> list[np.ndarray]:
     with ema_weights(model):
         return values(model.trainable_variables)
 
 
 def recurrence(weights: list[list[np.ndarray]], momentum: float) -> list[np.ndarray]:
-    """The average of each weight, in float64, after updates that left these weights."""
+    """The EMA of each weight, in float64, given the weights after each update."""
     average = [np.zeros_like(weight, np.float64) for weight in weights[0]]
     for update, after in enumerate(weights):
         m = min(momentum, update / (update + 9))
@@ -61,7 +61,7 @@ def assert_equal(ours: list[np.ndarray], theirs: list[np.ndarray]) -> None:
     ("momentum", "accumulation", "policy"),
     [(0.25, 1, "float32"), (0.999, 3, "float32"), (0.999, 1, "mixed_float16"), (0.25, 3, "mixed_float16")],
 )
-def test_the_average_is_the_recurrence(momentum: float, accumulation: int, policy: str) -> None:
+def test_ema_weights_follow_the_recurrence(momentum: float, accumulation: int, policy: str) -> None:
     """One step of it for each change of the weights; momentum 0.25 is reached at the fourth.
 
     Loss scaling skips float16's first steps, until its scale is low enough.
@@ -73,33 +73,33 @@ def test_the_average_is_the_recurrence(momentum: float, accumulation: int, polic
         now = values(model.trainable_variables)
         if not np.array_equal(now[0], weights[-1][0]):
             weights.append(now)
-            assert_close(averages(model), recurrence(weights[1:], momentum))
+            assert_close(ema_of(model), recurrence(weights[1:], momentum))
     assert len(weights) - 1 == (8 if policy == "float32" else int(model.optimizer.iterations)) > 5
 
 
-def test_the_average_begins_as_the_weights_after_the_first_update() -> None:
+def test_ema_weights_start_as_the_weights_after_the_first_update() -> None:
     model = compiled(0.999)
     model.train_on_batch(INPUTS, TARGETS)
-    assert_equal(averages(model), values(model.trainable_variables))
+    assert_equal(ema_of(model), values(model.trainable_variables))
 
 
-def test_the_average_rests_while_gradients_are_accumulated() -> None:
+def test_accumulation_steps_keep_ema_weights() -> None:
     model = compiled(0.999, accumulation=2)
     for _ in range(4):
         model.train_on_batch(INPUTS, TARGETS)
-    before = averages(model)
+    before = ema_of(model)
     model.train_on_batch(INPUTS, TARGETS)
-    assert_equal(averages(model), before)
+    assert_equal(ema_of(model), before)
 
 
-def test_the_average_rests_in_a_step_that_loss_scaling_skips() -> None:
+def test_steps_skipped_by_loss_scaling_keep_ema_weights() -> None:
     model = compiled(0.999, "mixed_float16")
     for _ in range(3):
         model.train_on_batch(INPUTS, TARGETS)
-    before, scale = averages(model), float(model.optimizer.dynamic_scale)
+    before, scale = ema_of(model), float(model.optimizer.dynamic_scale)
     model.train_on_batch(INPUTS, np.full_like(TARGETS, np.inf))
     assert float(model.optimizer.dynamic_scale) == scale / 2
-    assert_equal(averages(model), before)
+    assert_equal(ema_of(model), before)
 
 
 def test_it_trains_as_adamw_does() -> None:
@@ -132,32 +132,32 @@ def test_weights_come_back_bit_for_bit() -> None:
     assert_equal(values(everything), before)
 
 
-def test_a_model_without_an_average_keeps_its_weights() -> None:
+def test_a_model_without_ema_weights_keeps_its_weights() -> None:
     """Another optimizer, or no update yet."""
     model = compiled(0.999, accumulation=2)
     model.train_on_batch(INPUTS, TARGETS)
-    assert_equal(averages(model), values(model.trainable_variables))
+    assert_equal(ema_of(model), values(model.trainable_variables))
     model.compile(keras.optimizers.AdamW(0.05), "mse")
     model.train_on_batch(INPUTS, TARGETS)
-    assert_equal(averages(model), values(model.trainable_variables))
+    assert_equal(ema_of(model), values(model.trainable_variables))
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
-def test_a_restored_average_goes_on_alike(tmp_path: Path, policy: str) -> None:
+def test_restored_ema_weights_continue_the_same(tmp_path: Path, policy: str) -> None:
     model = compiled(0.999, policy, accumulation=2)
     for _ in range(5):
         model.train_on_batch(INPUTS, TARGETS)
     save_state(tmp_path / "state.npz", model, [])
     other = compiled(0.999, policy, accumulation=2)
     load_state(tmp_path / "state.npz", other)
-    assert_equal(averages(other), averages(model))
+    assert_equal(ema_of(other), ema_of(model))
     for _ in range(5):
         assert model.train_on_batch(INPUTS, TARGETS) == other.train_on_batch(INPUTS, TARGETS)
-    assert_equal(averages(other), averages(model))
+    assert_equal(ema_of(other), ema_of(model))
     assert_equal(values(other.trainable_variables), values(model.trainable_variables))
 
 
-def test_the_average_is_what_is_saved(tmp_path: Path) -> None:
+def test_ema_weights_are_saved(tmp_path: Path) -> None:
     model = compiled(0.999)
     for _ in range(5):
         model.train_on_batch(INPUTS, TARGETS)
@@ -165,11 +165,11 @@ def test_the_average_is_what_is_saved(tmp_path: Path) -> None:
         save_weights(tmp_path / "best.weights.h5", model)
     other = compiled(0.999)
     load_weights(tmp_path / "best.weights.h5", other)
-    assert_equal(values(other.trainable_variables), averages(model))
+    assert_equal(values(other.trainable_variables), ema_of(model))
 
 
 def test_a_fit_ends_with_the_raw_weights() -> None:
-    """Keras's own average would be written over them there."""
+    """Keras's own EMA weights would be written over them there."""
     model = compiled(0.999)
     model.fit(INPUTS, TARGETS, batch_size=2, verbose=0)
-    assert not np.array_equal(averages(model)[0], values(model.trainable_variables)[0])
+    assert not np.array_equal(ema_of(model)[0], values(model.trainable_variables)[0])

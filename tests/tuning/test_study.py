@@ -81,7 +81,7 @@ def test_the_shorter_trial_is_the_first_epochs_of_the_longer(whole: Study) -> No
         assert len(histories[short]) == 2
         assert histories[long][:2] == histories[short]
         output = whole.trial(long, 42).with_suffix(".txt").read_text()
-        assert "Going on after epoch 1 of 2" in output
+        assert "Continuing after epoch 1 of 2" in output
 
 
 @pytest.mark.slow
