@@ -150,9 +150,11 @@ class ImagesConfig:
 
     @property
     def resolved_size(self) -> int:
-        """The size in pixels, of settings that passed `kmlc.training.resolve`."""
+        """The size in pixels, of settings that passed `kmlc.training.auto_settings`."""
         if self.size == "auto":
-            raise ValueError("images.size: expected a number, as kmlc.training.resolve sets it; got auto")
+            raise ValueError(
+                "images.size: expected a number, as kmlc.training.auto_settings sets it; got auto"
+            )
         return self.size
 
 
@@ -297,9 +299,11 @@ class LossConfig:
 
     @property
     def resolved_alpha(self) -> float:
-        """The scale as a number, of settings that passed `kmlc.training.resolve`."""
+        """The scale as a number, of settings that passed `kmlc.training.auto_settings`."""
         if self.alpha == "auto":
-            raise ValueError("loss.alpha: expected a number, as kmlc.training.resolve sets it; got auto")
+            raise ValueError(
+                "loss.alpha: expected a number, as kmlc.training.auto_settings sets it; got auto"
+            )
         return self.alpha
 
 

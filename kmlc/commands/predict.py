@@ -43,8 +43,9 @@ def main(argv: Sequence[str]) -> None:
             raise UserError(f"--{name}: goes with a table; got --image or --caption as well")
 
     with quiet_imports():
-        from kmlc.prediction.predict import predict_one, predict_table
         from kmlc.prediction.predictor import load_predictor
+        from kmlc.prediction.single_row import predict_one
+        from kmlc.prediction.submission import predict_table
 
     predictor = load_predictor([Path(run) for run in options.run or []], options.tta)
     if options.run is None:

@@ -9,7 +9,7 @@ from kmlc.data.augment import augment, epoch_key, fold_in
 from kmlc.data.captions import Encode
 from kmlc.data.images import decode, paths_among, placeholder_image, read_image, resize
 from kmlc.data.records import Records
-from kmlc.data.views import WHOLE, View, look
+from kmlc.data.tta import WHOLE, View, look
 
 MODALITY_DROPOUT = 100
 """The number that is folded into the key of its draws, beside those of `kmlc.data.augment`."""

@@ -57,13 +57,13 @@ def _letter_ngrams(n: int) -> Callable[[CaptionsConfig, EncoderState], Encode]:
 
 def _bert(config: CaptionsConfig, state: EncoderState) -> Encode:
     # KerasHub takes seconds to import, and the other encoders do not need it.
-    from kmlc.data.wordpiece import packer
+    from kmlc.data.tokenizer import packer
 
     return packer(state.vocabulary, state.lowercase, config.sequence_length)
 
 
 def _fit_bert(config: CaptionsConfig, captions: Sequence[str]) -> EncoderState:
-    from kmlc.data.wordpiece import fit_vocabulary, preset_state
+    from kmlc.data.tokenizer import fit_vocabulary, preset_state
 
     if config.preset is not None:
         return preset_state(config.preset)

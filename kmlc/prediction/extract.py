@@ -9,8 +9,8 @@ from kmlc.errors import UserError
 from kmlc.models.image import TOWERS
 from kmlc.models.image.tower import image_tower, load_tower_weights
 from kmlc.tasks.rows import read_labelled
+from kmlc.training.auto_settings import resolve_image_size
 from kmlc.training.prediction_progress import PredictionProgress
-from kmlc.training.resolve import resolve_image_size
 
 
 def extract_features(config: Config) -> Features:

@@ -10,7 +10,7 @@ import pandas as pd
 from kmlc.config import Config
 from kmlc.data.batches import evaluation_batches
 from kmlc.data.records import Records
-from kmlc.data.views import VIEWS
+from kmlc.data.tta import VIEWS
 from kmlc.errors import UserError
 from kmlc.files import read_json
 from kmlc.prediction.inputs import Captions, Images, records_of

@@ -18,12 +18,12 @@ from kmlc.settings import setting, setting_types
 from kmlc.tasks.registry import task_of
 from kmlc.tasks.task import Task
 from kmlc.training import environment
+from kmlc.training.auto_settings import resolve_image_size
 from kmlc.training.branches import check_branches
 from kmlc.training.checkpoint import save_state, save_weights
 from kmlc.training.compiled import compiled_model
 from kmlc.training.evaluation import EvaluationSet
 from kmlc.training.prepare import prepare_data
-from kmlc.training.resolve import resolve_image_size
 
 SPEED_NEUTRAL = (
     "model",

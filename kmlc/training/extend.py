@@ -8,7 +8,7 @@ from pathlib import Path
 from kmlc.config import Config
 from kmlc.files import replacing
 from kmlc.settings import load_config, save_config
-from kmlc.training.resolve import resolve_as
+from kmlc.training.auto_settings import resolve_as
 from kmlc.training.run_directory import RunDirectory
 
 

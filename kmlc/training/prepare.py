@@ -19,7 +19,7 @@ from kmlc.settings import load_config, save_config
 from kmlc.tasks.registry import task_of, task_type
 from kmlc.tasks.rows import read_test
 from kmlc.tasks.task import Task
-from kmlc.training.resolve import resolve
+from kmlc.training.auto_settings import resolve
 from kmlc.training.run_directory import RunDirectory, existing_run
 
 
@@ -28,7 +28,7 @@ class PreparedData:
     """The data of a run, split, with the settings and the encoder state that were resolved with it.
 
     Attributes:
-        config: the resolved settings (`kmlc.training.resolve`).
+        config: the resolved settings (`kmlc.training.auto_settings`).
         training: the training rows.
         validation: the validation rows.
         test: the held-out test rows; none where `split.test` is 0.

@@ -6,7 +6,7 @@ from typing import Literal
 from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.settings import load_config, setting, setting_types
-from kmlc.training.resolve import resolve_as
+from kmlc.training.auto_settings import resolve_as
 from kmlc.training.run_directory import RunDirectory, existing_run, newest_run
 
 

@@ -19,6 +19,7 @@ from kmlc.settings import load_config
 from kmlc.tasks.registry import task_of
 from kmlc.tasks.rows import read_labelled
 from kmlc.training import environment
+from kmlc.training.auto_settings import resolve
 from kmlc.training.branches import check_branches
 from kmlc.training.callbacks import EpochRecorder, Progress
 from kmlc.training.checkpoint import load_state, load_weights
@@ -27,7 +28,6 @@ from kmlc.training.early_stopping import best_epoch, monitored, should_stop
 from kmlc.training.evaluation import EvaluationSet, Validation
 from kmlc.training.history import History, write_history
 from kmlc.training.prepare import load_prepared_data, prepare_data, save_prepared_data
-from kmlc.training.resolve import resolve
 from kmlc.training.results import write_results
 from kmlc.training.resume import check_same_settings, unfinished_run
 from kmlc.training.run_directory import RunDirectory, create_run

@@ -13,8 +13,8 @@ from kmlc.files import read_json, write_text
 from kmlc.settings import config_from_flags, load_config
 from kmlc.tasks.rows import read_labelled
 from kmlc.training import extend
+from kmlc.training.auto_settings import resolve_as
 from kmlc.training.extend import continue_from
-from kmlc.training.resolve import resolve_as
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.train import train
 from kmlc.tuning.fraction import fraction_of

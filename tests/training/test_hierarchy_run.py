@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from kmlc.files import read_json
-from kmlc.prediction.predict import predict_one
 from kmlc.prediction.predictor import load_predictor
+from kmlc.prediction.single_row import predict_one
 from tests.helpers import COLOURS, ROOT, TINY, draw, run_command
 
 # A superclass and a subclass, and the stripes that show them; the last subclass is held out.

@@ -1,4 +1,4 @@
-"""What the predict command does: it predicts the test rows of a data folder, or one image."""
+"""The submission: the predicted labels of every row of a test table, as CSV."""
 
 import dataclasses
 from pathlib import Path
@@ -7,7 +7,6 @@ from typing import Literal
 import pandas as pd
 
 from kmlc.files import check_writable, write_text
-from kmlc.prediction.inputs import records_of
 from kmlc.prediction.predictor import Predictor
 from kmlc.tasks.rows import read_test, read_test_labels
 
@@ -68,22 +67,6 @@ def predict_table(
             if (value := metrics[name]) is not None
         ]
         print(f"Against the labels of the test rows: {', '.join(shown)}")
-
-
-def predict_one(predictor: Predictor, image: Path | None, caption: str | None) -> None:
-    """Print the probabilities of the classes of one image, highest first, and the predicted labels.
-
-    Raises:
-        UserError: if the image cannot be read, or the run takes feature vectors.
-
-    Example:
-        predict_one(load_predictor([Path("runs/mine")]), Path("bus.jpg"), "A red bus.")
-    """
-    print(f"Predicting 1 row with {predictor.name}", flush=True)
-    features = predictor.config.tower.input == "features"
-    records = records_of(None if features else image, caption or "", predictor.config)
-    predictor.check_features(records, "--image and --caption")
-    print("\n".join(predictor.task.explain(predictor.logits(records), predictor.thresholds)))
 
 
 def _write_csv(path: Path, table: pd.DataFrame) -> None:

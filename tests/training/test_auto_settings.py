@@ -3,7 +3,7 @@ import pytest
 
 from kmlc.config import Config, ImagesConfig, LabelsConfig, LossConfig, TowerConfig
 from kmlc.objectives.losses import mean_class_alpha
-from kmlc.training.resolve import resolve, resolve_as, resolve_image_size
+from kmlc.training.auto_settings import resolve, resolve_as, resolve_image_size
 
 LABELS = np.array([[1, 0], [1, 1]], np.uint8)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kmlc.config import CaptionsConfig, Config, ImagesConfig
 from kmlc.data.batches import evaluation_batches
 from kmlc.data.images import decode, resize
-from kmlc.data.views import VIEWS, WHOLE, View, look
+from kmlc.data.tta import VIEWS, WHOLE, View, look
 from kmlc.tasks.rows import read_labelled
 
 # Every pixel holds its row and column, so a view shows which pixels it contains.
