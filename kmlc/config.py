@@ -153,7 +153,7 @@ class ImagesConfig:
         """The size in pixels, of settings that passed `kmlc.training.auto_settings`."""
         if self.size == "auto":
             raise ValueError(
-                "images.size: expected a number, as kmlc.training.auto_settings sets it; got auto"
+                "images.size: expected a number (see kmlc.training.auto_settings); got auto"
             )
         return self.size
 
@@ -302,7 +302,7 @@ class LossConfig:
         """The scale as a number, of settings that passed `kmlc.training.auto_settings`."""
         if self.alpha == "auto":
             raise ValueError(
-                "loss.alpha: expected a number, as kmlc.training.auto_settings sets it; got auto"
+                "loss.alpha: expected a number (see kmlc.training.auto_settings); got auto"
             )
         return self.alpha
 
