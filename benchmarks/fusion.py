@@ -1,10 +1,11 @@
-"""The fusions on the built-in sample, with both modalities, without captions and without images.
+"""The fusions on the built-in sample, with and without each modality.
 
     python -m benchmarks.fusion                   # trains into runs/fusion-*, continues where it was stopped
+    python -m benchmarks.fusion --fusion concat --fusion join
 
 Every model has the settings of configs/hybrid.yaml. Each predicts the test rows three times: as they are,
-without captions, without images. The branches alone are the reference for a missing modality. The last model
-trains the two branches first and then only the mixture of their logits.
+without captions, and without images. A branch alone is the best that can be expected without the other
+modality. The last model trains the two branches alone first, and then only the mix of their logits.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ MODELS = {
     "caption alone": ["--tower.name", "none"],
     "concat": [],
     "concat, modality dropout": DROPPED,
+    "join": ["--fusion.name", "join"],
+    "join, modality dropout": ["--fusion.name", "join", *DROPPED],
     "gated": ["--fusion.name", "gated"],
     "gated, modality dropout": ["--fusion.name", "gated", *DROPPED],
     "late": ["--fusion.name", "late"],
@@ -39,33 +42,32 @@ MODELS = {
 
 @command
 def main(argv: Sequence[str]) -> None:
-    """Train each model that has no finished run, and print its row."""
-    OneLineParser(
-        description="The fusions on the built-in sample, with and without each modality."
-    ).parse_args(argv)
+    """Train each model that has no finished run, and print a table of all."""
+    parser = OneLineParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--fusion", action="append", choices=MODELS, help="only this one; may be repeated")
+    names = parser.parse_args(argv).fusion or MODELS
     lines = ["| fusion | both | without captions | without images |", "| --- | ---: | ---: | ---: |"]
-    for name, flags in MODELS.items():
+    for name in names:
         run = RunDirectory(RUNS / f"fusion-{name.replace(',', '').replace(' ', '-')}")
         if not run.finished:
-            config = config_from_flags(["--model", "hybrid", "--run", str(run.path), *flags])
+            config = config_from_flags(["--model", "hybrid", "--run", str(run.path), *MODELS[name]])
             train(config)
-        scores = [f"{score:.4f}" for score in micro_f1(run)]
-        lines.append(f"| {name} | {' | '.join(scores)} |")
-    print("\nMicro-F1 on the test rows:\n", *lines, sep="\n")
+        lines.append(f"| {name} | {' | '.join(scores(run))} |")
+    print("\nMicro-F1 / macro mAP on the test rows:\n", *lines, sep="\n")
 
 
-def micro_f1(run: RunDirectory) -> list[float]:
-    """Return the micro-F1 on the test rows as they are, without captions, and without images."""
+def scores(run: RunDirectory) -> list[str]:
+    """Return the scores on the test rows as they are, without captions, and without images."""
     trained = restore(run)
     records, _ = read_test(trained.config)
     labels = read_test_labels(trained.config, trained.task, records)
     assert labels is not None, "the sample has labels for its test rows"
     nothing = [""] * len(records)
-    scores = []
+    cells = []
     for rows in (records, replace(records, captions=nothing), replace(records, images=nothing)):
         metrics = trained.task.metrics(labels, predict_logits(trained, rows), trained.thresholds)
-        scores.append(float(metrics["micro_f1"] or 0))
-    return scores
+        cells.append(" / ".join(f"{metrics[name] or 0:.4f}" for name in ("micro_f1", "macro_map")))
+    return cells
 
 
 if __name__ == "__main__":

@@ -250,8 +250,9 @@ class FusionConfig:
     """The fusion of image embedding and caption embedding into logits.
 
     Attributes:
-        name: concat concatenates the embeddings; gated weighs them with a trained gate; late gives each
-            branch logits of its own and averages these with trained weights for each label.
+        name: concat concatenates the embeddings, with zeros for a missing image or caption; join (systems 1
+            and 2) concatenates them as they are, with those of a placeholder image or an empty caption;
+            gated weights them by a trained gate; late mixes the logits of each branch by trained weights.
         hidden_dim: width of the dense layer before the logits; 0 is no such layer.
         dropout: dropout rate before the logits.
         modality_dropout: fraction of the training rows that have both an image and a caption whose image or,
@@ -260,12 +261,17 @@ class FusionConfig:
         caption_run: late only; the same for the caption branch.
     """
 
-    name: Literal["concat", "gated", "late"] = "concat"
+    name: Literal["concat", "join", "gated", "late"] = "concat"
     hidden_dim: NonNegativeInt = 1024
     dropout: ClosedUnitInterval = 0.5
     modality_dropout: ClosedUnitInterval = 0.0
     image_run: str | None = None
     caption_run: str | None = None
+
+    @property
+    def reads_presence(self) -> bool:
+        """Whether the model is told which rows have an image and which have a caption."""
+        return self.name != "join"
 
 
 @dataclass(frozen=True)

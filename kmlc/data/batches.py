@@ -81,15 +81,18 @@ def _reader(
     """Return the function that reads the inputs and the labels of one row.
 
     With a key, as in training, the image is augmented, and modality dropout may drop the image or the caption
-    of a row that has both.
+    of a row that has both. A placeholder image and an empty caption fill in for what a row lacks; the masks
+    `image_present` and `caption_present`, int32 of shape (1,), say so to a model that reads them.
     """
     size = config.images.resolved_size
     images, captions = tf.constant(records.images), tf.constant(records.captions)
+    has_image = tf.constant([image not in ("", b"") for image in records.images], tf.bool)
+    has_caption = tf.constant([caption.strip() != "" for caption in records.captions], tf.bool)
     is_path = paths_among(records.images)
     features = None if records.features is None else tf.constant(records.features)
     labels = tf.constant(records.labels, tf.float32)
-    uses_both = config.tower.input == "image" and config.captions.encoder != "none"
-    dropped = config.fusion.modality_dropout if uses_both else 0.0
+    uses_image, uses_caption = config.tower.input == "image", config.captions.encoder != "none"
+    dropped = config.fusion.modality_dropout if uses_image and uses_caption else 0.0
 
     def pixels(content: tf.Tensor, key: tf.Tensor | None) -> tf.Tensor:
         image = decode(content)
@@ -98,19 +101,23 @@ def _reader(
         return augment(image, size, config.images, key)
 
     def read(row: tf.Tensor, key: tf.Tensor | None) -> tuple[Row, tf.Tensor]:
-        image, caption = images[row], captions[row]
+        image_present, caption_present = has_image[row], has_caption[row]
         if key is not None and dropped:
             draw = tf.random.stateless_uniform((), fold_in(key, MODALITY_DROPOUT))
-            both = (image != "") & (caption != "")
-            image = tf.where(both & (draw < dropped / 2), "", image)
-            caption = tf.where(both & (draw >= dropped / 2) & (draw < dropped), "", caption)
-        inputs = {"caption": caption}
-        if config.tower.input == "image":
+            both = image_present & caption_present
+            image_present &= ~(both & (draw < dropped / 2))
+            caption_present &= ~(both & (draw >= dropped / 2) & (draw < dropped))
+        inputs = {"caption": tf.where(caption_present, captions[row], "")}
+        if uses_image:
             inputs["image"] = tf.cond(
-                image == "",
+                image_present,
+                lambda: pixels(read_image(images[row], is_path[row]), key),
                 lambda: placeholder_image(size),
-                lambda: pixels(read_image(image, is_path[row]), key),
             )
+        if uses_image and config.fusion.reads_presence:
+            inputs["image_present"] = tf.cast(image_present, tf.int32)[None]
+        if uses_caption and config.fusion.reads_presence:
+            inputs["caption_present"] = tf.cast(caption_present, tf.int32)[None]
         if features is not None:
             inputs["features"] = features[row]
         return inputs, labels[row]

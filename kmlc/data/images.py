@@ -8,7 +8,6 @@ from pathlib import Path
 import tensorflow as tf
 from PIL import Image, UnidentifiedImageError
 
-from kmlc.data.records import PLACEHOLDER
 from kmlc.progress import ProgressBar
 
 
@@ -120,4 +119,4 @@ def resize(image: tf.Tensor, size: int) -> tf.Tensor:
 
 def placeholder_image(size: int) -> tf.Tensor:
     """Return the mid-grey image that stands for one that cannot be read, float32 (size, size, 3)."""
-    return tf.fill((size, size, 3), PLACEHOLDER)
+    return tf.fill((size, size, 3), 127.5)

@@ -9,9 +9,6 @@ from kmlc.config import LabelKind
 from kmlc.data.labels import Vocabulary
 from kmlc.data.report import TableReport
 
-PLACEHOLDER = 127.5
-"""Value of every pixel of the image that stands for one that cannot be read."""
-
 
 @dataclass(frozen=True)
 class Records:

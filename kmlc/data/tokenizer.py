@@ -1,6 +1,6 @@
 """WordPiece tokens for a BERT caption encoder, with KerasHub's tokenizer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -69,12 +69,19 @@ def from_preset(kind: Any, preset: str, **arguments: object) -> Any:
 
 def packer(
     vocabulary: Sequence[str], lowercase: bool, length: int
-) -> keras_hub.models.BertTextClassifierPreprocessor:
-    """Return a KerasHub preprocessor from captions to token ids of a fixed length.
+) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    """Return the function from captions to the inputs of a BERT, each int32 of shape (batch, length).
 
     Accents are removed exactly when letters are lower-cased, as BERT's own tokenizer does.
     """
     tokenizer = keras_hub.tokenizers.BertTokenizer(
         vocabulary=list(vocabulary), lowercase=lowercase, strip_accents=lowercase
     )
-    return keras_hub.models.BertTextClassifierPreprocessor(tokenizer, sequence_length=length)
+    preprocessor = keras_hub.models.BertTextClassifierPreprocessor(tokenizer, sequence_length=length)
+
+    def pack(captions: tf.Tensor) -> dict[str, tf.Tensor]:
+        inputs = preprocessor(captions)
+        # MirroredStrategy cannot reduce bool inputs.
+        return inputs | {"padding_mask": tf.cast(inputs["padding_mask"], tf.int32)}
+
+    return pack

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 
 import keras
+from keras import ops
+
+Inputs = dict[str, keras.KerasTensor]
+"""The inputs of a model by name."""
 
 
 @dataclass(frozen=True)
@@ -12,10 +16,13 @@ class Branch:
     Attributes:
         name: image or caption.
         embedding: float (batch, width).
-        present: float (batch, 1), 1 for a row with the modality, 0 for a placeholder image or an empty
-            caption.
+        present: int32 mask (batch, 1), 1 for a row that has the modality, 0 for one that lacks it.
     """
 
     name: str
     embedding: keras.KerasTensor
     present: keras.KerasTensor
+
+    def masked(self) -> keras.KerasTensor:
+        """Return the embedding with zeros in rows that lack the modality."""
+        return self.embedding * ops.cast(self.present, self.embedding.dtype)

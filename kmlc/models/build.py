@@ -7,17 +7,14 @@ from keras import ops
 
 from kmlc.config import Config
 from kmlc.data.encoder_state import EncoderState
-from kmlc.data.records import PLACEHOLDER
 from kmlc.errors import UserError
 from kmlc.models import image, text
-from kmlc.models.branch import Branch
+from kmlc.models.branch import Branch, Inputs
 from kmlc.models.fusion import FUSIONS, Heads, is_from_run
 from kmlc.models.image.tower import LAYER, image_tower, load_tower_weights
 from kmlc.models.mlp import mlp
 from kmlc.models.submodel import Submodel
 from kmlc.models.text import pretrained
-
-Inputs = dict[str, keras.KerasTensor]
 
 
 def load_pretrained(model: keras.Model, config: Config) -> None:
@@ -44,8 +41,9 @@ def build_model(config: Config, heads: Heads, state: EncoderState) -> keras.Mode
         state: the encoder state (`kmlc.data.captions.fit_captions`) with the width of the feature vectors.
 
     Returns:
-        A functional model from named inputs (`image` or `features`, and those of the caption encoder) to
-        float32 LOGITS of shape (batch, classes of all heads).
+        A functional model from named inputs to float32 LOGITS of shape (batch, classes of all heads). The
+        inputs are `image` or `features`, those of the caption encoder, and, where the fusion reads them, the
+        masks `image_present` and `caption_present`.
 
     Raises:
         UserError: if the settings use neither images nor captions.
@@ -62,9 +60,9 @@ def build_model(config: Config, heads: Heads, state: EncoderState) -> keras.Mode
     if config.captions.encoder != "none":
         frozen = is_from_run("caption", config.fusion)
         settings = replace(config.captions, trainable=False) if frozen else config.captions
-        caption_inputs, branch = text.TOWERS[settings.encoder](settings, state)
+        caption_inputs, embedding = text.TOWERS[settings.encoder](settings, state)
         inputs |= caption_inputs
-        branches.append(branch)
+        branches.append(Branch("caption", embedding, _presence("caption_present", inputs, config)))
     if not branches:
         raise UserError("tower.name and captions.encoder are both none; a model needs one of the two")
     logits = FUSIONS[config.fusion.name](branches, heads, config.fusion)
@@ -78,12 +76,18 @@ def _image_branch(inputs: Inputs, config: Config, state: EncoderState) -> Branch
     tower = image_tower(image.TOWERS[config.tower.name], size, settings)
     inputs["image"] = keras.Input((size, size, 3), name="image")
     embedding = Submodel(tower, inference=frozen, name=LAYER)(inputs["image"])
-    is_placeholder = ops.all(ops.equal(inputs["image"], PLACEHOLDER), axis=(1, 2, 3))
-    present = ops.expand_dims(1 - ops.cast(is_placeholder, "float32"), -1)
-    return Branch("image", embedding, present)
+    return Branch("image", embedding, _presence("image_present", inputs, config))
 
 
 def _features_branch(inputs: Inputs, config: Config, state: EncoderState) -> Branch:
     inputs["features"] = keras.Input((state.features,), name="features")
-    present = ops.ones_like(inputs["features"][:, :1])
+    present = ops.ones_like(inputs["features"][:, :1], dtype="int32")
     return Branch("image", mlp(state.features, config.tower)(inputs["features"]), present)
+
+
+def _presence(name: str, inputs: Inputs, config: Config) -> keras.KerasTensor:
+    """Return the mask of the rows that have a modality, an input of the model if the fusion reads it."""
+    present = keras.Input((1,), dtype="int32", name=name)
+    if config.fusion.reads_presence:
+        inputs[name] = present
+    return present

@@ -15,7 +15,7 @@ Heads = Mapping[str, int]
 
 
 def concat(branches: Sequence[Branch], heads: Heads, config: FusionConfig) -> keras.KerasTensor:
-    """Concatenate the embeddings, then dense, ReLU, dropout and dense (system 2's Linear 17704→1024→labels).
+    """Concatenate the embeddings, then dense, ReLU, dropout and dense; a missing modality contributes zeros.
 
     Args:
         branches: one or two.
@@ -25,9 +25,16 @@ def concat(branches: Sequence[Branch], heads: Heads, config: FusionConfig) -> ke
     Returns:
         Logits, float32 (batch, classes of all heads).
     """
-    embeddings = [branch.embedding for branch in branches]
-    joined = layers.Concatenate(name="join")(embeddings) if len(embeddings) > 1 else embeddings[0]
-    return Submodel(head(joined.shape[-1], heads, config), inference=False, name="head")(joined)
+    return _head_of([branch.masked() for branch in branches], heads, config)
+
+
+def join(branches: Sequence[Branch], heads: Heads, config: FusionConfig) -> keras.KerasTensor:
+    """Concatenate the embeddings as they are, as systems 1 and 2 do (system 2's Linear 17704→1024→labels).
+
+    A row without an image contributes the embedding of the placeholder image, one without a caption that of
+    the empty caption. Arguments and result as for `concat`.
+    """
+    return _head_of([branch.embedding for branch in branches], heads, config)
 
 
 def gated(branches: Sequence[Branch], heads: Heads, config: FusionConfig) -> keras.KerasTensor:
@@ -52,11 +59,12 @@ def gated(branches: Sequence[Branch], heads: Heads, config: FusionConfig) -> ker
         return concat(branches, heads, config)
     if not config.hidden_dim:
         raise UserError("fusion.hidden_dim: expected a whole number above 0 with fusion.name gated; got 0")
+    embeddings = [branch.masked() for branch in branches]
     first, second = (
-        layers.Dense(config.hidden_dim, activation="tanh", name=f"{branch.name}_hidden")(branch.embedding)
-        for branch in branches
+        layers.Dense(config.hidden_dim, activation="tanh", name=f"{branch.name}_hidden")(embedding)
+        for branch, embedding in zip(branches, embeddings, strict=True)
     )
-    joined = layers.Concatenate(name="join")([branch.embedding for branch in branches])
+    joined = layers.Concatenate(name="join")(embeddings)
     gate = layers.Dense(config.hidden_dim, activation="sigmoid", name="gate")(joined)
     fused = gate * first + (1 - gate) * second
     return _classifier(fused, heads, config)
@@ -81,13 +89,14 @@ def late(branches: Sequence[Branch], heads: Heads, config: FusionConfig) -> kera
         branch_head = head(branch.embedding.shape[-1], heads, config)
         frozen = is_from_run(branch.name, config)
         branch_head.trainable = not frozen
-        logits.append(Submodel(branch_head, inference=frozen, name=f"{branch.name}_head")(branch.embedding))
+        logits.append(Submodel(branch_head, inference=frozen, name=f"{branch.name}_head")(branch.masked()))
     present = layers.Concatenate(name="present")([branch.present for branch in branches])
     return MixLogits(name="mix")([*logits, present])
 
 
 FUSIONS: dict[str, Callable[[Sequence[Branch], Heads, FusionConfig], keras.KerasTensor]] = {
     "concat": concat,
+    "join": join,
     "gated": gated,
     "late": late,
 }
@@ -106,6 +115,13 @@ def head(width: int, heads: Heads, config: FusionConfig) -> keras.Model:
     if config.hidden_dim:
         x = layers.Dense(config.hidden_dim, activation="relu", name="hidden")(x)
     return keras.Model(embedding, _classifier(x, heads, config))
+
+
+def _head_of(
+    embeddings: Sequence[keras.KerasTensor], heads: Heads, config: FusionConfig
+) -> keras.KerasTensor:
+    joined = layers.Concatenate(name="join")(embeddings) if len(embeddings) > 1 else embeddings[0]
+    return Submodel(head(joined.shape[-1], heads, config), inference=False, name="head")(joined)
 
 
 def _classifier(x: keras.KerasTensor, heads: Heads, config: FusionConfig) -> keras.KerasTensor:
@@ -139,6 +155,7 @@ class MixLogits(layers.Layer):
     def call(self, inputs: list[keras.KerasTensor]) -> keras.KerasTensor:
         """Return the mixed logits, (batch, classes)."""
         *logits, present = inputs
+        present = ops.cast(present, self.compute_dtype)
         stacked = ops.stack(logits, axis=1)
         whole = ops.sum(stacked * self.kernel, axis=1) + self.bias
         # A row without any modality is treated as one with all of them.

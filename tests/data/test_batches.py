@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from kmlc.data.captions import caption_encoder
 from kmlc.data.encoder_state import EncoderState
 from kmlc.data.images import decode, resize
 from kmlc.data.records import Records
+from kmlc.models.build import build_model
 from kmlc.tasks.rows import read_labelled
 
 
@@ -87,10 +89,41 @@ def test_an_unreadable_image_becomes_a_placeholder(records: Records, config: Con
     assert not (first[1] == 127.5).any(axis=-1).all()
 
 
-def test_inputs_are_those_of_the_encoder(records: Records, config: Config) -> None:
+def test_masks_say_what_a_row_has(records: Records, config: Config) -> None:
+    """A placeholder is no image, white space no caption; a caption without letters is one."""
+    rows = replace(
+        records.take(range(4)),
+        images=["", *records.images[1:3], b""],
+        captions=["a dog", "", " \t\u00a0", "12!"],
+    )
+    encode = caption_encoder(config.captions, EncoderState())
+    (batch,) = evaluation_batches(rows, config, encode).as_numpy_iterator()
+    assert batch["image_present"].tolist() == [[0], [1], [1], [0]]
+    assert batch["caption_present"].tolist() == [[1], [0], [0], [1]]
+    assert {batch[name].dtype for name in ("image_present", "caption_present")} == {np.dtype("int32")}
+
+
+@pytest.mark.parametrize(
+    ("fusion", "encoder", "names"),
+    [
+        ("concat", "bigram", {"image", "image_present", "ngrams", "caption_present"}),
+        ("concat", "none", {"image", "image_present"}),
+        ("join", "bigram", {"image", "ngrams"}),
+        ("join", "none", {"image"}),
+    ],
+)
+def test_inputs_are_those_that_the_model_takes(
+    fusion: Any, encoder: Any, names: set[str], records: Records, config: Config
+) -> None:
+    config = replace(config, fusion=FusionConfig(fusion), captions=CaptionsConfig(encoder))
+    encode = caption_encoder(config.captions, EncoderState())
+    batch = next(evaluation_batches(records, config, encode).as_numpy_iterator())
+    assert set(batch) == names == set(build_model(config, {"labels": 3}, EncoderState()).input)
+
+
+def test_captions_are_encoded(records: Records, config: Config) -> None:
     encode = caption_encoder(config.captions, EncoderState())
     first = next(evaluation_batches(records, config, encode).as_numpy_iterator())
-    assert set(first) == {"image", "ngrams"}
     np.testing.assert_array_equal(first["ngrams"], encode(tf.constant(records.captions[:16]))["ngrams"])
 
 
@@ -98,7 +131,12 @@ def missing(found: Batches) -> tuple[np.ndarray, np.ndarray]:
     """Which rows of the batches came without their image, and which without their caption."""
     images = np.concatenate([inputs["image"] for inputs, _ in found])
     ngrams = np.concatenate([inputs["ngrams"] for inputs, _ in found])
-    return np.all(images == 127.5, axis=(1, 2, 3)), np.all(ngrams == 0, axis=1)
+    image_present = np.concatenate([inputs["image_present"] for inputs, _ in found])
+    caption_present = np.concatenate([inputs["caption_present"] for inputs, _ in found])
+    # The fillers take the place of what was dropped: nothing of it reaches the model.
+    np.testing.assert_array_equal(np.all(images == 127.5, axis=(1, 2, 3)), image_present[:, 0] == 0)
+    np.testing.assert_array_equal(np.all(ngrams == 0, axis=1), caption_present[:, 0] == 0)
+    return image_present[:, 0] == 0, caption_present[:, 0] == 0
 
 
 @pytest.fixture(scope="module")

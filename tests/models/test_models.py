@@ -62,6 +62,7 @@ MODELS = {
     "hybrid last + trigram": settings("hybrid", "trigram", sequence="last"),
     "captions alone": settings("none", "bert"),
     "letters alone": settings("none", "bigram"),
+    "join": settings("simple_cnn", "bert", "join"),
     "gated": settings("simple_cnn", "bert", "gated"),
     "late": settings("simple_cnn", "bert", "late"),
     "mlp": settings("mlp", "none", dropouts=[0.0, 0.0]),
@@ -78,6 +79,10 @@ def inputs_of(config: Config) -> dict[str, np.ndarray]:
         inputs["image"] = rng.uniform(0, 255, shape).astype(np.float32)  # type: ignore[arg-type]
     if config.tower.input == "features":
         inputs["features"] = rng.normal(size=(ROWS, STATE.features)).astype(np.float32)
+    if config.fusion.reads_presence and config.tower.input == "image":
+        inputs["image_present"] = np.array([[1], [1], [0], [1], [0], [1]], np.int32)
+    if config.fusion.reads_presence and config.captions.encoder != "none":
+        inputs["caption_present"] = np.array([[1], [1], [1], [0], [1], [1]], np.int32)
     return inputs
 
 
@@ -171,7 +176,7 @@ def test_the_published_hybrid() -> None:
         images=ImagesConfig(size=224),
         tower=TowerConfig("hybrid", sequence="last", norm="after", feedforward_dim=2048),
         captions=CaptionsConfig("trigram"),
-        fusion=FusionConfig(hidden_dim=1024),
+        fusion=FusionConfig("join", hidden_dim=1024),
     )
     model = build_model(config, {"logits": 18}, EncoderState())
     tower = model.get_layer("image_tower").model.get_layer("backbone").model
@@ -198,7 +203,7 @@ def test_sequence_all_attends_over_every_step() -> None:
 )
 def test_pooling_passes_over_padding(pooling: str, expected: list[float]) -> None:
     tokens = np.array([[[1.0, -2.0], [3.0, 4.0], [99.0, 99.0]]], np.float32)
-    mask = np.array([[True, True, False]])
+    mask = np.array([[1, 1, 0]], np.int32)
     np.testing.assert_allclose(Pool(pooling)([tokens, mask]), [expected])
 
 
@@ -207,8 +212,9 @@ def test_padding_does_not_change_a_caption() -> None:
     config = MODELS["captions alone"]
     encode = caption_encoder(config.captions, STATE)
     model = build_model(config, HEADS, STATE)
-    alone = model(encode(tf.constant(["a dog"])))
-    beside = model(encode(tf.constant(["a dog", "a bus a bus a bus"])))[:1]
+    present = {"caption_present": np.ones((2, 1), np.int32)}
+    alone = model(encode(tf.constant(["a dog"])) | {"caption_present": np.ones((1, 1), np.int32)})
+    beside = model(encode(tf.constant(["a dog", "a bus a bus a bus"])) | present)[:1]
     np.testing.assert_allclose(alone, beside, atol=1e-6)
 
 

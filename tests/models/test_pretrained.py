@@ -81,4 +81,5 @@ def test_vocabulary_is_fitted_to_the_captions() -> None:
     inputs = encode(tf.constant(["A RED bus"]))
     pieces = [state.vocabulary[place] for place in inputs["token_ids"].numpy()[0]]
     assert pieces == ["[CLS]", "a", "red", "bus", "[SEP]", "[PAD]"]
-    np.testing.assert_array_equal(inputs["padding_mask"], [[True] * 5 + [False]])
+    np.testing.assert_array_equal(inputs["padding_mask"], [[1, 1, 1, 1, 1, 0]])
+    assert {value.dtype for value in inputs.values()} == {tf.int32}

@@ -33,9 +33,13 @@ def command(*arguments: object) -> None:
     assert main([str(each) for each in arguments]) == 0
 
 
-def model_logits(trained: TrainedRun, images: np.ndarray, captions: list[str]) -> np.ndarray:
-    """Return what the model says of arrays, without the pipeline of prediction."""
+def model_logits(
+    trained: TrainedRun, images: np.ndarray, captions: list[str], has_image: bool = True
+) -> np.ndarray:
+    """Return the logits of the model for arrays, without the pipeline of prediction."""
     inputs = {"image": tf.constant(images)} | trained.encode(tf.constant(captions))
+    inputs["image_present"] = tf.fill((len(images), 1), int(has_image))
+    inputs["caption_present"] = tf.constant([[int(caption != "")] for caption in captions])
     return np.asarray(trained.model(inputs, training=False))
 
 
@@ -83,7 +87,7 @@ def test_several_runs_are_the_mean_of_their_logits(runs: Path, records: Records,
     np.testing.assert_allclose(found, sigmoid(np.mean(logits, axis=0)), rtol=1e-5)
 
 
-def test_without_captions_is_a_table_whose_captions_are_empty(
+def test_without_captions_every_caption_is_absent(
     runs: Path, both: TrainedRun, records: Records, tmp_path: Path
 ) -> None:
     run = ["--run", runs / "both", "--out", tmp_path / "s.csv"]
@@ -92,13 +96,12 @@ def test_without_captions_is_a_table_whose_captions_are_empty(
     np.testing.assert_allclose(read_probabilities(tmp_path / "p.csv"), sigmoid(expected), rtol=1e-4)
 
 
-def test_without_images_is_neutral_images(
+def test_without_images_every_image_is_absent(
     runs: Path, both: TrainedRun, records: Records, tmp_path: Path
 ) -> None:
     run = ["--run", runs / "both", "--out", tmp_path / "s.csv"]
     command(*run, "--proba", tmp_path / "p.csv", "--without", "images")
-    neutral = np.full((len(records), 16, 16, 3), 127.5, np.float32)
-    expected = model_logits(both, neutral, records.captions)
+    expected = model_logits(both, pictures(records), records.captions, has_image=False)
     np.testing.assert_allclose(read_probabilities(tmp_path / "p.csv"), sigmoid(expected), rtol=1e-4)
 
 

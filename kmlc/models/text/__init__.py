@@ -6,15 +6,13 @@ import keras
 
 from kmlc.config import CaptionsConfig
 from kmlc.data.encoder_state import EncoderState
-from kmlc.models.branch import Branch
+from kmlc.models.branch import Inputs
 from kmlc.models.text.bert import bert
 from kmlc.models.text.ngrams import ngrams
 
-Inputs = dict[str, keras.KerasTensor]
-
-TOWERS: dict[str, Callable[[CaptionsConfig, EncoderState], tuple[Inputs, Branch]]] = {
+TOWERS: dict[str, Callable[[CaptionsConfig, EncoderState], tuple[Inputs, keras.KerasTensor]]] = {
     "bigram": ngrams(2),
     "trigram": ngrams(3),
     "bert": bert,
 }
-"""By `captions.encoder`: functions from settings and encoder state to the inputs and the branch."""
+"""By `captions.encoder`: functions from settings and encoder state to the inputs and the embedding."""

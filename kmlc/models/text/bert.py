@@ -10,14 +10,14 @@ from keras_hub.models import BertBackbone
 from kmlc.config import CaptionsConfig
 from kmlc.data.encoder_state import BertSizes, EncoderState
 from kmlc.errors import UserError
-from kmlc.models.branch import Branch
+from kmlc.models.branch import Inputs
 from kmlc.models.submodel import Submodel
 
 BACKBONE = "bert"
 """Name of the encoder's layer in a model."""
 
 
-def bert(config: CaptionsConfig, state: EncoderState) -> tuple[dict[str, keras.KerasTensor], Branch]:
+def bert(config: CaptionsConfig, state: EncoderState) -> tuple[Inputs, keras.KerasTensor]:
     """Return the text tower from word pieces to an embedding.
 
     Args:
@@ -25,8 +25,8 @@ def bert(config: CaptionsConfig, state: EncoderState) -> tuple[dict[str, keras.K
         state: `vocabulary`; and `backbone`, the sizes of a pretrained encoder, if there is one.
 
     Returns:
-        The inputs `token_ids`, `segment_ids`, `padding_mask`, each (batch, sequence_length), and the branch
-        with an embedding of shape (batch, hidden_dim).
+        The inputs `token_ids`, `segment_ids`, `padding_mask`, each int32 (batch, sequence_length), and the
+        embedding, (batch, hidden_dim).
 
     Raises:
         UserError: if `sequence_length` exceeds that of the pretrained encoder.
@@ -38,16 +38,12 @@ def bert(config: CaptionsConfig, state: EncoderState) -> tuple[dict[str, keras.K
     encoder = token_encoder(BertBackbone(**asdict(sizes)))
     encoder.trainable = config.trainable
     inputs = {
-        name: keras.Input((config.sequence_length,), dtype=dtype, name=name)
-        for name, dtype in (("token_ids", "int32"), ("segment_ids", "int32"), ("padding_mask", "bool"))
+        name: keras.Input((config.sequence_length,), dtype="int32", name=name)
+        for name in ("token_ids", "segment_ids", "padding_mask")
     }
     # A frozen encoder runs in inference mode, without dropout.
     tokens = Submodel(encoder, inference=not config.trainable, name=BACKBONE)(inputs)
-    mask = inputs["padding_mask"]
-    embedding = Pool(config.pooling, name="pool")([tokens, mask])
-    # An empty caption is [CLS] and [SEP] alone.
-    present = ops.cast(ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True) > 2, "float32")
-    return inputs, Branch("caption", embedding, present)
+    return inputs, Pool(config.pooling, name="pool")([tokens, inputs["padding_mask"]])
 
 
 def token_encoder(backbone: BertBackbone) -> keras.Model:
@@ -74,7 +70,7 @@ class Pool(layers.Layer):
         pooling: mean or max over the tokens that are not padding, or the vector of the first token.
 
     Call arguments:
-        inputs: token vectors (batch, tokens, width) and a mask (batch, tokens), true where there is a token.
+        inputs: token vectors (batch, tokens, width) and a mask (batch, tokens), 0 at padding.
     """
 
     def __init__(self, pooling: str, **arguments: Any) -> None:
@@ -86,7 +82,7 @@ class Pool(layers.Layer):
         tokens, mask = inputs
         if self.pooling == "first":
             return tokens[:, 0]
-        mask = ops.expand_dims(mask, -1)
+        mask = ops.expand_dims(ops.cast(mask, "bool"), -1)
         if self.pooling == "max":
             # -1e4 is below any normalised activation and within float16.
             return ops.max(ops.where(mask, tokens, -1e4), axis=1)
