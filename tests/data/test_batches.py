@@ -56,19 +56,19 @@ def test_every_epoch_has_every_row_once(records: Records, config: Config) -> Non
         assert sorted(map(tuple, labels)) == sorted(map(tuple, records.labels))
 
 
-def test_the_seed_decides_order_and_variation(records: Records, config: Config) -> None:
+def test_seed_determines_order_and_augmentation(records: Records, config: Config) -> None:
     first, again = batches(records, config)[0], batches(records, config)[0]
     assert same(first, again)
     assert not same(first, batches(records, replace(config, seed=1))[0])
     assert not same(first[:3], first[3:6])
 
 
-def test_a_resumed_run_sees_what_it_would_have_seen(records: Records, config: Config) -> None:
+def test_resumed_run_gets_the_same_batches(records: Records, config: Config) -> None:
     whole, steps = batches(records, config)
     assert same(batches(records, config, first_epoch=1)[0], whole[steps:])
 
 
-def test_evaluation_is_in_order_and_unvaried(records: Records, config: Config) -> None:
+def test_evaluation_is_in_order_without_augmentation(records: Records, config: Config) -> None:
     found = evaluation_batches(records, config, caption_encoder(config.captions, EncoderState()))
     images = np.concatenate([batch["image"] for batch in found.as_numpy_iterator()])
     expected = [resize(decode(tf.io.read_file(path)), 16).numpy() for path in records.images]
@@ -81,7 +81,7 @@ def test_images_in_memory_give_the_batches_of_their_files(records: Records, conf
     assert same(batches(mixed, config)[0], batches(records, config)[0])
 
 
-def test_an_unreadable_image_becomes_a_placeholder(records: Records, config: Config) -> None:
+def test_placeholder_fills_in_for_an_unreadable_image(records: Records, config: Config) -> None:
     broken = replace(records, images=["", *records.images[1:]])
     found = evaluation_batches(broken, config, caption_encoder(config.captions, EncoderState()))
     first = next(found.as_numpy_iterator())["image"]
@@ -89,8 +89,8 @@ def test_an_unreadable_image_becomes_a_placeholder(records: Records, config: Con
     assert not (first[1] == 127.5).any(axis=-1).all()
 
 
-def test_masks_say_what_a_row_has(records: Records, config: Config) -> None:
-    """A placeholder is no image, white space no caption; a caption without letters is one."""
+def test_masks_tell_which_modalities_are_present(records: Records, config: Config) -> None:
+    """White space is no caption; a caption without letters is one."""
     rows = replace(
         records.take(range(4)),
         images=["", *records.images[1:3], b""],
@@ -112,7 +112,7 @@ def test_masks_say_what_a_row_has(records: Records, config: Config) -> None:
         ("join", "none", {"image"}),
     ],
 )
-def test_inputs_are_those_that_the_model_takes(
+def test_inputs_are_exactly_those_of_the_model(
     fusion: Any, encoder: Any, names: set[str], records: Records, config: Config
 ) -> None:
     config = replace(config, fusion=FusionConfig(fusion), captions=CaptionsConfig(encoder))
@@ -128,7 +128,7 @@ def test_captions_are_encoded(records: Records, config: Config) -> None:
 
 
 def missing(found: Batches) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows of the batches came without their image, and which without their caption."""
+    """Return which rows lack their image, and which lack their caption."""
     images = np.concatenate([inputs["image"] for inputs, _ in found])
     ngrams = np.concatenate([inputs["ngrams"] for inputs, _ in found])
     image_present = np.concatenate([inputs["image_present"] for inputs, _ in found])
@@ -144,16 +144,16 @@ def many(records: Records) -> Records:
     return records.take(np.tile(np.arange(len(records)), 50))
 
 
-@pytest.mark.parametrize("part", [0.0, 0.4, 1.0])
-def test_modality_dropout_takes_the_image_or_the_caption(many: Records, config: Config, part: float) -> None:
-    """Of 2,000 rows; three standard deviations of a share are less than 0.034."""
-    config = replace(config, fusion=FusionConfig(modality_dropout=part), train=TrainConfig(epochs=1))
+@pytest.mark.parametrize("rate", [0.0, 0.4, 1.0])
+def test_modality_dropout_drops_the_image_or_the_caption(many: Records, config: Config, rate: float) -> None:
+    """With 2,000 rows, three standard deviations of a fraction are below 0.034."""
+    config = replace(config, fusion=FusionConfig(modality_dropout=rate), train=TrainConfig(epochs=1))
     without_image, without_caption = missing(batches(many, config)[0])
     assert len(without_image) == 2_000
     assert not (without_image & without_caption).any()
-    assert without_image.mean() == pytest.approx(part / 2, abs=0.034)
-    assert without_caption.mean() == pytest.approx(part / 2, abs=0.034)
-    assert (without_image | without_caption).mean() == pytest.approx(part, abs=0.034 if part % 1 else 0)
+    assert without_image.mean() == pytest.approx(rate / 2, abs=0.034)
+    assert without_caption.mean() == pytest.approx(rate / 2, abs=0.034)
+    assert (without_image | without_caption).mean() == pytest.approx(rate, abs=0.034 if rate % 1 else 0)
 
 
 def test_modality_dropout_depends_on_seed_and_epoch(records: Records, config: Config) -> None:
@@ -165,8 +165,8 @@ def test_modality_dropout_depends_on_seed_and_epoch(records: Records, config: Co
     assert first.tolist() != missing(whole[steps : 2 * steps])[0].tolist()
 
 
-def test_modality_dropout_leaves_a_row_what_it_has(records: Records, config: Config) -> None:
-    """Without image or caption from the start, the other one stays."""
+def test_modality_dropout_keeps_the_only_modality(records: Records, config: Config) -> None:
+    """A row that has no image or no caption keeps the other one."""
     config = replace(config, fusion=FusionConfig(modality_dropout=1.0))
     half = len(records) // 2
     bare = replace(
@@ -178,7 +178,7 @@ def test_modality_dropout_leaves_a_row_what_it_has(records: Records, config: Con
     assert (without_image != without_caption).all()
 
 
-def test_modality_dropout_is_for_training_alone(records: Records, config: Config) -> None:
+def test_modality_dropout_applies_to_training_only(records: Records, config: Config) -> None:
     dropping = replace(config, fusion=FusionConfig(modality_dropout=1.0))
     encode = caption_encoder(config.captions, EncoderState())
     for plain, other in zip(

@@ -1,4 +1,4 @@
-"""Fusions against NumPy, from the weights that they have."""
+"""Fusions against NumPy, with the weights of the model."""
 
 from typing import Any
 
@@ -61,7 +61,7 @@ def test_join_keeps_embeddings_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("name", list(FUSIONS))
-def test_one_branch_is_alone_with_its_head(name: str) -> None:
+def test_single_branch_is_a_plain_head(name: str) -> None:
     model = fused(name, branches=1, hidden_dim=6)
     expected = two_layers(model.get_layer("head").model, IMAGE)
     np.testing.assert_allclose(model([IMAGE, PRESENT]), expected, rtol=1e-4, atol=1e-5)
@@ -83,7 +83,7 @@ def test_gated(present: np.ndarray) -> None:
     np.testing.assert_allclose(model([IMAGE, CAPTION, present, PRESENT]), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_a_gate_needs_values() -> None:
+def test_gated_needs_a_hidden_dim() -> None:
     with pytest.raises(UserError, match=r"^fusion\.hidden_dim: expected a whole number above 0 .*; got 0$"):
         fused("gated", hidden_dim=0)
 
@@ -111,8 +111,8 @@ def test_late_mixes_the_logits_of_two_heads() -> None:
     np.testing.assert_allclose(model([IMAGE, CAPTION, PRESENT, PRESENT]), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_a_branch_from_a_run_stays_as_it_is() -> None:
-    """While the rest is trained: no dropout, no new statistics of batch normalisation, nothing to train."""
+def test_branch_from_a_run_is_frozen() -> None:
+    """No dropout, no update of batch statistics, no trainable weights, while the rest is trained."""
     config = Config(
         images=ImagesConfig(size=8),
         tower=TowerConfig("advanced_cnn", dropout=0.5),

@@ -91,7 +91,7 @@ LABELS = np.random.default_rng(1).integers(0, 2, (ROWS, CLASSES)).astype(np.floa
 
 @pytest.mark.parametrize("name", HEAVY)
 def test_build_and_call(name: str) -> None:
-    """How many parameters each has: tests/models/image/test_architectures.py."""
+    """Their parameters are counted in tests/models/image/test_architectures.py."""
     model = build_model(MODELS[name], HEADS, STATE)
     logits = np.asarray(model(inputs_of(MODELS[name])))
     assert model.output.shape == (None, CLASSES)
@@ -118,28 +118,28 @@ def test_build_train_save_load(name: str, tmp_path: Path) -> None:
     loss = build_loss(LossConfig("bce"), LABELS)
     model.compile(keras.optimizers.SGD(), loss, jit_compile=False)
     variables = [*model.trainable_variables, *model.non_trainable_variables]
-    begun = [keras.ops.convert_to_numpy(variable) for variable in variables]
+    initial = [keras.ops.convert_to_numpy(variable) for variable in variables]
 
-    def begin() -> None:
-        for variable, value in zip(variables, begun, strict=True):
+    def reset() -> None:
+        for variable, value in zip(variables, initial, strict=True):
             variable.assign(value)
 
     def loss_in_training() -> float:
-        """The loss with the batch's statistics and the dropout of the step that is taken."""
+        """The loss with batch statistics and dropout as in the training step."""
         return float(loss(LABELS, model(inputs, training=True)))
 
     def loss_after_a_step(rate: float) -> float:
-        begin()
+        reset()
         model.optimizer.learning_rate = rate
         model.train_on_batch(inputs, LABELS)
         trained = model.trainable_variables
-        for variable, value in zip(variables[len(trained) :], begun[len(trained) :], strict=True):
+        for variable, value in zip(variables[len(trained) :], initial[len(trained) :], strict=True):
             variable.assign(value)
         return loss_in_training()
 
-    # A small enough step along the gradient lowers any loss. How small that is depends on the first weights:
-    # batch normalisation over six rows bends the loss sharply, without it the loss may be flat at first. Less
-    # than a part in 100,000 may be rounding.
+    # A small enough step along the gradient lowers any loss. How small depends on the initial weights: with
+    # batch normalisation over six rows the loss is strongly curved, without it the loss may be flat at first.
+    # A relative change below 1e-5 may be rounding.
     before = loss_in_training()
     rates = (1e-4, 1e-5, 1e-6, 1e-7, 1e-3, 1e-2)
     assert any(loss_after_a_step(rate) < before * (1 - 1e-5) for rate in rates)
@@ -154,7 +154,7 @@ def test_build_train_save_load(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_harness_on_jax() -> None:
+def test_harness_on_jax() -> None:
     """Models are made of Keras alone: the same harness passes on another backend."""
     pytest.importorskip("jax", reason="JAX is not installed")
     command = [sys.executable, "-m", "pytest", "-m", "", "-k", "test_build_train_save_load", __file__]
@@ -170,7 +170,7 @@ def test_every_tower_and_fusion_is_in_the_harness() -> None:
     assert {config.fusion.name for config in MODELS.values()} == set(FUSIONS)
 
 
-def test_the_published_hybrid() -> None:
+def test_published_hybrid() -> None:
     """System 2: 128 + 26³ = 17,704 values meet in Linear(17704→1024); every parameter counted by hand."""
     config = Config(
         images=ImagesConfig(size=224),
@@ -201,24 +201,27 @@ def test_sequence_all_attends_over_every_step() -> None:
 @pytest.mark.parametrize(
     ("pooling", "expected"), [("mean", [2.0, 1.0]), ("max", [3.0, 4.0]), ("first", [1.0, -2.0])]
 )
-def test_pooling_passes_over_padding(pooling: str, expected: list[float]) -> None:
+def test_pooling_skips_padding(pooling: str, expected: list[float]) -> None:
     tokens = np.array([[[1.0, -2.0], [3.0, 4.0], [99.0, 99.0]]], np.float32)
     mask = np.array([[1, 1, 0]], np.int32)
     np.testing.assert_allclose(Pool(pooling)([tokens, mask]), [expected])
 
 
 def test_padding_does_not_change_a_caption() -> None:
-    """A caption's logits are the same alone and beside longer ones."""
+    """A caption has the same logits alone and in a batch with longer ones."""
     config = MODELS["captions alone"]
     encode = caption_encoder(config.captions, STATE)
     model = build_model(config, HEADS, STATE)
-    present = {"caption_present": np.ones((2, 1), np.int32)}
-    alone = model(encode(tf.constant(["a dog"])) | {"caption_present": np.ones((1, 1), np.int32)})
-    beside = model(encode(tf.constant(["a dog", "a bus a bus a bus"])) | present)[:1]
+
+    def logits(*captions: str) -> np.ndarray:
+        inputs = {name: np.asarray(value) for name, value in encode(tf.constant(captions)).items()}
+        return np.asarray(model(inputs | {"caption_present": np.ones((len(captions), 1), np.int32)}))
+
+    alone, beside = logits("a dog"), logits("a dog", "a bus a bus a bus")[:1]
     np.testing.assert_allclose(alone, beside, atol=1e-6)
 
 
-def test_a_frozen_encoder_keeps_its_weights() -> None:
+def test_frozen_encoder_keeps_its_weights() -> None:
     config = replace(TINY, captions=replace(CAPTIONS, trainable=False))
     model = build_model(config, HEADS, STATE)
     before = [np.array(weight) for weight in model.get_layer("bert").get_weights()]
@@ -228,7 +231,7 @@ def test_a_frozen_encoder_keeps_its_weights() -> None:
         np.testing.assert_array_equal(old, new)
 
 
-def test_neither_images_nor_captions() -> None:
+def test_model_without_images_and_captions_is_an_error() -> None:
     config = replace(TINY, tower=TowerConfig("none"), captions=CaptionsConfig("none"))
     with pytest.raises(UserError, match="a model needs one of the two"):
         build_model(config, HEADS, EncoderState())
@@ -247,7 +250,7 @@ def test_mixed_precision_keeps_float32_logits() -> None:
 
 
 @pytest.mark.parametrize("inference", [False, True])
-def test_a_part_in_inference_mode_stays_so_in_training(inference: bool) -> None:
+def test_submodel_in_inference_mode_stays_so_in_training(inference: bool) -> None:
     """Keras 3.15 overrides `training=False` of a nested call: pretrained statistics would drift."""
     inputs = keras.Input((2,))
     normalised = keras.Model(inputs, keras.layers.BatchNormalization()(inputs))
@@ -262,7 +265,7 @@ def test_a_part_in_inference_mode_stays_so_in_training(inference: bool) -> None:
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
 @pytest.mark.parametrize("length", [4, None])
-def test_a_part_is_announced_as_what_it_returns(policy: str, length: int | None) -> None:
+def test_submodel_output_spec_matches_its_output(policy: str, length: int | None) -> None:
     keras.config.set_dtype_policy(policy)
     try:
         inputs = keras.Input((length, 2))

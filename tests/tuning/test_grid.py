@@ -21,7 +21,7 @@ def write(folder: Path, text: str) -> str:
 @pytest.mark.parametrize(
     ("name", "trials"),
     {
-        "fusion": 3,
+        "fusion": 4,
         "report1-captions": 2,
         "report1-loss": 2,
         "report1-lr": 4,
