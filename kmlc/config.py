@@ -152,9 +152,7 @@ class ImagesConfig:
     def resolved_size(self) -> int:
         """The size in pixels, of settings that passed `kmlc.training.auto_settings`."""
         if self.size == "auto":
-            raise ValueError(
-                "images.size: expected a number (see kmlc.training.auto_settings); got auto"
-            )
+            raise ValueError("images.size: expected a number (see kmlc.training.auto_settings); got auto")
         return self.size
 
 
@@ -307,9 +305,7 @@ class LossConfig:
     def resolved_alpha(self) -> float:
         """The scale as a number, of settings that passed `kmlc.training.auto_settings`."""
         if self.alpha == "auto":
-            raise ValueError(
-                "loss.alpha: expected a number (see kmlc.training.auto_settings); got auto"
-            )
+            raise ValueError("loss.alpha: expected a number (see kmlc.training.auto_settings); got auto")
         return self.alpha
 
 
