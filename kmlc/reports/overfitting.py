@@ -8,6 +8,7 @@ from kmlc.errors import UserError
 from kmlc.files import read_json, write_text
 from kmlc.markdown import markdown_table
 from kmlc.plotting import save_plot
+from kmlc.program import command_line
 from kmlc.reports import plots
 from kmlc.settings import load_config
 from kmlc.training.run_directory import existing_run
@@ -52,7 +53,8 @@ def read_fit(path: Path) -> Fit:
     """
     run = existing_run(path)
     if not run.finished:
-        raise UserError(f"{path}: the run has not finished; python train.py --resume {path} goes on with it")
+        resume = command_line("train", "--resume", path)
+        raise UserError(f"{path}: the run has not finished; {resume} continues it")
     metrics = read_json(run.metrics)
     if "training" not in metrics:
         raise UserError(f"{path}: not evaluated on training rows; train with --train.evaluate_training true")

@@ -9,6 +9,7 @@ from kmlc.config import Config
 from kmlc.files import read_json, write_text
 from kmlc.markdown import markdown_table, number
 from kmlc.plotting import save_plot
+from kmlc.program import command_line
 from kmlc.reports import plots
 from kmlc.reports.augmentation import contact_sheet
 from kmlc.settings import load_config, setting, setting_types
@@ -42,7 +43,7 @@ def write_report(run: RunDirectory) -> None:
         *_augmentation(run),
         _settings(config),
         _environment(read_json(run.environment)),
-        f"## Predict\n\n    python predict.py --run {run.path} --out submission.csv",
+        f"## Predict\n\n    {command_line('predict', '--run', run.path, '--out', 'submission.csv')}",
     ]
     write_text(run.report, "\n\n".join(sections) + "\n")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.lock import is_locked
+from kmlc.program import command_line
 
 RUNS = Path("runs")
 
@@ -144,7 +145,7 @@ def existing_run(path: Path) -> RunDirectory:
     run = RunDirectory(path)
     if not run.config.is_file():
         raise UserError(
-            f"{path}: not a run directory; expected one with a config.yaml, as train.py makes in {RUNS}/"
+            f"{path}: not a run directory; expected one with a config.yaml, as training makes in {RUNS}/"
         )
     return run
 
@@ -165,5 +166,6 @@ def newest_run(finished: bool) -> RunDirectory:
         times = {run.config.stat().st_mtime_ns: run for run in unfinished}
     if not times:
         kind = "finished run" if finished else "unfinished run that no process is training"
-        raise UserError(f"{RUNS}/: no {kind} there; python train.py --model hybrid starts one")
+        command = command_line("train", "--model", "hybrid")
+        raise UserError(f"{RUNS}/: no {kind} there; {command} starts one")
     return times[max(times)]
