@@ -88,7 +88,7 @@ class SettingsParser(OneLineParser):
 
 
 def config_from_flags(flags: Sequence[str]) -> Config:
-    """Return the settings of a model and those given over it, as `train.py FLAGS` takes them.
+    """Return the settings that `train.py FLAGS` resolves to.
 
     Raises:
         UserError: for an unknown model or key, or a value out of its range.
@@ -109,11 +109,16 @@ def model_config(files: Sequence[Path], given: Namespace) -> Config:
     Raises:
         UserError: for an unknown model or key, or a value out of its range.
     """
-    named = [settings["model"] for file in files if "model" in (settings := read_settings(file))]
-    model = given.get("model") or (named or [Config.model])[-1]
-    if model not in model_names():
-        expected = ", ".join(model_names())
-        raise UserError(f"--model: expected one of {expected}; got {model!r}{nearest(model, model_names())}")
+    model, source = given.get("model", Config.model), "--model"
+    if "model" not in given:
+        for file in files:
+            settings = read_settings(file)
+            if "model" in settings:
+                model, source = settings["model"], f"{file}: model"
+    names = model_names()
+    if model not in names:
+        closest = nearest(str(model), names)
+        raise UserError(f"{source}: expected one of {', '.join(names)}; got {model!r}{closest}")
     return config_of([CONFIGS / f"{model}.yaml", *files], given)
 
 

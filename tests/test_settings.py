@@ -119,6 +119,7 @@ def test_a_wrong_flag_is_one_line(arguments: list[str], parts: list[str]) -> Non
         ("trian: {}", ["trian: no such setting", "did you mean train?"]),
         ("train: {batch_size: x}", ["train.batch_size: expected a whole number above 0; got x"]),
         ("train: 3", ["train: expected settings below it; got 3"]),
+        ("model: 3", ["model: expected one of", "got 3"]),
         ("train: [", ["not a YAML file of settings"]),
         ("- 3", ["expected settings as `key: value`; got list"]),
     ],

@@ -10,6 +10,7 @@ from kmlc.data.encoder_state import load_encoder_state
 from kmlc.errors import UserError
 from kmlc.files import read_json, sha256
 from kmlc.models.build import build_model
+from kmlc.program import command_line
 from kmlc.settings import load_config
 from kmlc.tasks.task import Task, Thresholds
 from kmlc.training import environment
@@ -47,15 +48,15 @@ def restore(run: RunDirectory) -> TrainedRun:
         trained = restore(newest_run(finished=True))
     """
     if not run.finished:
+        resume = command_line("train", "--resume", run.path)
         raise UserError(
-            f"{run.path}: this run is not finished; continue it (python train.py --resume {run.path}) "
-            "or name a finished one"
+            f"{run.path}: this run is not finished; continue it ({resume}) or name a finished one"
         )
     config = load_config(run.config)
     if not run.best_weights.is_file():
         raise UserError(
             f"{run.best_weights}: missing; of a study's trials only the best keep their weights "
-            "(tune.py --keep K)"
+            "(tune --keep K)"
         )
     if sha256(run.best_weights) != read_json(run.metrics)["weights_sha256"]:
         raise UserError(f"{run.best_weights}: not the weights that the run finished with (sha256 differs)")

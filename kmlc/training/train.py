@@ -14,6 +14,7 @@ from kmlc.data.records import LabelledData, Records
 from kmlc.errors import UserError
 from kmlc.files import write_json
 from kmlc.lock import locked
+from kmlc.program import command_line
 from kmlc.progress import OutputLog, logged_output
 from kmlc.settings import load_config
 from kmlc.tasks.registry import task_of
@@ -161,6 +162,6 @@ def _fit(
     except (KeyboardInterrupt, UserError):
         print(
             f"\nStopped in epoch {len(history) + 1}; {len(history)} finished epochs are saved. To continue:\n"
-            f"  python train.py --resume {run.path}"
+            f"  {command_line('train', '--resume', run.path)}"
         )
         raise

@@ -1,10 +1,10 @@
 """The notes in the report of a study: the command, the data and the machine behind its metrics."""
 
-import shlex
 from collections.abc import Sequence
 from datetime import date
 
 from kmlc.files import read_json
+from kmlc.program import command_line
 from kmlc.progress import duration
 from kmlc.settings import load_config
 from kmlc.tuning.records import begun_runs
@@ -19,7 +19,7 @@ def notes(study: Study, arguments: Sequence[str]) -> list[str]:
         arguments: the command-line arguments.
     """
     seconds = duration(read_json(study.seconds))
-    lines = [f"Command: `python tune.py {shlex.join(arguments)}`, which took {seconds} in all"]
+    lines = [f"Command: `{command_line('tune', *arguments)}`, which took {seconds} in all"]
     finished = [trial.run for trial in begun_runs(study) if trial.run.finished]
     if finished:
         run = finished[0]

@@ -163,7 +163,7 @@ def load_study(study: Study) -> StudyConfig:
         UserError: if there is no study, or its file is broken.
     """
     if not study.config.is_file():
-        raise UserError(f"{study.path}: not a study; expected a folder with a study.yaml, as tune.py writes")
+        raise UserError(f"{study.path}: not a study; expected a folder with a study.yaml, as tuning writes")
     try:
         saved = read_yaml(study.config)
         if saved.pop("format", None) != FORMAT:

@@ -180,5 +180,5 @@ def test_the_time_is_that_of_all_commands(tmp_path: Path, config: StudyConfig, t
     assert 3000 < json.loads(study.seconds.read_text()) < 3060
     begun = Study(tmp_path)
     write_json(begun.seconds, 3600.0)
-    command = "Command: `python tune.py --grid tiny`, which took 60 min in all"
+    command = "Command: `kmlc tune --grid tiny`, which took 60 min in all"
     assert notes(begun, ["--grid", "tiny"])[0] == command
