@@ -6,7 +6,7 @@
 # --user "$(id -u):$(id -g)", so that what is written belongs to you.
 FROM python:3.11-slim AS wheel
 WORKDIR /source
-COPY pyproject.toml setup.py README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE ./
 COPY configs configs
 COPY kmlc kmlc
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheel .

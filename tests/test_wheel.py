@@ -28,7 +28,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source, folder = (tmp_path_factory.mktemp(name) for name in ("source", "installed"))
     for name in ("kmlc", "configs"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     command = [sys.executable, "-c", BUILD, str(source / "dist")]
     subprocess.run(command, cwd=source, check=True, capture_output=True)
@@ -59,7 +59,7 @@ def test_the_wheel_has_every_file(installed: Path) -> None:
     assert {path.name for path in installed.iterdir()} == {"kmlc", f"kmlc-{__version__}.dist-info"}
 
 
-def test_the_console_script(installed: Path, tmp_path: Path) -> None:
+def test_the_console_script_names_itself_in_messages(installed: Path, tmp_path: Path) -> None:
     assert run_installed(installed, tmp_path, "--version").stdout == f"kmlc {__version__}\n"
     failed = run_installed(installed, tmp_path, "train", "--model", "hybrod")
     assert failed.returncode == 2
