@@ -3,6 +3,7 @@
 jsonargparse parses and checks the types; here are the messages.
 """
 
+import dataclasses
 import difflib
 import re
 import types
@@ -52,6 +53,19 @@ class OneLineParser(ArgumentParser):
         # "invalid literal for int() with base 10: 'abc'" ends with the value.
         got = value[1].rsplit(": ", 1)[-1].strip("'")
         return f"{name}: expected {_describe(getattr(action, '_typehint', action.type))}; got {got}"
+
+
+def plain(value: Any) -> Any:
+    """Return jsonargparse's ranged numbers, subclasses that Keras and YAML refuse, as plain ones."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return dataclasses.replace(value, **fields)
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    for kind in (bool, int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
 
 
 def nearest(name: str, valid: Sequence[str]) -> str:

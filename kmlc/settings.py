@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from jsonargparse import Namespace
 
-from kmlc.arguments import OneLineParser, nearest
+from kmlc.arguments import OneLineParser, nearest, plain
 from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.files import read_yaml, write_yaml
@@ -84,7 +84,7 @@ class SettingsParser(OneLineParser):
                 settings[key] = given.pop(key)
         options = self.get_defaults()
         options.update(given)
-        return options, settings
+        return Namespace({key: plain(value) for key, value in options.items()}), settings
 
 
 def config_from_flags(flags: Sequence[str]) -> Config:
@@ -162,7 +162,7 @@ def config_of(files: Sequence[Path], given: Namespace) -> Config:
             raise UserError(f"{file}: {str(error).removeprefix('--')}") from None
     parsed = parser.instantiate(parser.parse_object(given, settings))
     config = Config(
-        **{field.name: _plain(getattr(parsed, field.name)) for field in dataclasses.fields(Config)}
+        **{field.name: plain(getattr(parsed, field.name)) for field in dataclasses.fields(Config)}
     )
     # jsonargparse reads strings as YAML once more: "~" would become null, and a label "01" the number 1.
     for key, value in in_files.items():
@@ -190,19 +190,6 @@ def _replaced(config: Config, key: str, value: Any) -> Config:
     if group:
         name, value = group, dataclasses.replace(getattr(config, group), **{name: value})
     return dataclasses.replace(config, **{name: value})
-
-
-def _plain(value: Any) -> Any:
-    """Turn jsonargparse's ranged numbers, subclasses that Keras and YAML refuse, into plain ones."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return dataclasses.replace(value, **fields)
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    for kind in (bool, int, float):
-        if isinstance(value, kind):
-            return kind(value)
-    return value
 
 
 def _long(argument: str) -> str:

@@ -1,10 +1,13 @@
 """The flags of `tune.py`."""
 
+from pathlib import Path
+
 import pytest
 
 from kmlc.commands.tune import parse
 from kmlc.errors import UserError
 from kmlc.tuning.options import Options
+from kmlc.tuning.study import begin_or_continue, load_study
 
 
 def error_of(*arguments: str) -> str:
@@ -48,3 +51,12 @@ def test_wrong_flags(flags: list[str], said: str | None) -> None:
 def test_settings_lie_over_those_of_the_grid_and_the_last_counts() -> None:
     command = parse(["--grid=report2", "--seed=1", "--images.size", "48", "--seed=2"])
     assert command.study.flags == ["--images.size=48", "--seed=2"]
+
+
+def test_a_study_of_numbers_given_as_flags_can_be_saved_and_read(tmp_path: Path) -> None:
+    """They came as jsonargparse's own kinds of numbers, which YAML refuses."""
+    flags = ["--trials=3", "--fraction=0.5", "--seeds=2", "--cache-gb=2", "--workers=2"]
+    command = parse(["--grid=report2", *flags])
+    study = begin_or_continue(command.study, tmp_path / "study")
+    assert load_study(study) == command.study
+    assert (type(command.study.max_trials), type(command.options.cache_gb)) == (int, float)
