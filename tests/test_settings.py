@@ -67,7 +67,7 @@ def test_system2_is_the_published_form() -> None:
         "hybrid", sequence="last", norm="after", feedforward_dim=2048, transformer_dropout=0.1
     )
     assert config.captions == CaptionsConfig("trigram")
-    assert config.fusion == FusionConfig("concat", hidden_dim=1024, dropout=0.5)
+    assert config.fusion == FusionConfig("join", hidden_dim=1024, dropout=0.5)
     assert (config.loss.name, config.thresholds.method, config.thresholds.value) == (
         "soft_margin",
         "fixed",
