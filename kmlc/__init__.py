@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def load(*runs: str | PathLike[str], views: str = "one") -> Predictor:
+def load(*runs: str | PathLike[str], tta: str = "none") -> Predictor:
     """Load a finished run to predict with, or several whose logits are averaged.
 
     Args:
         runs: run directories; none is the newest finished run in runs/.
-        views: test-time augmentation, the views of an image whose logits are averaged: "one", "flip" (the
+        tta: test-time augmentation, the views of an image whose logits are averaged: "none", "flip" (the
             image and its mirror image) or "crops" (also corners and centre, twelve views).
 
     Raises:
@@ -33,4 +33,4 @@ def load(*runs: str | PathLike[str], views: str = "one") -> Predictor:
     """
     from kmlc.prediction.predictor import load_predictor
 
-    return load_predictor([Path(run) for run in runs], views)
+    return load_predictor([Path(run) for run in runs], tta)

@@ -322,7 +322,7 @@ class TrainConfig:
         ema: momentum of the exponential moving average (EMA) of the weights, which validates and predicts in
             their place; 0 is off. Statistics of batch normalisation are not averaged.
         monitor: metric for the best epoch and early stopping: objective (highest), loss (lowest validation
-            loss), or nothing, which takes the last epoch.
+            loss), or none, which takes the last epoch.
         early_stopping: patience; stop after this many epochs without a better metric; 0 is off.
         plateau_patience: reduce the learning rate after this many epochs without a lower loss; 0 is off.
         plateau_factor: factor of the learning rate then.
@@ -337,7 +337,7 @@ class TrainConfig:
     weight_decay: NonNegativeFloat = 0.0
     accumulation: PositiveInt = 1
     ema: HalfOpenUnitInterval = 0.0
-    monitor: Literal["objective", "loss", "nothing"] = "objective"
+    monitor: Literal["objective", "loss", "none"] = "objective"
     early_stopping: NonNegativeInt = 6
     plateau_patience: NonNegativeInt = 2
     plateau_factor: OpenUnitInterval = 0.5

@@ -13,7 +13,7 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], text_co
     return "\n".join("| " + " | ".join(line) + " |" for line in [header, rules, *rows])
 
 
-def number(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     """Return a number for people: integers with commas, others with four decimals, "-" for None."""
     if value is None:
         return "-"

@@ -17,7 +17,7 @@ def save_plot(path: Path, figure: Figure) -> None:
     write_with(path, lambda temporary: figure.savefig(temporary, dpi=150))
 
 
-def tidy(axes: Axes) -> None:
+def style_axes(axes: Axes) -> None:
     """Remove the frame's top and right, and draw a faint grid behind the data."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#e6e6e6", linewidth=0.8)
@@ -38,6 +38,6 @@ def bar_panels(*panels: Sequence[str]) -> tuple[Figure, list[Axes]]:
         axes.set_yticks(range(len(names)), names)
         axes.tick_params(axis="y", length=0)
         axes.margins(y=0.01)
-        tidy(axes)
+        style_axes(axes)
         axes.grid(axis="y", visible=False)
     return figure, grid

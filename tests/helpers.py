@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from kmlc.data.report import TableReport
+from kmlc.data.data_report import TableReport
 
 ROOT = Path(__file__).parent.parent
 

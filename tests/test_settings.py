@@ -87,7 +87,7 @@ def test_system2_is_the_published_form() -> None:
         ),
         (["--train.epochs=0"], ["--train.epochs", "a whole number above 0", "got 0"]),
         (["--epochs", "0"], ["--train.epochs", "a whole number above 0", "got 0"]),
-        (["--train.monitor", "f1"], ["--train.monitor: expected one of objective, loss, nothing; got f1"]),
+        (["--train.monitor", "f1"], ["--train.monitor: expected one of objective, loss, none; got f1"]),
         (["--model", "hybrod"], ["--model: expected one of", "got 'hybrod'", "did you mean hybrid?"]),
         (["--train.xla", "maybe"], ["--train.xla: expected auto or true or false; got maybe"]),
         (

@@ -28,7 +28,7 @@ def parser() -> OneLineParser:
     add("--proba", type=Path, help="also write the probabilities, a column for each label")
     add("--image", type=Path, help="predict this image instead of a table")
     add("--caption", help="caption of that image, or a caption alone")
-    add("--tta", type=Literal["one", "flip", "crops"], default="one", help="average views of each image")
+    add("--tta", type=Literal["none", "flip", "crops"], default="none", help="average views of each image")
     add("--without", type=Literal["images", "captions"], default=None, help="predict as if there were none")
     return parser
 

@@ -6,10 +6,10 @@ import tensorflow as tf
 
 from kmlc.config import Config
 from kmlc.data.augment import augment, epoch_key, fold_in
-from kmlc.data.captions import Encode
-from kmlc.data.images import decode, paths_among, placeholder_image, read_image, resize
+from kmlc.data.caption_encoders import Encode
+from kmlc.data.images import are_paths, decode, placeholder_image, read_image, resize
 from kmlc.data.records import Records
-from kmlc.data.tta import WHOLE, View, look
+from kmlc.data.tta import WHOLE, View, apply_view
 
 MODALITY_DROPOUT = 100
 """The number that is folded into the key of its draws, beside those of `kmlc.data.augment`."""
@@ -88,7 +88,7 @@ def _reader(
     images, captions = tf.constant(records.images), tf.constant(records.captions)
     has_image = tf.constant([image not in ("", b"") for image in records.images], tf.bool)
     has_caption = tf.constant([caption.strip() != "" for caption in records.captions], tf.bool)
-    is_path = paths_among(records.images)
+    is_path = are_paths(records.images)
     features = None if records.features is None else tf.constant(records.features)
     labels = tf.constant(records.labels, tf.float32)
     uses_image, uses_caption = config.tower.input == "image", config.captions.encoder != "none"
@@ -97,7 +97,7 @@ def _reader(
     def pixels(content: tf.Tensor, key: tf.Tensor | None) -> tf.Tensor:
         image = decode(content)
         if key is None:
-            return resize(image if view == WHOLE else look(image, view), size)
+            return resize(image if view == WHOLE else apply_view(image, view), size)
         return augment(image, size, config.images, key)
 
     def read(row: tf.Tensor, key: tf.Tensor | None) -> tuple[Row, tf.Tensor]:

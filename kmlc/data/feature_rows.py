@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from kmlc.config import Config
+from kmlc.data.data_report import TableReport
 from kmlc.data.labels import KnownLabelReader, Vocabulary
 from kmlc.data.readers.npz import Features
 from kmlc.data.records import LabelledData, Records, unknown_labels
-from kmlc.data.report import TableReport
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from kmlc.config import Config
+from kmlc.data.data_report import TableReport
 from kmlc.data.images import find_problems
 from kmlc.data.labels import KnownLabelReader, LabelReader
 from kmlc.data.readers import read_test_table, read_training_table
 from kmlc.data.readers.table import Table
 from kmlc.data.records import LabelledData, Records, unknown_labels
-from kmlc.data.report import TableReport
 from kmlc.errors import UserError
 
 
@@ -103,9 +103,9 @@ class DataFolder:
         return task.read_known_labels(config, table, [place[name] for name in records.ids])
 
 
-def _note_records(report: TableReport, table: Table, ids: Sequence[str], rule_for_unreadable: str) -> None:
+def _note_records(report: TableReport, table: Table, ids: Sequence[str], action_for_unreadable: str) -> None:
     report.note("record that is not valid CSV", "repaired", [ids[row] for row in table.repaired])
-    report.note("unreadable record", rule_for_unreadable, [ids[row] for row in table.unreadable])
+    report.note("unreadable record", action_for_unreadable, [ids[row] for row in table.unreadable])
     for what, names in table.skipped.items():
         report.note(what, "ignored", names)
 

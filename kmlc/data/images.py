@@ -60,7 +60,7 @@ def _decodable(images: Sequence[str | bytes], rows: Sequence[int]) -> set[int]:
         return row, tf.shape(decode(read_image(image, is_path)))
 
     dataset = tf.data.Dataset.from_tensor_slices(
-        (tf.constant(rows, tf.int64), tf.constant(chosen, tf.string), paths_among(chosen))
+        (tf.constant(rows, tf.int64), tf.constant(chosen, tf.string), are_paths(chosen))
     )
     dataset = dataset.map(decode_row, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
     found = set()
@@ -71,7 +71,7 @@ def _decodable(images: Sequence[str | bytes], rows: Sequence[int]) -> set[int]:
     return found
 
 
-def paths_among(images: Sequence[str | bytes]) -> tf.Tensor:
+def are_paths(images: Sequence[str | bytes]) -> tf.Tensor:
     """Return which images are given by their paths, bool of shape (images,)."""
     return tf.constant([isinstance(image, str) for image in images], tf.bool)
 

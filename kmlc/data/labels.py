@@ -8,8 +8,8 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from kmlc.config import Config, LabelKind, LabelsConfig, TableConfig
+from kmlc.data.data_report import TableReport
 from kmlc.data.readers.table import Table
-from kmlc.data.report import TableReport
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kmlc.config import LabelKind
+from kmlc.data.data_report import TableReport
 from kmlc.data.labels import Vocabulary
-from kmlc.data.report import TableReport
 
 
 @dataclass(frozen=True)

@@ -79,10 +79,10 @@ def _stratified(labels: np.ndarray, shares: np.ndarray, rng: np.random.Generator
             break
         rarest = np.flatnonzero(counts == counts[counts > 0].min())[0]
         for row in rng.permutation(np.flatnonzero(unassigned & remaining[:, rarest])):
-            neediest = _neediest(needed_labels[:, rarest], needed_rows, rng)
-            fold[row] = neediest
-            needed_labels[neediest] -= remaining[row]
-            needed_rows[neediest] -= 1
+            fold_index = _neediest(needed_labels[:, rarest], needed_rows, rng)
+            fold[row] = fold_index
+            needed_labels[fold_index] -= remaining[row]
+            needed_rows[fold_index] -= 1
             unassigned[row] = False
     # Rows without a label fill the folds to their sizes.
     _assign(fold, rng.permutation(np.flatnonzero(unassigned)), needed_rows)

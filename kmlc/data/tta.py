@@ -28,18 +28,18 @@ WHOLE = View()
 _CROPS = [View(top, left, CROP) for top, left in ((0, 0), (0, 1), (1, 0), (1, 1), (0.5, 0.5))]
 
 VIEWS: dict[str, list[View]] = {
-    "one": [WHOLE],
+    "none": [WHOLE],
     "flip": [WHOLE, WHOLE._replace(mirrored=True)],
     "crops": [view._replace(mirrored=mirrored) for view in [WHOLE, *_CROPS] for mirrored in (False, True)],
 }
-"""By name: the image alone; with its mirror image; image, four corners and centre, each also mirrored."""
+"""By the value of `tta`: the image; also its mirror image; image, corners and centre, each also mirrored."""
 
 
-def look(image: tf.Tensor, view: View) -> tf.Tensor:
+def apply_view(image: tf.Tensor, view: View) -> tf.Tensor:
     """Return a view of a decoded image, (height, width, 3) → (height', width', 3), dtype unchanged.
 
     Example:
-        look(image, View(top=0, left=1, kept=0.875, mirrored=True))  # the upper right, mirrored
+        apply_view(image, View(top=0, left=1, kept=0.875, mirrored=True))  # the upper right, mirrored
     """
     shape = tf.cast(tf.shape(image)[:2], tf.float32)
     kept = tf.maximum(tf.round(shape * view.kept), 1.0)

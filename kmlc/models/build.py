@@ -38,7 +38,8 @@ def build_model(config: Config, heads: Heads, state: EncoderState) -> keras.Mode
     Args:
         config: `images.size` is resolved to a number.
         heads: the number of classes of each head by its name.
-        state: the encoder state (`kmlc.data.captions.fit_captions`) with the width of the feature vectors.
+        state: the encoder state (`kmlc.data.caption_encoders.fit_captions`) with the width of
+            the feature vectors.
 
     Returns:
         A functional model from named inputs to float32 LOGITS of shape (batch, classes of all heads). The
@@ -55,8 +56,8 @@ def build_model(config: Config, heads: Heads, state: EncoderState) -> keras.Mode
     inputs: Inputs = {}
     branches = []
     if config.tower.input != "none":
-        add = _image_branch if config.tower.input == "image" else _features_branch
-        branches.append(add(inputs, config, state))
+        build_branch = _image_branch if config.tower.input == "image" else _features_branch
+        branches.append(build_branch(inputs, config, state))
     if config.captions.encoder != "none":
         frozen = is_from_run("caption", config.fusion)
         settings = replace(config.captions, trainable=False) if frozen else config.captions

@@ -67,12 +67,12 @@ def fit_thresholds(
     Example:
         fit_thresholds(labels, scores, ThresholdsConfig("joint"), "micro", "top1")
     """
-    problem = Problem(labels.astype(bool), probabilities, average, no_label)
+    problem = FitProblem(labels.astype(bool), probabilities, average, no_label)
     return METHODS[config.method](problem, config)
 
 
 @dataclass(frozen=True)
-class Problem:
+class FitProblem:
     """The data and the objective of a fit: the arguments of `fit_thresholds` except the method's settings."""
 
     labels: np.ndarray
@@ -85,12 +85,12 @@ class Problem:
         return f1(self.labels, predict_labels(self.probabilities, thresholds, self.no_label), self.average)
 
 
-def fixed(problem: Problem, config: ThresholdsConfig) -> np.ndarray:
+def fixed(problem: FitProblem, config: ThresholdsConfig) -> np.ndarray:
     """Return the configured value for every class."""
     return np.full(problem.labels.shape[1], float(config.value))
 
 
-def grid(problem: Problem, config: ThresholdsConfig) -> np.ndarray:
+def grid(problem: FitProblem, config: ThresholdsConfig) -> np.ndarray:
     """Return for each class the value of the grid with the highest binary F1 (system 1).
 
     Ties go to the value nearest 0.5, then to the lower one.
@@ -102,7 +102,7 @@ def grid(problem: Problem, config: ThresholdsConfig) -> np.ndarray:
     return values[scores.argmax(axis=0)]
 
 
-def curve(problem: Problem, config: ThresholdsConfig) -> np.ndarray:
+def curve(problem: FitProblem, config: ThresholdsConfig) -> np.ndarray:
     """Return for each class the point of its precision-recall curve with the highest F1 (system 3), exactly.
 
     Ties go to the lowest threshold. The threshold of a class without true labels is 0.5.
@@ -117,7 +117,7 @@ def curve(problem: Problem, config: ThresholdsConfig) -> np.ndarray:
     return thresholds
 
 
-def joint(problem: Problem, config: ThresholdsConfig) -> np.ndarray:
+def joint(problem: FitProblem, config: ThresholdsConfig) -> np.ndarray:
     """Fit all thresholds together: coordinate ascent on the chosen F1, with the no-label rule applied.
 
     Each class in turn moves to the best cut given all others, until none improves. It starts from the better
@@ -144,7 +144,7 @@ def joint(problem: Problem, config: ThresholdsConfig) -> np.ndarray:
     return thresholds
 
 
-def _scores_of_cuts(problem: Problem, others: np.ndarray, place: int, cuts: "Cuts") -> np.ndarray:
+def _scores_of_cuts(problem: FitProblem, others: np.ndarray, place: int, cuts: "Cuts") -> np.ndarray:
     """Return the chosen F1 for each cut of one class, given the predicted labels of all others.
 
     A row's predicted labels depend only on whether the cut selects that row, so the counts of all cuts are
@@ -220,7 +220,7 @@ _SCORES: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray, Cuts], np.ndarr
     "samples": _samples,
 }
 
-METHODS: dict[str, Callable[[Problem, ThresholdsConfig], np.ndarray]] = {
+METHODS: dict[str, Callable[[FitProblem, ThresholdsConfig], np.ndarray]] = {
     "fixed": fixed,
     "grid": grid,
     "curve": curve,

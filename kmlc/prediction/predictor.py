@@ -28,13 +28,13 @@ class Predictor:
         paths: the run directories.
         runs: the restored runs; settings, labels and task are those of the first.
         thresholds: fitted to the mean of the runs' logits.
-        views: a name in `VIEWS`: the views of an image whose logits are averaged.
+        tta: test-time augmentation, a name in `VIEWS`: the views of an image whose logits are averaged.
     """
 
     paths: Sequence[Path]
     runs: Sequence[TrainedRun]
     thresholds: Thresholds
-    views: str = "one"
+    tta: str = "none"
 
     @property
     def name(self) -> str:
@@ -89,7 +89,7 @@ class Predictor:
 
     def logits(self, records: Records) -> np.ndarray:
         """Return the mean of the runs' logits, float32 (rows, classes), of every record in order."""
-        return np.mean([predict_logits(run, records, self.views) for run in self.runs], axis=0)
+        return np.mean([predict_logits(run, records, self.tta) for run in self.runs], axis=0)
 
     def check_features(self, records: Records, source: str) -> None:
         """Raise if a run takes feature vectors, and the records have none or of another length.
@@ -112,7 +112,7 @@ class Predictor:
                 )
 
 
-def load_predictor(paths: Sequence[Path] = (), views: str = "one") -> Predictor:
+def load_predictor(paths: Sequence[Path] = (), tta: str = "none") -> Predictor:
     """Restore finished runs that predict together.
 
     The thresholds of several runs are fitted to the mean of their validation logits, if all have the same
@@ -121,7 +121,7 @@ def load_predictor(paths: Sequence[Path] = (), views: str = "one") -> Predictor:
 
     Args:
         paths: run directories; none is the newest finished run in runs/.
-        views: a name in `VIEWS`.
+        tta: test-time augmentation, a name in `VIEWS`.
 
     Raises:
         UserError: if there is no such run or view, a run is not finished, or the runs have different labels.
@@ -129,15 +129,15 @@ def load_predictor(paths: Sequence[Path] = (), views: str = "one") -> Predictor:
     Example:
         predictor = load_predictor([Path("runs/2026-01-31-hybrid"), Path("runs/2026-01-31-hybrid-2")])
     """
-    if views not in VIEWS:
-        raise UserError(f"views: expected one of {', '.join(VIEWS)}; got {views}")
+    if tta not in VIEWS:
+        raise UserError(f"tta: expected one of {', '.join(VIEWS)}; got {tta}")
     directories = [existing_run(path) for path in paths] or [newest_run(finished=True)]
     runs = [restore(run) for run in directories]
     for directory, run in zip(directories, runs, strict=True):
         if run.task.vocabulary.labels != runs[0].task.vocabulary.labels:
             first = directories[0].path
             raise UserError(f"{directory.path}: its labels are not those of {first}; expected the same")
-    return Predictor([each.path for each in directories], runs, _thresholds(directories, runs), views)
+    return Predictor([each.path for each in directories], runs, _thresholds(directories, runs), tta)
 
 
 def _thresholds(directories: Sequence[RunDirectory], runs: Sequence[TrainedRun]) -> Thresholds:
@@ -152,16 +152,16 @@ def _thresholds(directories: Sequence[RunDirectory], runs: Sequence[TrainedRun])
     return first.task.fit(saved[0]["validation_labels"], mean)
 
 
-def predict_logits(run: TrainedRun, records: Records, views: str = "one") -> np.ndarray:
+def predict_logits(run: TrainedRun, records: Records, tta: str = "none") -> np.ndarray:
     """Return the logits, float32 (rows, classes), of every record in order: their mean over the views."""
-    boxes = VIEWS[views if run.config.tower.input == "image" else "one"]
+    image_views = VIEWS[tta if run.config.tower.input == "image" else "none"]
     batch_size = run.config.train.batch_size
     steps = -(-len(records) // batch_size)
-    progress = PredictionProgress(steps * len(boxes), batch_size)
+    progress = PredictionProgress(steps * len(image_views), batch_size)
     logits = [
         run.model.predict(
             evaluation_batches(records, run.config, run.encode, view), verbose=0, callbacks=[progress]
         )
-        for view in boxes
+        for view in image_views
     ]
     return np.mean(logits, axis=0)

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from kmlc.plotting import BLUE, GREEN, GREY, ORANGE, PINK, tidy
-from kmlc.reports.grid_trials import Trial, canonical, metric_title, short_names, shown
+from kmlc.plotting import BLUE, GREEN, GREY, ORANGE, PINK, style_axes
+from kmlc.reports.grid_trials import ReportedTrial, canonical, format_value, metric_title, short_names
 from kmlc.tuning.grid import EPOCHS, Grid, Range
 
 _COLOURS = (BLUE, ORANGE, GREEN, PINK, "#E69F00", "#56B4E9", GREY, "#000000")
@@ -21,7 +21,7 @@ _PANELS = 4
 """Most panels of the main effects in a row."""
 
 
-def main_effects(grid: Grid, trials: Sequence[Trial]) -> Figure:
+def main_effects(grid: Grid, trials: Sequence[ReportedTrial]) -> Figure:
     """Draw the objective over each setting that varies: a light dot for each trial, a bar for their mean.
 
     Args:
@@ -37,7 +37,7 @@ def main_effects(grid: Grid, trials: Sequence[Trial]) -> Figure:
     names = short_names(list(trials[0].values))
     scores = np.array([trial.mean(grid.objective) for trial in trials], float)
     for axes, key in zip(panels.flat, keys, strict=False):
-        tidy(axes)
+        style_axes(axes)
         axes.set_xlabel(names[key], fontsize=11)
         axis = grid.vary.get(key, [])
         if isinstance(axis, Range):
@@ -61,7 +61,7 @@ def main_effects(grid: Grid, trials: Sequence[Trial]) -> Figure:
     return figure
 
 
-def model_comparison(grid: Grid, trials: Sequence[Trial]) -> Figure:
+def model_comparison(grid: Grid, trials: Sequence[ReportedTrial]) -> Figure:
     """Draw losses and objective of each model over the epochs, the published ones dashed.
 
     If other settings vary too, a point is the mean over them.
@@ -74,7 +74,7 @@ def model_comparison(grid: Grid, trials: Sequence[Trial]) -> Figure:
     panels = ["train_loss", "val_loss", grid.objective]
     figure = Figure(figsize=(13, 4.8), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(panels)), panels, strict=True):
-        tidy(axes)
+        style_axes(axes)
         for number, model in enumerate(models):
             same_model = [trial for trial in trials if canonical(trial.values["model"]) == model]
             ours = _over_epochs(same_model, [trial.mean(name) for trial in same_model])
@@ -102,7 +102,7 @@ def model_comparison(grid: Grid, trials: Sequence[Trial]) -> Figure:
         Line2D([], [], color=_COLOURS[number % len(_COLOURS)], marker=_MARKERS[number % len(_MARKERS)])
         for number in range(len(models))
     ]
-    labels = [shown(json.loads(model)) for model in models]
+    labels = [format_value(json.loads(model)) for model in models]
     if grid.published:
         entries += [Line2D([], [], color="black"), Line2D([], [], color="black", linestyle="--")]
         labels += ["ours", "published"]
@@ -110,7 +110,7 @@ def model_comparison(grid: Grid, trials: Sequence[Trial]) -> Figure:
     return figure
 
 
-def _over_epochs(trials: Sequence[Trial], values: Sequence[float | None]) -> pd.Series:
+def _over_epochs(trials: Sequence[ReportedTrial], values: Sequence[float | None]) -> pd.Series:
     """Return the mean of a metric by the number of epochs, ascending; trials without a value are ignored."""
     epochs = [int(trial.values[EPOCHS]) for trial in trials]
     return pd.Series(np.array(values, float), index=epochs).dropna().groupby(level=0).mean()
@@ -144,7 +144,7 @@ def _means(axes: Axes, categories: Sequence[str], values: Sequence[str], scores:
             fontsize=9.5,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
         )
-    labels = [shown(json.loads(each)) for each in categories]
+    labels = [format_value(json.loads(each)) for each in categories]
     axes.set_xticks(range(len(categories)), labels)
     axes.set_xlim(-0.6, len(categories) - 0.4)
     axes.grid(axis="x", visible=False)
@@ -156,7 +156,7 @@ def _scatter(axes: Axes, axis: Range, values: np.ndarray, scores: np.ndarray) ->
         axes.set_xscale("log")
 
 
-def _categories(axis: list[object] | Range, key: str, trials: Sequence[Trial]) -> list[str]:
+def _categories(axis: list[object] | Range, key: str, trials: Sequence[ReportedTrial]) -> list[str]:
     """Return the values that occur in the trials: numbers ascending, others in the grid's order."""
     listed = [] if isinstance(axis, Range) else [canonical(value) for value in axis]
     present = {canonical(trial.values[key]) for trial in trials}
@@ -168,11 +168,11 @@ def _is_number(value: str) -> bool:
     return isinstance(json.loads(value), int | float) and value not in ("true", "false")
 
 
-def _width(grid: Grid, key: str, trials: Sequence[Trial]) -> float:
+def _width(grid: Grid, key: str, trials: Sequence[ReportedTrial]) -> float:
     """Return the width of a panel, in inches, that its tick labels need."""
     axis = grid.vary.get(key, [])
     if isinstance(axis, Range):
         return 3.2
     categories = _categories(axis, key, trials)
-    longest = max(len(shown(json.loads(each))) for each in categories)
+    longest = max(len(format_value(json.loads(each))) for each in categories)
     return 0.5 + len(categories) * max(0.85, 0.1 * longest)

@@ -11,14 +11,14 @@ from kmlc.markdown import markdown_table
 from kmlc.plotting import save_plot
 from kmlc.reports import grid_plots
 from kmlc.reports.grid_trials import (
-    Trial,
-    described,
+    ReportedTrial,
     finished,
+    format_value,
+    format_values,
     join_trials,
     metric_title,
     ranks,
     short_names,
-    shown,
     table_metrics,
 )
 from kmlc.tuning.grid import EPOCHS, Grid
@@ -56,7 +56,7 @@ def write_grid_report(
     write_text(folder / "results.md", "\n\n".join(sections) + "\n")
 
 
-def _status(grid: Grid, trials: Sequence[Trial], total: int | None) -> list[str]:
+def _status(grid: Grid, trials: Sequence[ReportedTrial], total: int | None) -> list[str]:
     """Return the progress of the study, its best trial, and our rank of the published best."""
     finished_trials = [trial for trial in trials if len(trial.ours)]
     head = f"{len(finished_trials)}{'' if total is None else f' of {total}'} trials finished."
@@ -65,25 +65,25 @@ def _status(grid: Grid, trials: Sequence[Trial], total: int | None) -> list[str]
         return [head]
     best = ours[ranks(ours, grid).index(1)]
     name, decimals = metric_title(grid.objective), _decimals(grid, grid.objective)
-    lines = [f"{head} Best by {name}: {described(best.values)}, {_ours(best, grid.objective, decimals)}."]
+    lines = [f"{head} Best by {name}: {format_values(best.values)}, {_ours(best, grid.objective, decimals)}."]
     if grid.objective in trials[0].published:
         published = trials[0]
         score = _number(grid.objective, published.published[grid.objective], decimals)
         trial = (
             "the same trial"
             if published is best
-            else f"{described(published.values)}; ours: {_rank(published, ours, grid)}"
+            else f"{format_values(published.values)}; ours: {_rank(published, ours, grid)}"
         )
         lines.append(f"The published best ({score}) is {trial}.")
     return lines
 
 
-def _rank(trial: Trial, ours: Sequence[Trial], grid: Grid) -> str:
+def _rank(trial: ReportedTrial, ours: Sequence[ReportedTrial], grid: Grid) -> str:
     found = [rank for each, rank in zip(ours, ranks(ours, grid), strict=True) if each is trial]
     return f"rank {found[0]} of {len(ours)}" if found else "not finished"
 
 
-def _table(grid: Grid, trials: Sequence[Trial]) -> str:
+def _table(grid: Grid, trials: Sequence[ReportedTrial]) -> str:
     keys, metrics = list(trials[0].values if trials else grid.axes()), table_metrics(grid)
     names = short_names(keys)
     several = max((len(trial.ours) for trial in trials), default=0) > 1
@@ -96,7 +96,7 @@ def _table(grid: Grid, trials: Sequence[Trial]) -> str:
     header += [*(["seeds"] if several else []), "our rank"]
     rows = []
     for trial, rank in zip(trials, ranks(trials, grid), strict=True):
-        row = [shown(trial.values[key]) for key in keys]
+        row = [format_value(trial.values[key]) for key in keys]
         for metric in metrics:
             row += _cells(grid, trial, metric)
         if several:
@@ -105,7 +105,7 @@ def _table(grid: Grid, trials: Sequence[Trial]) -> str:
     return markdown_table(header, rows, text_columns=len(keys))
 
 
-def _cells(grid: Grid, trial: Trial, metric: str) -> list[str]:
+def _cells(grid: Grid, trial: ReportedTrial, metric: str) -> list[str]:
     """Return published, ours and difference, or ours alone if no trial has the metric published."""
     decimals = _decimals(grid, metric)
     mean, published = trial.mean(metric), trial.published.get(metric)
@@ -118,7 +118,7 @@ def _cells(grid: Grid, trial: Trial, metric: str) -> list[str]:
     return [first, ours, _number(metric, mean - published, decimals, sign="+")]
 
 
-def _agreement(grid: Grid, trials: Sequence[Trial]) -> list[str]:
+def _agreement(grid: Grid, trials: Sequence[ReportedTrial]) -> list[str]:
     """Return a sentence on the rank correlation of published and own objectives."""
     pairs = [(trial.published.get(grid.objective), trial.mean(grid.objective)) for trial in trials]
     both = [(published, ours) for published, ours in pairs if published is not None and ours is not None]
@@ -139,14 +139,14 @@ def _failures(grid: Grid, results: pd.DataFrame) -> list[str]:
     if failed.empty:
         return []
     lines = [
-        f"- trial {row['trial']} ({described({key: row[key] for key in grid.axes()})}), seed {row['seed']}: "
-        f"{' '.join(str(row['error']).split())}"
+        f"- trial {row['trial']} ({format_values({key: row[key] for key in grid.axes()})}), "
+        f"seed {row['seed']}: {' '.join(str(row['error']).split())}"
         for row in failed.to_dict("records")
     ]
     return ["## Failed trials\n\n" + "\n".join(lines)]
 
 
-def _plots(folder: Path, grid: Grid, trials: Sequence[Trial]) -> list[str]:
+def _plots(folder: Path, grid: Grid, trials: Sequence[ReportedTrial]) -> list[str]:
     """Write the plots of the finished trials, and return the Markdown that shows them."""
     done = [trial for trial in trials if trial.mean(grid.objective) is not None]
     if len(done) < 2:
@@ -173,7 +173,7 @@ def _decimals(grid: Grid, metric: str) -> int:
     return max([4, *(len(string.partition(".")[2]) for string in strings)])
 
 
-def _ours(trial: Trial, metric: str, decimals: int) -> str:
+def _ours(trial: ReportedTrial, metric: str, decimals: int) -> str:
     mean, spread = trial.mean(metric), trial.spread(metric)
     if mean is None:
         return "-"

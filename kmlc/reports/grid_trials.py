@@ -13,7 +13,7 @@ from kmlc.tuning.grid import Grid
 
 
 @dataclass(frozen=True)
-class Trial:
+class ReportedTrial:
     """One trial: its settings, its published metrics and ours.
 
     Attributes:
@@ -43,7 +43,7 @@ class Trial:
         return found.iloc[:0] if found.isna().any() else found
 
 
-def join_trials(grid: Grid, results: pd.DataFrame) -> list[Trial]:
+def join_trials(grid: Grid, results: pd.DataFrame) -> list[ReportedTrial]:
     """Return every trial that is published or ours, best first.
 
     Published trials come first, ordered by their published objective, then the other trials, ordered by our
@@ -68,11 +68,11 @@ def join_trials(grid: Grid, results: pd.DataFrame) -> list[Trial]:
         values = dict(zip(keys, map(json.loads, identity), strict=True))
         metrics = {name: float(row[name]) for name in table_metrics(grid) if row.get(name) is not None}
         trials.append(
-            Trial(values, metrics, results[pd.Series(rows, index=results.index, dtype=bool) & done])
+            ReportedTrial(values, metrics, results[pd.Series(rows, index=results.index, dtype=bool) & done])
         )
     sign = 1 if grid.direction == "min" else -1
 
-    def order(trial: Trial) -> tuple[float, float]:
+    def order(trial: ReportedTrial) -> tuple[float, float]:
         published, ours = trial.published.get(grid.objective), trial.mean(grid.objective)
         return (
             math.inf if published is None else sign * published,
@@ -94,7 +94,7 @@ def finished(results: pd.DataFrame) -> pd.Series:
     return results["error"].fillna("").astype(str).str.strip() == ""
 
 
-def ranks(trials: Sequence[Trial], grid: Grid) -> list[int | None]:
+def ranks(trials: Sequence[ReportedTrial], grid: Grid) -> list[int | None]:
     """Return each trial's rank by our objective, 1 is best, ties share a rank; None without an objective."""
     ours = [trial.mean(grid.objective) for trial in trials]
     found = [value for value in ours if value is not None]
@@ -102,14 +102,14 @@ def ranks(trials: Sequence[Trial], grid: Grid) -> list[int | None]:
     return [None if value is None else 1 + sum(better(other, value) for other in found) for value in ours]
 
 
-def plain(value: Any) -> Any:
+def normalise(value: Any) -> Any:
     """Return a setting's value in one form, whether it comes from CSV, YAML or NumPy.
 
     A string of JSON is parsed, an integral float becomes an integer, a missing value None. Floats are rounded
     to 12 digits, because pandas may misread the last ones.
 
     Example:
-        plain("[0.5, 30.0]")  # [0.5, 30]
+        normalise("[0.5, 30.0]")  # [0.5, 30]
     """
     if hasattr(value, "item"):
         value = value.item()
@@ -119,7 +119,7 @@ def plain(value: Any) -> Any:
         with suppress(ValueError):
             value = json.loads(value)
     if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
+        return [normalise(each) for each in value]
     if isinstance(value, float):
         if math.isnan(value):
             return None
@@ -130,12 +130,12 @@ def plain(value: Any) -> Any:
 
 def canonical(value: Any) -> str:
     """Return a setting's value as JSON; equal values have equal strings, to compare and to group by."""
-    return json.dumps(plain(value), ensure_ascii=False)
+    return json.dumps(normalise(value), ensure_ascii=False)
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Return a setting's value for people: a float with four digits, a string without quotes."""
-    value = plain(value)
+    value = normalise(value)
     if isinstance(value, float):
         return f"{value:.4g}"
     return value if isinstance(value, str) else canonical(value)
@@ -153,14 +153,14 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
     return {key: name if list(last.values()).count(name) == 1 else key for key, name in last.items()}
 
 
-def described(values: Mapping[str, Any]) -> str:
+def format_values(values: Mapping[str, Any]) -> str:
     """Return a trial's settings in one line.
 
     Example:
-        described({"train.epochs": 3, "loss.name": "bce"})  # "epochs 3, loss bce"
+        format_values({"train.epochs": 3, "loss.name": "bce"})  # "epochs 3, loss bce"
     """
     names = short_names(list(values))
-    return ", ".join(f"{names[key]} {shown(value)}" for key, value in values.items())
+    return ", ".join(f"{names[key]} {format_value(value)}" for key, value in values.items())
 
 
 def metric_title(metric: str) -> str:

@@ -40,7 +40,7 @@ class Fit:
         return self.training - self.validation
 
     @property
-    def holds(self) -> bool:
+    def is_within_bounds(self) -> bool:
         """Whether the run is within system 5's bounds."""
         return self.training < TRAINING_BELOW and self.validation >= VALIDATION_FROM
 
@@ -98,7 +98,7 @@ def _table(fits: Sequence[Fit]) -> str:
             f"{fit.training:.2%}",
             f"{fit.validation:.2%}",
             f"{100 * fit.gap:.2f} points",
-            "holds" if fit.holds else "does not hold",
+            "within" if fit.is_within_bounds else "outside",
         ]
         for fit in fits
     ]

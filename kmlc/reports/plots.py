@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from kmlc.plotting import BLUE, GREEN, GREY, ORANGE, PINK, bar_panels, tidy
+from kmlc.plotting import BLUE, GREEN, GREY, ORANGE, PINK, bar_panels, style_axes
 
 # More bars than this are too many to read.
 _MOST_BARS = 30
@@ -36,7 +36,7 @@ def history(table: pd.DataFrame, curves: Sequence[str], best: int) -> Figure:
     for axes in (losses, scores):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False)
-        tidy(axes)
+        style_axes(axes)
     return figure
 
 
@@ -112,7 +112,7 @@ def training_gap(names: Sequence[str], training: Sequence[float], validation: Se
     axes.set(title="Label accuracy on training and validation rows", ylim=(0, 1.18))
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    tidy(axes)
+    style_axes(axes)
     axes.grid(axis="x", visible=False)
     return figure
 

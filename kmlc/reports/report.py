@@ -7,7 +7,7 @@ import pandas as pd
 
 from kmlc.config import Config
 from kmlc.files import read_json, write_text
-from kmlc.markdown import markdown_table, number
+from kmlc.markdown import format_number, markdown_table
 from kmlc.plotting import save_plot
 from kmlc.program import command_line
 from kmlc.reports import plots
@@ -66,7 +66,7 @@ def _metrics(metrics: dict[str, Any]) -> str:
     if at_half:
         columns = {"validation at 0.5": at_half} | columns
     rows = [
-        [name.replace("_", " "), *(number(column[name]) for column in columns.values())]
+        [name.replace("_", " "), *(format_number(column[name]) for column in columns.values())]
         for name in metrics["validation"]
     ]
     return f"## Metrics\n\n{markdown_table(['metric', *columns], rows)}"
@@ -78,7 +78,7 @@ def _data(data: dict[str, Any], split: dict[str, list[str]]) -> str:
     if not data["findings"]:
         return section
     findings = [
-        f"- {each['what']}: {each['count']:,}, {each['rule']} (first: {' '.join(each['rows'][0].split())})"
+        f"- {each['what']}: {each['count']:,}, {each['action']} (first: {' '.join(each['rows'][0].split())})"
         for each in data["findings"]
     ]
     return "\n".join([section, "", *findings, "", "Every one of them is listed in `data_report.json`."])

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from kmlc.config import Config
+from kmlc.data.data_report import TableReport
 from kmlc.data.feature_rows import FeatureRows
 from kmlc.data.folder import DataFolder
 from kmlc.data.labels import KnownLabelReader
 from kmlc.data.readers.npz import Features, read_features
 from kmlc.data.records import LabelledData, Records
-from kmlc.data.report import TableReport
 from kmlc.errors import UserError
 from kmlc.sample.overfitting import overfitting_rows
 from kmlc.tasks.registry import task_type

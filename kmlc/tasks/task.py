@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 import numpy as np
 
 from kmlc.config import Config
+from kmlc.data.data_report import TableReport
 from kmlc.data.labels import Targets, Vocabulary
 from kmlc.data.readers.table import Table
-from kmlc.data.report import TableReport
 
 if TYPE_CHECKING:
     # The command line imports this module; these take seconds.

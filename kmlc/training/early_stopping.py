@@ -7,26 +7,24 @@ from kmlc.config import Config
 from kmlc.tasks.task import Task
 from kmlc.training.history import History
 
-NOTHING = "nothing"
-"""Takes the place of a metric's name in `train.monitor: nothing`: the last epoch is always the best."""
+NO_METRIC = "none"
+"""Takes the place of a metric's name in `train.monitor: none`: the last epoch is always the best."""
 
 
 def monitored(config: Config, task: Task) -> str:
     """Return the name, in a history, of the metric that picks the best epoch."""
-    return {"objective": f"val_{task.objective}", "loss": "val_loss", "nothing": NOTHING}[
-        config.train.monitor
-    ]
+    return {"objective": f"val_{task.objective}", "loss": "val_loss", "none": NO_METRIC}[config.train.monitor]
 
 
 def best_epoch(history: History, metric: str) -> int:
     """Return the index of the epoch with the best metric; ties go to the earliest epoch.
 
-    The lowest `val_loss` is the best; of any other metric the highest. With `NOTHING` it is the last epoch.
+    The lowest `val_loss` is the best; of any other metric the highest. With `NO_METRIC` it is the last epoch.
 
     Example:
         best_epoch([{"val_micro_f1": 0.5}, {"val_micro_f1": 0.7}], "val_micro_f1")  # 1
     """
-    if metric == NOTHING:
+    if metric == NO_METRIC:
         return len(history) - 1
     values = [epoch[metric] for epoch in history]
     return values.index(min(values) if metric == "val_loss" else max(values))

@@ -12,7 +12,7 @@ import numpy as np
 
 from kmlc.config import Config
 from kmlc.data.batches import evaluation_batches, training_batches
-from kmlc.data.captions import Encode, caption_encoder
+from kmlc.data.caption_encoders import Encode, caption_encoder
 from kmlc.data.records import LabelledData, Records
 from kmlc.settings import setting, setting_types
 from kmlc.tasks.registry import task_of
@@ -21,11 +21,11 @@ from kmlc.training import environment
 from kmlc.training.auto_settings import resolve_image_size
 from kmlc.training.branches import check_branches
 from kmlc.training.checkpoint import save_state, save_weights
-from kmlc.training.compiled import compiled_model
+from kmlc.training.compile import compiled_model
 from kmlc.training.evaluation import EvaluationSet
 from kmlc.training.prepare import prepare_data
 
-SPEED_NEUTRAL = (
+SETTINGS_WITHOUT_COST = (
     "model",
     "run",
     "seed",
@@ -85,7 +85,7 @@ def cost_key(config: Config) -> Key:
     return tuple(
         (key, repr(setting(config, key)))
         for key in setting_types()
-        if not {key, key.partition(".")[0]} & {*SPEED_NEUTRAL}
+        if not {key, key.partition(".")[0]} & {*SETTINGS_WITHOUT_COST}
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kmlc.config import Config
-from kmlc.data.captions import fit_captions
+from kmlc.data.caption_encoders import fit_captions
 from kmlc.data.encoder_state import EncoderState, load_encoder_state, save_encoder_state
 from kmlc.data.records import LabelledData, Records
 from kmlc.data.splits import split_rows

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import keras
 
 from kmlc.config import Config
-from kmlc.data.captions import Encode, caption_encoder
+from kmlc.data.caption_encoders import Encode, caption_encoder
 from kmlc.data.encoder_state import load_encoder_state
 from kmlc.errors import UserError
 from kmlc.files import read_json, sha256

@@ -9,7 +9,7 @@ import keras
 
 from kmlc.config import Config
 from kmlc.data.batches import evaluation_batches, training_batches
-from kmlc.data.captions import Encode, caption_encoder
+from kmlc.data.caption_encoders import Encode, caption_encoder
 from kmlc.data.records import LabelledData, Records
 from kmlc.errors import UserError
 from kmlc.files import write_json
@@ -24,7 +24,7 @@ from kmlc.training.auto_settings import resolve
 from kmlc.training.branches import check_branches
 from kmlc.training.callbacks import EpochRecorder, Progress
 from kmlc.training.checkpoint import load_state, load_weights
-from kmlc.training.compiled import compiled_model
+from kmlc.training.compile import compiled_model
 from kmlc.training.early_stopping import best_epoch, monitored, should_stop
 from kmlc.training.evaluation import EvaluationSet, Validation
 from kmlc.training.history import History, write_history

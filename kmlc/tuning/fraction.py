@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from kmlc.data.data_report import Finding
 from kmlc.data.records import LabelledData
-from kmlc.data.report import Finding
 
 
 def fraction_of(data: LabelledData, fraction: float, seed: int) -> LabelledData:

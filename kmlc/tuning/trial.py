@@ -12,8 +12,8 @@ from pathlib import Path
 from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.lock import is_locked
-from kmlc.training.extend import continue_from
 from kmlc.training.memory import free_last_model
+from kmlc.training.more_epochs import continue_from
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.train import train
 from kmlc.tuning.callbacks import EpochSeconds, TrialProgress

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kmlc.config import CaptionsConfig, Config, FusionConfig, ImagesConfig, TrainConfig
 from kmlc.data.batches import evaluation_batches, training_batches
-from kmlc.data.captions import caption_encoder
+from kmlc.data.caption_encoders import caption_encoder
 from kmlc.data.encoder_state import EncoderState
 from kmlc.data.images import decode, resize
 from kmlc.data.records import Records

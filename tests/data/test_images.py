@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from kmlc.data.images import decode, encode, find_problems, paths_among, placeholder_image, read_image, resize
+from kmlc.data.images import are_paths, decode, encode, find_problems, placeholder_image, read_image, resize
 
 # A smooth picture: JPEG and palettes keep it nearly as it is.
 PIXELS = np.stack(np.meshgrid(np.linspace(0, 250, 30), np.linspace(20, 200, 24)), axis=-1)
@@ -127,7 +127,7 @@ def test_an_image_is_read_from_its_path_or_its_bytes(tmp_path: Path) -> None:
     PICTURE.save(tmp_path / "é.png")
     content = (tmp_path / "é.png").read_bytes()
     images: list[str | bytes] = [str(tmp_path / "é.png"), content]
-    for image, is_path in zip(images, paths_among(images), strict=True):
+    for image, is_path in zip(images, are_paths(images), strict=True):
         assert read_image(tf.constant(image), is_path).numpy() == content
 
 

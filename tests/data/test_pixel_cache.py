@@ -15,7 +15,7 @@ from PIL import Image
 from kmlc.config import CaptionsConfig, Config, ImagesConfig, TrainConfig
 from kmlc.data import pixel_cache
 from kmlc.data.batches import evaluation_batches, training_batches
-from kmlc.data.captions import caption_encoder
+from kmlc.data.caption_encoders import caption_encoder
 from kmlc.data.encoder_state import EncoderState
 from kmlc.data.images import decode
 from kmlc.data.pixel_cache import bmp_bytes, cached

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kmlc.config import CaptionsConfig, Config, ImagesConfig
 from kmlc.data.batches import evaluation_batches
 from kmlc.data.images import decode, resize
-from kmlc.data.tta import VIEWS, WHOLE, View, look
+from kmlc.data.tta import VIEWS, WHOLE, View, apply_view
 from kmlc.tasks.rows import read_labelled
 
 # Every pixel holds its row and column, so a view shows which pixels it contains.
@@ -34,13 +34,13 @@ PLACES = np.stack([*np.mgrid[:5, :4], np.zeros((5, 4))], axis=-1).astype(np.uint
     ],
 )
 def test_view_is_a_crop_of_the_image(view: View, rows: list[int], columns: list[int]) -> None:
-    seen = look(tf.constant(PLACES), view).numpy()
+    seen = apply_view(tf.constant(PLACES), view).numpy()
     assert seen.dtype == np.uint8
     np.testing.assert_array_equal(seen, PLACES[np.ix_(rows, columns)])
 
 
 def test_views_by_name() -> None:
-    assert VIEWS["one"] == [WHOLE]
+    assert VIEWS["none"] == [WHOLE]
     assert VIEWS["flip"] == [View(0, 0, 1), View(0, 0, 1, mirrored=True)]
     crops = VIEWS["crops"]
     assert len(set(crops)) == len(crops) == 12
@@ -66,7 +66,7 @@ def test_view_is_never_empty_and_stays_inside_the_image(
 ) -> None:
     rows, columns = np.mgrid[:height, :width]
     image = np.stack([rows, columns, np.zeros_like(rows)], axis=-1)
-    seen = look(tf.constant(image), View(top, left, kept, mirrored)).numpy()
+    seen = apply_view(tf.constant(image), View(top, left, kept, mirrored)).numpy()
     for axis, side in enumerate((height, width)):
         # Sides are rounded to whole pixels.
         assert max(1, kept * side - 0.51) <= seen.shape[axis] <= max(1, kept * side + 0.51)
@@ -82,7 +82,7 @@ def test_batches_show_the_view(data: Path) -> None:
     for view in VIEWS["crops"]:
         (batch,) = evaluation_batches(broken, config, lambda captions: {}, view).as_numpy_iterator()
         expected = [
-            resize(look(decode(tf.io.read_file(path)), view), 16).numpy() for path in records.images[:3]
+            resize(apply_view(decode(tf.io.read_file(path)), view), 16).numpy() for path in records.images[:3]
         ]
         np.testing.assert_array_equal(batch["image"][:3], expected)
         assert (batch["image"][3] == 127.5).all()

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from kmlc.config import CaptionsConfig, Config, FusionConfig, TowerConfig
-from kmlc.data.captions import caption_encoder, fit_captions
+from kmlc.data.caption_encoders import caption_encoder, fit_captions
 from kmlc.data.encoder_state import BertSizes, EncoderState
 from kmlc.errors import UserError
 from kmlc.models.build import build_model, load_pretrained

@@ -6,7 +6,7 @@ import pytest
 
 from kmlc.config import CaptionsConfig, Config, ImagesConfig, TowerConfig, TrainConfig
 from kmlc.data.batches import evaluation_batches, training_batches
-from kmlc.data.captions import caption_encoder
+from kmlc.data.caption_encoders import caption_encoder
 from kmlc.data.encoder_state import EncoderState
 from kmlc.files import write_json
 from kmlc.reports import plots

@@ -9,14 +9,14 @@ from matplotlib.lines import Line2D
 
 from kmlc.plotting import BLUE, ORANGE
 from kmlc.reports.grid_plots import main_effects, model_comparison
-from kmlc.reports.grid_trials import Trial
+from kmlc.reports.grid_trials import ReportedTrial
 from kmlc.tuning.grid import Grid, Range
 
 GRID = Grid("g", "G", "mlp", {"loss.name": ["focal", "bce"], "train.batch_size": [50, 30, 4]})
 
 
-def trial(values: dict[str, object], **metrics: float) -> Trial:
-    return Trial(values, {}, pd.DataFrame([metrics]))
+def trial(values: dict[str, object], **metrics: float) -> ReportedTrial:
+    return ReportedTrial(values, {}, pd.DataFrame([metrics]))
 
 
 TRIALS = [
@@ -102,7 +102,7 @@ def test_models_over_epochs_show_ours_and_published() -> None:
     trials = [
         trial({"model": "vgg16", "train.epochs": 2}, **metrics, batch_macro_f1=0.2),
         trial({"model": "vgg16", "train.epochs": 1}, **metrics, batch_macro_f1=0.1),
-        Trial({"model": "cnn2", "train.epochs": 1}, {"batch_macro_f1": 0.6}, pd.DataFrame()),
+        ReportedTrial({"model": "cnn2", "train.epochs": 1}, {"batch_macro_f1": 0.6}, pd.DataFrame()),
         trial({"model": "cnn2", "train.epochs": 2}, **metrics, batch_macro_f1=0.3),
     ]
     figure = model_comparison(grid, trials)

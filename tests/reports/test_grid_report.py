@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmlc.reports.grid_report import write_grid_report
-from kmlc.reports.grid_trials import canonical, described, join_trials, plain, short_names, shown
+from kmlc.reports.grid_trials import (
+    canonical,
+    format_value,
+    format_values,
+    join_trials,
+    normalise,
+    short_names,
+)
 from kmlc.tuning.grid import Grid, Range
 from kmlc.tuning.grid_file import read_grid
 
@@ -270,7 +277,7 @@ def test_short_names_and_shown_values() -> None:
         "tower.dropout": "tower.dropout",
         "seed": "seed",
     }
-    assert [shown(value) for value in (0.0012345678, "none", None, [1, 2], True, 50.0)] == [
+    assert [format_value(value) for value in (0.0012345678, "none", None, [1, 2], True, 50.0)] == [
         "0.001235",
         "none",
         "null",
@@ -278,5 +285,5 @@ def test_short_names_and_shown_values() -> None:
         "true",
         "50",
     ]
-    assert described({"train.epochs": 3, "loss.name": "bce"}) == "epochs 3, loss bce"
-    assert plain(np.array([1.0, 2.5]).tolist()) == [1, 2.5]
+    assert format_values({"train.epochs": 3, "loss.name": "bce"}) == "epochs 3, loss bce"
+    assert normalise(np.array([1.0, 2.5]).tolist()) == [1, 2.5]

@@ -37,7 +37,7 @@ def flags(data: Path, folder: Path) -> Callable[..., list[str]]:
             TOWER,
             f"--data={data}",
             f"--run={folder / name}",
-            "--train.monitor=nothing",
+            "--train.monitor=none",
             "--train.epochs=1",
             *flags,
         ]

@@ -3,7 +3,7 @@ import pytest
 from kmlc.config import Config, TrainConfig
 from kmlc.data.labels import Vocabulary
 from kmlc.tasks.registry import task_of
-from kmlc.training.early_stopping import NOTHING, best_epoch, monitored, should_stop
+from kmlc.training.early_stopping import NO_METRIC, best_epoch, monitored, should_stop
 
 METRIC = "val_micro_f1"
 
@@ -18,7 +18,7 @@ def test_ties_go_to_the_earliest_epoch() -> None:
 
 @pytest.mark.parametrize(
     ("monitor", "metric", "best", "stops"),
-    [("objective", METRIC, 1, True), ("loss", "val_loss", 3, False), ("nothing", NOTHING, 4, False)],
+    [("objective", METRIC, 1, True), ("loss", "val_loss", 3, False), ("none", NO_METRIC, 4, False)],
 )
 def test_monitor_picks_the_best_epoch(monitor: str, metric: str, best: int, stops: bool) -> None:
     """The highest objective, the lowest loss, or the last epoch."""

@@ -7,13 +7,13 @@ import pytest
 from kmlc.config import Config, FusionConfig, LossConfig, TowerConfig, TrainConfig
 from kmlc.settings import config_from_flags, setting_types
 from kmlc.tasks.rows import read_labelled
-from kmlc.training.estimate import SPEED_NEUTRAL, Cost, cost_key, measure_cost
+from kmlc.training.estimate import SETTINGS_WITHOUT_COST, Cost, cost_key, measure_cost
 from tests.helpers import TINY
 
 
 def test_every_neutral_setting_exists() -> None:
     keys = set(setting_types())
-    assert set(SPEED_NEUTRAL) <= keys | {key.partition(".")[0] for key in keys}
+    assert set(SETTINGS_WITHOUT_COST) <= keys | {key.partition(".")[0] for key in keys}
 
 
 def test_trials_that_differ_in_neutral_settings_alone_are_of_one_kind() -> None:

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmlc.config import Config
+from kmlc.data.data_report import TableReport
 from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData, Records
-from kmlc.data.report import TableReport
 from kmlc.tasks.rows import read_labelled
 from kmlc.tuning.fraction import fraction_of
 
@@ -60,7 +60,7 @@ def test_rows_stay_whole_and_the_report_says_what_is_used() -> None:
     }
     kept, outside = part.report.findings
     assert kept.rows == ["0"]
-    assert (outside.what, outside.rule) == ("row outside the fraction", "excluded")
+    assert (outside.what, outside.action) == ("row outside the fraction", "excluded")
     assert outside.rows == [name for name in data.records.ids if name not in part.records.ids]
     assert (data.report.used, len(data.report.findings)) == (40, 1)
 

@@ -75,7 +75,7 @@ def test_models_of_system_1() -> None:
     for model in ("simple_cnn", "cnn2", "resnet18", "vgg16", "efficientnetb4"):
         config = grid.config({"model": model, "train.epochs": 2})
         assert (config.model, config.tower.name, config.train.epochs) == (model, model, 2)
-        assert config.train.monitor == "nothing"
+        assert config.train.monitor == "none"
         assert (config.thresholds.method, config.thresholds.value) == ("fixed", 0.5)
 
 

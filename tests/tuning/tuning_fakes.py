@@ -30,7 +30,7 @@ settings:
   tower.name: none
   captions.encoder: bigram
   fusion.hidden_dim: 8
-  train.monitor: nothing
+  train.monitor: none
   train.batch_size: 8
 vary:
   train.epochs: [2, 1]

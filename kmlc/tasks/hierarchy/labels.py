@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from kmlc.config import Config, LabelKind
+from kmlc.data.data_report import TableReport
+from kmlc.data.label_names import read_names
 from kmlc.data.labels import Targets, parse_labels
-from kmlc.data.names import read_names
 from kmlc.data.readers.table import Table
-from kmlc.data.report import TableReport
 from kmlc.errors import UserError
 from kmlc.tasks.hierarchy.classes import Hierarchy
 from kmlc.tasks.hierarchy.held_out import held_out

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from kmlc.plotting import BLUE, ORANGE, tidy
+from kmlc.plotting import BLUE, ORANGE, style_axes
 
 
 def confusion(counts: np.ndarray, classes: Sequence[str]) -> Figure:
@@ -64,5 +64,5 @@ def novelty(levels: Mapping[str, tuple[np.ndarray, np.ndarray, float]]) -> Figur
         axes.set_title(f"Novelty of the {level}", fontsize=13)
         axes.set(xlabel="novelty score", ylabel="share of the rows")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False)
-        tidy(axes)
+        style_axes(axes)
     return figure

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kmlc.files import write_text
-from kmlc.markdown import markdown_table, number
+from kmlc.markdown import format_number, markdown_table
 from kmlc.plotting import save_plot
 from kmlc.tasks.hierarchy import LEVELS, plots
 from kmlc.tasks.task import Thresholds
@@ -40,7 +40,7 @@ def sections(
     subclasses = pd.DataFrame(task.subclasses(labels, logits))
     write_text(folder / "subclasses.csv", subclasses.to_csv(index=False, lineterminator="\n"))
     weakest = [
-        [str(value) if place < 2 else number(value) for place, value in enumerate(each.values())]
+        [str(value) if place < 2 else format_number(value) for place, value in enumerate(each.values())]
         for each in details["weakest_subclasses"]
     ]
     return [
@@ -73,7 +73,7 @@ def _novelty(
                 [
                     level,
                     *map(
-                        number,
+                        format_number,
                         (thresholds[level], details["known_share"][level], details["novel_rows"][level]),
                     ),
                 ]

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from kmlc.config import Config
+from kmlc.data.data_report import TableReport
 from kmlc.data.labels import Targets, readable
 from kmlc.data.readers.table import Table
-from kmlc.data.report import TableReport
 from kmlc.sample.hierarchy import hierarchy_sample_folder
 from kmlc.tasks.hierarchy import LEVELS
 from kmlc.tasks.hierarchy.classes import Classes, Hierarchy

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from kmlc.config import Config
+from kmlc.data.data_report import TableReport
+from kmlc.data.label_names import read_names
 from kmlc.data.labels import ParsedLabels, Targets, Vocabulary, parse_labels
-from kmlc.data.names import read_names
 from kmlc.data.readers.table import Table
-from kmlc.data.report import TableReport
 from kmlc.errors import UserError
 
 

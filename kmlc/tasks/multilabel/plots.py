@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve
 
-from kmlc.markdown import number
-from kmlc.plotting import BLUE, GREY, ORANGE, bar_panels, tidy
+from kmlc.markdown import format_number
+from kmlc.plotting import BLUE, GREY, ORANGE, bar_panels, style_axes
 
 
 def per_class_f1(
@@ -55,7 +55,7 @@ def precision_recall(
     for axes in grid.flat[len(classes) :]:
         axes.set_axis_off()
     for place, (axes, (_, each)) in enumerate(zip(grid.flat, classes.iterrows(), strict=False)):
-        tidy(axes)
+        style_axes(axes)
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
         axes.xaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_major_formatter("{x:g}")
@@ -78,4 +78,4 @@ def precision_recall(
 
 
 def _macro_map(splits: Mapping[str, float | None]) -> str:
-    return "macro mAP: " + ", ".join(f"{split} {number(value)}" for split, value in splits.items())
+    return "macro mAP: " + ", ".join(f"{split} {format_number(value)}" for split, value in splits.items())

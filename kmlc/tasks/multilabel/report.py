@@ -9,7 +9,7 @@ import pandas as pd
 
 from kmlc.data.labels import Vocabulary
 from kmlc.files import write_text
-from kmlc.markdown import markdown_table, number
+from kmlc.markdown import format_number, markdown_table
 from kmlc.plotting import save_plot
 from kmlc.tasks.multilabel import plots
 from kmlc.tasks.task import Thresholds
@@ -45,7 +45,7 @@ def sections(
     save_plot(folder / "plots" / "per_class_f1.png", plots.per_class_f1(classes, f1_columns, macro_map))
     curves = plots.precision_recall(classes, labels, scores, macro_map)
     save_plot(folder / "plots" / "precision_recall.png", curves)
-    rows = [[number(value) if value != row[0] else value for value in row] for row in classes.values.tolist()]
+    rows = [[name, *map(format_number, values)] for name, *values in classes.values.tolist()]
     header = [name.replace("_", " ") for name in classes.columns.tolist()]
     evaluated = "All but test f1 and test average precision are" if "test_f1" in classes else "All are"
     return [

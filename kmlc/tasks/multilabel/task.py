@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from kmlc.config import Config
+from kmlc.data.data_report import TableReport
 from kmlc.data.labels import Targets, Vocabulary
 from kmlc.data.readers.table import Table
-from kmlc.data.report import TableReport
 from kmlc.errors import UserError
 from kmlc.objectives.losses import LOSSES, build_loss
 from kmlc.objectives.metrics import AVERAGES, batch_macro_f1, evaluate, per_class, probabilities

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from kmlc.config import Config, LabelsConfig, TableConfig
+from kmlc.data.data_report import TableReport
 from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData, Records
-from kmlc.data.report import TableReport
 from kmlc.errors import UserError
 from kmlc.tasks.registry import task_of
 from kmlc.tasks.rows import read_labelled, read_test, read_test_labels

@@ -29,11 +29,11 @@ def test_the_gap_is_training_minus_validation_accuracy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("training", "validation", "holds"),
+    ("training", "validation", "within"),
     [(0.9199, 0.85, True), (0.92, 0.85, False), (0.9, 0.8499, False), (0.98, 0.7, False)],
 )
-def test_a_run_holds_within_system_5s_bounds(training: float, validation: float, holds: bool) -> None:
-    assert Fit("run", "model", training, validation).holds is holds
+def test_a_run_is_within_system_5s_bounds(training: float, validation: float, within: bool) -> None:
+    assert Fit("run", "model", training, validation).is_within_bounds is within
 
 
 def test_the_command_writes_table_and_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,8 +43,8 @@ def test_the_command_writes_table_and_plot(tmp_path: Path, capsys: pytest.Captur
     table = (
         "| run | model | training | validation | gap | training < 92%, validation ≥ 85% |\n"
         "| --- | ---: | ---: | ---: | ---: | ---: |\n"
-        "| `large` | hybrid | 98.71% | 71.26% | 27.45 points | does not hold |\n"
-        "| `small` | hybrid | 88.60% | 87.27% | 1.33 points | holds |\n"
+        "| `large` | hybrid | 98.71% | 71.26% | 27.45 points | outside |\n"
+        "| `small` | hybrid | 88.60% | 87.27% | 1.33 points | within |\n"
     )
     assert capsys.readouterr().out.startswith(table)
     assert table in (small / "overfitting.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from kmlc.config import CaptionsConfig, Config, FusionConfig, ImagesConfig, LossConfig, TowerConfig
-from kmlc.data.captions import caption_encoder
+from kmlc.data.caption_encoders import caption_encoder
 from kmlc.data.encoder_state import EncoderState
 from kmlc.errors import UserError
 from kmlc.models import image, text

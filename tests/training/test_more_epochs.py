@@ -12,9 +12,9 @@ from kmlc.config import Config
 from kmlc.files import read_json, write_text
 from kmlc.settings import config_from_flags, load_config
 from kmlc.tasks.rows import read_labelled
-from kmlc.training import extend
+from kmlc.training import more_epochs
 from kmlc.training.auto_settings import resolve_as
-from kmlc.training.extend import continue_from
+from kmlc.training.more_epochs import continue_from
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.train import train
 from kmlc.tuning.fraction import fraction_of
@@ -41,7 +41,7 @@ def settings(data: Path, run: Path, epochs: int, *flags: str) -> Config:
 @pytest.fixture(scope="module")
 def short(data: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     """A finished run of one epoch; tests leave it as it is."""
-    return train(settings(data, tmp_path_factory.mktemp("extend") / "short", 1))
+    return train(settings(data, tmp_path_factory.mktemp("more_epochs") / "short", 1))
 
 
 def arrays(path: Path) -> dict[str, np.ndarray]:
@@ -117,7 +117,7 @@ def test_a_kill_leaves_what_a_repeat_completes(
     """Killed before each of its files, the directory is no run that was begun until the last is there."""
     run, config = RunDirectory(tmp_path / "longer"), settings(data, tmp_path / "longer", 2)
     for name in ("_link", "save_config"):
-        real, calls = getattr(extend, name), 0
+        real, calls = getattr(more_epochs, name), 0
 
         def killed(*arguments: object, real: Callable[..., None] = real, allowed: int) -> None:
             nonlocal calls
@@ -129,7 +129,9 @@ def test_a_kill_leaves_what_a_repeat_completes(
         for allowed in range(9 if name == "_link" else 1):
             calls = 0
             with monkeypatch.context() as patch:
-                patch.setattr(extend, name, lambda *arguments, each=allowed: killed(*arguments, allowed=each))
+                patch.setattr(
+                    more_epochs, name, lambda *arguments, each=allowed: killed(*arguments, allowed=each)
+                )
                 with pytest.raises(KeyboardInterrupt):
                     continue_from(short, run.path, config)
             assert not run.config.exists()

@@ -10,12 +10,12 @@ class Finding:
 
     Attributes:
         what: what was found.
-        rule: what was done about it.
+        action: what was done about it.
         rows: where, a string for each row.
     """
 
     what: str
-    rule: str
+    action: str
     rows: list[str]
 
 
@@ -37,15 +37,15 @@ class TableReport:
     findings: list[Finding] = field(default_factory=list)
     label_counts: dict[str, int] = field(default_factory=dict)
 
-    def note(self, what: str, rule: str, rows: list[str]) -> None:
+    def note(self, what: str, action: str, rows: list[str]) -> None:
         """Add a finding, if it has rows."""
         if rows:
-            self.findings.append(Finding(what, rule, rows))
+            self.findings.append(Finding(what, action, rows))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain values for JSON, with the count of each finding."""
         findings = [
-            {"what": each.what, "rule": each.rule, "count": len(each.rows), "rows": each.rows}
+            {"what": each.what, "action": each.action, "count": len(each.rows), "rows": each.rows}
             for each in self.findings
         ]
         return {
@@ -61,7 +61,7 @@ class TableReport:
         lines = [f"{self.file}: {self.rows:,} rows, {self.used:,} used"]
         for each in self.findings:
             example = each.rows[0] if len(each.rows[0]) <= 60 else each.rows[0][:57] + "..."
-            lines.append(f"  {each.what}: {len(each.rows):,}, {each.rule} (first: {example})")
+            lines.append(f"  {each.what}: {len(each.rows):,}, {each.action} (first: {example})")
         if self.label_counts:
             counts = sorted(self.label_counts.items(), key=lambda pair: -pair[1])
             shown = counts if len(counts) <= 8 else [*counts[:5], ("…", -1), *counts[-2:]]

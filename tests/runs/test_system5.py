@@ -39,21 +39,21 @@ def test_the_large_network_learns_by_heart(fits: dict[str, Fit]) -> None:
     fit = fits["mlp_overfit"]
     assert fit.training >= 0.96
     assert 0.66 <= fit.validation <= 0.75
-    assert not fit.holds
+    assert not fit.is_within_bounds
 
 
 def test_the_published_network_does_not(fits: dict[str, Fit]) -> None:
     fit = fits["mlp"]
     assert fit.training < 0.92
     assert fit.validation >= 0.85
-    assert fit.holds
+    assert fit.is_within_bounds
 
 
 def test_the_comparison(fits: dict[str, Fit], tmp_path: Path) -> None:
     header, _, large, small = write_comparison(list(fits.values()), tmp_path).splitlines()
     assert header == "| run | model | training | validation | gap | training < 92%, validation ≥ 85% |"
     for line, (name, fit), verdict in zip(
-        (large, small), fits.items(), ("does not hold", "holds"), strict=True
+        (large, small), fits.items(), ("outside", "within"), strict=True
     ):
         shares = f"{100 * fit.training:.2f}% | {100 * fit.validation:.2f}%"
         gap = f"{100 * (fit.training - fit.validation):.2f} points"

@@ -39,22 +39,22 @@ def rows_of(folder: Path) -> tuple[list[Path], list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("names", "views", "built_in"),
-    [(["both"], "one", False), (["words", "both", "elsewhere"], "flip", False), (["both"], "one", True)],
+    ("names", "tta", "built_in"),
+    [(["both"], "none", False), (["words", "both", "elsewhere"], "flip", False), (["both"], "none", True)],
 )
 def test_the_library_predicts_what_the_command_writes(
-    names: list[str], views: str, built_in: bool, runs: Path, data: Path, tmp_path: Path
+    names: list[str], tta: str, built_in: bool, runs: Path, data: Path, tmp_path: Path
 ) -> None:
     folder = sample_folder(train_rows=5, test_rows=40, cache=tmp_path) if built_in else data
     chosen = [argument for name in names for argument in ("--run", str(runs / name))]
     files = ["--data", str(folder), "--out", "s.csv", "--proba", "p.csv"]
-    done = run_command(tmp_path, str(ROOT / "predict.py"), *chosen, "--tta", views, *files)
+    done = run_command(tmp_path, str(ROOT / "predict.py"), *chosen, "--tta", tta, *files)
     assert done.returncode == 0, done.stderr
     submission = pd.read_csv(tmp_path / "s.csv", dtype=str, keep_default_na=False)
     proba = pd.read_csv(tmp_path / "p.csv", float_precision="round_trip")
     assert len(proba) == (40 if built_in else 7)
 
-    table = kmlc.load(*(runs / name for name in names), views=views).predict(*rows_of(folder))
+    table = kmlc.load(*(runs / name for name in names), tta=tta).predict(*rows_of(folder))
     assert list(table.columns) == ["Labels", *LABELS]
     assert table["Labels"].tolist() == submission["Labels"].tolist()
     np.testing.assert_array_equal(table[LABELS], proba[LABELS])
@@ -109,8 +109,8 @@ def test_without_a_run_it_is_the_newest(runs: Path, tmp_path: Path, monkeypatch:
     shutil.copytree(runs / "both", tmp_path / "runs" / "mine")
     monkeypatch.chdir(tmp_path)
     assert kmlc.load().name == "runs/mine"
-    with pytest.raises(UserError, match=r"^views: expected one of one, flip, crops; got tilt$"):
-        kmlc.load(views="tilt")
+    with pytest.raises(UserError, match=r"^tta: expected one of none, flip, crops; got tilt$"):
+        kmlc.load(tta="tilt")
 
 
 def test_an_error_names_the_row(
