@@ -1,19 +1,60 @@
 """A parser of command-line arguments whose errors are one line: the flag, what was expected, what came.
 
-jsonargparse parses and checks the types; here are the messages.
+jsonargparse parses and checks the types; here are the messages and the layout of the help.
 """
 
+import copy
 import dataclasses
 import difflib
 import re
 import types
 import typing
+from argparse import SUPPRESS, Action
 from collections.abc import Sequence
 from typing import Any, Literal, NoReturn
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
 from kmlc.errors import UserError
+
+
+class HelpFormatter(DefaultHelpFormatter):
+    """Describes each flag by its help line, the values that it accepts in plain English, and its default."""
+
+    def _get_help_string(self, action: Action) -> str:
+        text = (action.help or "").removesuffix(".")
+        if action.nargs == 0 or not action.option_strings:
+            return text
+        notes = []
+        kind = getattr(action, "_typehint", action.type)
+        shows_choices = _metavar(action) == action.metavar and "{" in str(action.metavar)
+        if not shows_choices and (values := _describe(kind)) not in _OBVIOUS:
+            notes.append(values)
+        if action.default not in (None, [], SUPPRESS):
+            notes.append(f"default: {_format_default(action.default)}")
+        return f"{text} ({'; '.join(notes)})" if notes else text
+
+    def _format_action_invocation(self, action: Action) -> str:
+        action = copy.copy(action)
+        action.metavar = _metavar(action)
+        # jsonargparse's second form of a list, `--flag+`, appends to it.
+        action.option_strings = [each for each in action.option_strings if not each.endswith("+")]
+        return super()._format_action_invocation(action)
+
+
+def _metavar(action: Action) -> Any:
+    """Return the placeholder of a flag's value, None for the flag's name where the choices are too many."""
+    return None if action.option_strings and len(str(action.metavar)) > 40 else action.metavar
+
+
+def _format_default(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_format_default, value))}]"
+    return f'"{value}"' if str(value).isspace() else str(value)
 
 
 class OneLineParser(ArgumentParser):
@@ -26,7 +67,7 @@ class OneLineParser(ArgumentParser):
     """
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(allow_abbrev=False, print_config=None, **settings)
+        super().__init__(allow_abbrev=False, print_config=None, formatter_class=HelpFormatter, **settings)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise the message as a `UserError` of one line.
@@ -89,19 +130,24 @@ _DESCRIPTIONS = {
     "Angle": "a number from 0 to 180",
     "bool": "true or false",
     "str": "a string",
+    "Path": "a path",
     "int": "a whole number",
     "float": "a number",
     "NoneType": "null",
 }
+_OBVIOUS = ("a string", "a path", "a string, or null")
+"""Descriptions that a help line goes without."""
 
 
 def _describe(kind: Any) -> str:
-    """Return which values a type accepts, in plain English."""
+    """Return which values a type accepts, in plain English; None is the type of a flag without one."""
+    if kind is None:
+        return "a string"
     if typing.get_origin(kind) is Literal:
         choices = [str(choice) for choice in typing.get_args(kind)]
         return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return " or ".join(_describe(part) for part in typing.get_args(kind))
+        return ", or ".join(map(_describe, typing.get_args(kind)))
     if typing.get_origin(kind) is list:
         return f"a list, each {_describe(typing.get_args(kind)[0])}"
     return _DESCRIPTIONS[kind.__name__]

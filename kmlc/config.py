@@ -204,7 +204,7 @@ class TowerConfig:
 
     @property
     def input(self) -> Literal["none", "features", "image"]:
-        """What the model takes of a row beside its caption."""
+        """What the tower reads from a row."""
         if self.name in ("none", "mlp"):
             return "none" if self.name == "none" else "features"
         return "image"
@@ -220,8 +220,8 @@ class CaptionsConfig:
         preset: bert only; KerasHub preset, or a KerasHub or Hugging Face folder; null is from scratch.
         trainable: bert only; false freezes the encoder.
         pooling: bert only; pools token vectors into one vector: mean, max, or the vector of the first token.
-        sequence_length: bert only; most tokens of a caption, longer captions are truncated.
-        vocabulary_size: bert from scratch; most word pieces, fitted to the training captions.
+        sequence_length: bert only; maximum number of tokens; longer captions are truncated.
+        vocabulary_size: bert from scratch; maximum vocabulary size, fitted to the training captions.
         layers: bert from scratch; number of Transformer layers.
         heads: bert from scratch; attention heads in a layer.
         hidden_dim: bert from scratch; width of a token vector.
@@ -251,7 +251,7 @@ class FusionConfig:
         name: concat concatenates the embeddings, with zeros for a missing image or caption; join (systems 1
             and 2) concatenates them as they are, with those of a placeholder image or an empty caption;
             gated weights them by a trained gate; late mixes the logits of each branch by trained weights.
-        hidden_dim: width of the dense layer before the logits; 0 is no such layer.
+        hidden_dim: width of the dense layer before the logits; 0 omits it.
         dropout: dropout rate before the logits.
         modality_dropout: fraction of the training rows that have both an image and a caption whose image or,
             equally often, caption is dropped.
@@ -268,7 +268,7 @@ class FusionConfig:
 
     @property
     def reads_presence(self) -> bool:
-        """Whether the model is told which rows have an image and which have a caption."""
+        """Whether the model's inputs include which rows have an image and which have a caption."""
         return self.name != "join"
 
 
@@ -283,7 +283,8 @@ class LossConfig:
             total/(K·frequency).
         gamma: focal and sigmoid_focal; focusing parameter, 0 is cross-entropy.
         label_smoothing: focal and hierarchical; smoothing s, targets become targets·(1-s) + s/C.
-        positive_weight: sigmoid_focal only; weight of positive labels, negative ones have 1 minus it.
+        positive_weight: sigmoid_focal only; weight of positive labels; negative labels have
+            1 - positive_weight.
         gamma_positive: asymmetric only; focusing parameter of positive labels.
         gamma_negative: asymmetric only; focusing parameter of negative labels.
         margin: asymmetric only; negative labels with a probability up to this have no loss.
@@ -303,7 +304,7 @@ class LossConfig:
 
     @property
     def resolved_alpha(self) -> float:
-        """The scale as a number, of settings that passed `kmlc.training.auto_settings`."""
+        """Alpha as a number, of settings that passed `kmlc.training.auto_settings`."""
         if self.alpha == "auto":
             raise ValueError("loss.alpha: expected a number (see kmlc.training.auto_settings); got auto")
         return self.alpha
@@ -314,18 +315,18 @@ class TrainConfig:
     """The training.
 
     Attributes:
-        epochs: largest number of epochs.
+        epochs: maximum number of epochs; short: --epochs.
         batch_size: rows in a batch.
-        learning_rate: initial learning rate of Adam.
+        learning_rate: initial learning rate.
         weight_decay: decoupled weight decay of AdamW; 0 is plain Adam.
         accumulation: gradient accumulation; number of steps whose gradients are averaged for one update.
         ema: momentum of the exponential moving average (EMA) of the weights, which validates and predicts in
             their place; 0 is off. Statistics of batch normalisation are not averaged.
         monitor: metric for the best epoch and early stopping: objective (highest), loss (lowest validation
-            loss), or none, which takes the last epoch.
+            loss), or none, which selects the last epoch.
         early_stopping: patience; stop after this many epochs without a better metric; 0 is off.
         plateau_patience: reduce the learning rate after this many epochs without a lower loss; 0 is off.
-        plateau_factor: factor of the learning rate then.
+        plateau_factor: factor that multiplies the learning rate on a plateau.
         evaluate_training: also compute the final metrics of the training rows, to show overfitting.
         precision: dtype policy; auto is mixed_float16 on a GPU and float32 on a CPU.
         xla: compile with XLA; auto is on with a GPU and off on a CPU, where it was two times slower.
@@ -399,7 +400,7 @@ class Config:
         model: name of a file in configs/, whose settings override the defaults.
         data: folder with the tables and the images; null is the built-in sample.
         run: directory of the run; null makes runs/<date>-<model>; an unfinished run there is continued.
-        seed: seed of everything random.
+        seed: random seed.
         objective: the F1 average that picks the best epoch and the joint thresholds.
         table: files and columns.
         labels: labels and their names.
@@ -407,7 +408,7 @@ class Config:
         images: reading and augmenting images.
         tower: the image model.
         captions: the caption encoder.
-        fusion: fusion of the two.
+        fusion: image and caption embedding to logits.
         loss: the loss.
         train: the training.
         thresholds: from probabilities to labels.

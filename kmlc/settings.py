@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import json
 import typing
+from argparse import SUPPRESS
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,9 +68,15 @@ class SettingsParser(OneLineParser):
     """
 
     def __init__(self, skip: Collection[str] = (), **parser: Any) -> None:
-        super().__init__(**parser)
+        super().__init__(usage="%(prog)s [options] [settings]", **parser)
         self._keys = [key for key in setting_types() if not {key, key.partition(".")[0]} & set(skip)]
         self.add_class_arguments(Config, skip=set(skip))
+        groups = self.groups or {}
+        for name, group in groups.items():
+            group.title = "settings" if name == "Config" else f"settings --{name}.*: {group.title}"
+        for action in self._actions:
+            if action.dest in groups:
+                action.help = SUPPRESS  # jsonargparse's `--train FILE`: files are what `--config` is for
 
     def split(self, arguments: Sequence[str]) -> tuple[Namespace, Namespace]:
         """Return the command's own flags with their defaults, and those settings that were given.

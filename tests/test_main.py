@@ -1,5 +1,6 @@
 """`kmlc` and `python -m kmlc`."""
 
+import importlib
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -20,10 +21,11 @@ def test_the_help_lists_every_command_on_a_line(
     shown = capsys.readouterr().out.splitlines()
     for name in NAMES:
         (line,) = [line for line in shown if line.startswith(f"    {name} ")]
-        assert line.endswith(".")
+        summary = str(importlib.import_module(f"kmlc.commands.{name}").__doc__).partition(".\n")[0]
+        assert line.endswith(f" {summary}")
 
 
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+def test_version_flag_prints_name_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"kmlc {__version__}\n"
 

@@ -89,7 +89,7 @@ def test_system2_is_the_published_form() -> None:
         (["--epochs", "0"], ["--train.epochs", "a whole number above 0", "got 0"]),
         (["--train.monitor", "f1"], ["--train.monitor: expected one of objective, loss, none; got f1"]),
         (["--model", "hybrod"], ["--model: expected one of", "got 'hybrod'", "did you mean hybrid?"]),
-        (["--train.xla", "maybe"], ["--train.xla: expected auto or true or false; got maybe"]),
+        (["--train.xla", "maybe"], ["--train.xla: expected auto, or true or false; got maybe"]),
         (
             ["--captions.encoder", "brt"],
             ["--captions.encoder: expected one of none, bigram, trigram, bert; got brt"],

@@ -28,7 +28,9 @@ def parser() -> SettingsParser:
         prog=program("captions"),
         description=__doc__.partition("\n")[0],
     )
-    parser.add_argument("--out", type=Path, default=Path("captions-report"), help="folder of the report")
+    parser.add_argument(
+        "--out", type=Path, default=Path("captions-report"), metavar="DIR", help="folder of the report"
+    )
     return parser
 
 

@@ -22,14 +22,24 @@ def parser() -> OneLineParser:
     """Return the parser of the command's flags."""
     parser = OneLineParser(prog=program("predict"), description=__doc__.partition("\n")[0])
     add = parser.add_argument
-    add("--run", action="append", help="finished run (default: the newest in runs/); repeat for a mean")
-    add("--data", help="data folder; default: the one that the run was trained on")
-    add("--out", type=Path, help="submission; default: submission.csv in the run directory")
-    add("--proba", type=Path, help="also write the probabilities, a column for each label")
-    add("--image", type=Path, help="predict this image instead of a table")
+    add(
+        "--run",
+        action="append",
+        metavar="DIR",
+        help="run directory; repeat to average several; default: the newest finished run",
+    )
+    add("--data", metavar="DIR", help="data folder; default: the one that the run was trained on")
+    add("--out", type=Path, metavar="FILE", help="submission; default: submission.csv in the run")
+    add("--proba", type=Path, metavar="FILE", help="also write the probabilities, a column per label")
+    add("--image", type=Path, metavar="FILE", help="predict this image instead of a table")
     add("--caption", help="caption of that image, or a caption alone")
-    add("--tta", type=Literal["none", "flip", "crops"], default="none", help="average views of each image")
-    add("--without", type=Literal["images", "captions"], default=None, help="predict as if there were none")
+    add(
+        "--tta",
+        type=Literal["none", "flip", "crops"],
+        default="none",
+        help="test-time augmentation: average over flipped or cropped views",
+    )
+    add("--without", type=Literal["images", "captions"], help="ignore all images, or all captions")
     return parser
 
 

@@ -1,10 +1,10 @@
-"""Train a model and tune its thresholds.
+"""Train a model and fit its thresholds.
 
 It leaves a run directory in runs/.
 
     kmlc train --model hybrid                      # on the built-in sample
     kmlc train --model hybrid --data DIR           # on your own tables and images
-    kmlc train --resume                            # go on with the newest unfinished run
+    kmlc train --resume                            # continue the newest unfinished run
     kmlc train --models                            # every model
     kmlc train --help                              # every setting
 """
@@ -28,13 +28,13 @@ def parser() -> SettingsParser:
     """Return the parser of the command's flags."""
     parser = SettingsParser(
         prog=program("train"),
-        description="Train a model, tune its thresholds, and leave a run directory. "
+        description="Train a model, fit its thresholds, and leave a run directory. "
         f"Models: {', '.join(model_names())}.",
     )
     add_config_file(parser)
     add = parser.add_argument
-    add("--resume", nargs="?", const="newest", metavar="RUN", help="go on with RUN, without it the newest")
-    add("--models", action="store_true", help="list the models with their size and exit")
+    add("--resume", nargs="?", const="newest", metavar="RUN", help="resume RUN, or the newest unfinished run")
+    add("--models", action="store_true", help="list the models with their sizes and exit")
     add("--print_config", action="store_true", help="print the resolved settings and exit")
     return parser
 
@@ -46,7 +46,7 @@ def add_config_file(parser: SettingsParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="YAML file of settings; overrides the model's, flags override it; of several the last wins",
+        help="YAML file of settings, over the model's and under flags; may be repeated, later files win",
     )
 
 

@@ -1,7 +1,7 @@
 """Train every trial of a grid, or search a space.
 
     kmlc tune --grid report2                     # system 2's sixteen trials, on the built-in sample
-    kmlc tune --grid report2 --dry-run           # the trials, and how long they will take
+    kmlc tune --grid report2 --dry-run           # the trials, with an estimate of their time
     kmlc tune --grid report2 --data DIR --images.size 64 --workers 2
     kmlc tune --grid mine.yaml --search random --trials 20
     kmlc tune --help
@@ -36,10 +36,10 @@ class TuneCommand:
     """What the command was called with.
 
     Attributes:
-        study: what to search.
-        options: how.
+        study: the search.
+        options: how trials are trained.
         run: the study's directory, None for one in runs/.
-        dry_run: list the trials and how long they will take, and train none.
+        dry_run: list the trials with an estimate of their time, and train none.
     """
 
     study: StudyConfig
@@ -53,22 +53,27 @@ def parser() -> SettingsParser:
     parser = SettingsParser(
         skip=("model", "run", "objective"),
         prog=program("tune"),
-        description="Train every trial of a grid and lay the metrics beside the published ones. "
-        "The same command continues a study that was stopped. Settings hold for every trial.",
+        description="Train every trial of a grid and compare the metrics with the published ones. "
+        "The same command continues a study that was stopped. Settings apply to every trial.",
     )
     add = parser.add_argument
-    # The grid names the model; who gives one is told so.
+    # The grid names the model: `_study` rejects this flag.
     add("--model", help=SUPPRESS)
-    add("--grid", help=f"one of {', '.join(grid_names())}, or a YAML file of the same form")
+    add("--grid", help=f"{', '.join(grid_names())}, or a YAML file of the same form")
     add("--search", type=Search, default="grid", help="how trials are chosen")
     add(
         "--objective",
         type=Literal[tuple(OBJECTIVES)],
         default=None,
         metavar="METRIC",
-        help=f"the metric that picks the best trial: {', '.join(OBJECTIVES)}",
+        help="metric that picks the best trial; default: the grid's",
     )
-    add("--trials", type=PositiveInt, metavar="K", help="most trials; of a grid the first ones")
+    add(
+        "--trials",
+        type=PositiveInt,
+        metavar="K",
+        help="maximum number of trials; a grid search trains the first K",
+    )
     add(
         "--fraction",
         type=Fraction,
@@ -76,33 +81,44 @@ def parser() -> SettingsParser:
         metavar="F",
         help="fraction of the labelled rows, such as 0.1",
     )
-    add("--seeds", type=PositiveInt, default=1, metavar="N", help="seeds of each trial; mean and spread")
+    add(
+        "--seeds",
+        type=PositiveInt,
+        default=1,
+        metavar="N",
+        help="seeds per trial; reports mean and standard deviation",
+    )
     add("--run", type=Path, metavar="DIR", help="the study's directory; default: runs/<date>-tune-<grid>")
-    add("--dry-run", action="store_true", help="list the trials and how long they will take, train none")
+    add("--dry-run", action="store_true", help="list the trials with an estimate of their time; train none")
     add(
         "--engine",
         type=EngineName,
-        metavar="ENGINE",
-        help="where trials are trained: inline, processes (the default with --workers from 2 up) or ray",
+        help="where trials are trained; default: processes with two or more --workers, otherwise inline",
     )
     add(
         "--workers",
         type=PositiveInt,
         metavar="N",
-        help="trials at a time, in processes with a share of the cores each; on Ray as many as fit",
+        help="number of parallel trials; processes divide the cores; default: 1, on Ray as many as fit",
     )
     add(
         "--address",
         default="auto",
         metavar="HOST:PORT",
-        help="the Ray cluster; auto: this machine's",
+        help="address of the Ray cluster; auto: the one on this machine",
     )
-    add("--cpus", type=PositiveFloat, default=1.0, metavar="N", help="CPUs of a trial on Ray")
-    add("--gpus", type=NonNegativeFloat, default=0.0, metavar="N", help="GPUs of a trial on Ray, such as 0.5")
-    add("--keep", type=PositiveInt, default=1, metavar="K", help="best trials that keep their weights")
-    add("--no-share", dest="share", action="store_false", help="do not share epochs between trials")
-    add("--cache", type=Cache, default="disk", help="where decoded pixels are kept")
-    add("--cache-gb", type=Gigabytes, default=4.0, metavar="GB", help="most gigabytes of decoded pixels")
+    add("--cpus", type=PositiveFloat, default=1.0, metavar="N", help="CPUs per trial on Ray")
+    add("--gpus", type=NonNegativeFloat, default=0.0, metavar="N", help="GPUs per trial on Ray, such as 0.5")
+    add(
+        "--keep",
+        type=PositiveInt,
+        default=1,
+        metavar="K",
+        help="number of best trials whose weights are kept",
+    )
+    add("--no-share", dest="share", action="store_false", help="train every trial from its first epoch")
+    add("--cache", type=Cache, default="disk", help="where decoded images are cached")
+    add("--cache-gb", type=Gigabytes, default=4.0, metavar="GB", help="maximum size of the cache")
     return parser
 
 
