@@ -5,6 +5,7 @@ from typing import Literal
 
 from kmlc.config import Config
 from kmlc.errors import UserError
+from kmlc.program import command_line
 from kmlc.settings import load_config, setting, setting_types
 from kmlc.training.auto_settings import resolve_as
 from kmlc.training.run_directory import RunDirectory, existing_run, newest_run
@@ -28,8 +29,7 @@ def unfinished_run(config: Config, resume: Path | Literal["newest"] | None) -> R
         return None
     else:
         run = existing_run(Path(config.run))
-    if run.finished:
-        raise UserError(f"{run.path}: this run is finished; there is nothing to continue")
+    check_unfinished(run)
     if resume is None:
         check_same_settings(run, resolve_as(config, load_config(run.config)))
     return run
@@ -38,6 +38,21 @@ def unfinished_run(config: Config, resume: Path | Literal["newest"] | None) -> R
 def _is_empty(path: Path) -> bool:
     """Return whether there is nothing at a path but files that a killed command leaves, such as a lock."""
     return not path.exists() or all(each.name.startswith(".") for each in path.iterdir())
+
+
+def check_unfinished(run: RunDirectory) -> None:
+    """Raise a `UserError` if a run is finished."""
+    if run.finished:
+        raise UserError(f"{run.path}: this run is finished; there is nothing to continue")
+
+
+def check_not_started(run: RunDirectory) -> None:
+    """Raise a `UserError` if a directory for a new run holds one."""
+    if run.config.is_file():
+        raise UserError(
+            f"{run.path}: another command has started a run there meanwhile; name another directory, or "
+            f"continue it with {command_line('train', '--resume', run.path)}"
+        )
 
 
 def check_same_settings(run: RunDirectory, config: Config) -> None:

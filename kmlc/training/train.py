@@ -30,7 +30,7 @@ from kmlc.training.evaluation import EvaluationSet, Validation
 from kmlc.training.history import History, write_history
 from kmlc.training.prepare import load_prepared_data, prepare_data, save_prepared_data
 from kmlc.training.results import write_results
-from kmlc.training.resume import check_same_settings, unfinished_run
+from kmlc.training.resume import check_not_started, check_same_settings, check_unfinished, unfinished_run
 from kmlc.training.run_directory import RunDirectory, create_run
 
 
@@ -74,6 +74,7 @@ def _train(
         settings = config
     else:
         locks.enter_context(locked(unfinished.path))
+        check_unfinished(unfinished)  # again: the process that held the lock may have finished it
         settings = load_config(unfinished.config)
     environment.set_up(settings)
 
@@ -98,6 +99,7 @@ def _train(
     run = unfinished or create_run(config)
     if unfinished is None:
         locks.enter_context(locked(run.path))
+        check_not_started(run)  # again: another command may have started it while this one prepared
         save_prepared_data(run, data, prepared)
     write_json(run.environment, environment.describe(config.train))
     log.save_to(run.log)

@@ -1,6 +1,8 @@
 """Which settings continue an unfinished run."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,3 +93,36 @@ def test_a_directory_with_a_lock_alone_is_new(config: Config, tmp_path: Path) ->
     write_text(tmp_path / "run" / "mine.txt", "something")
     with pytest.raises(UserError, match="not a run directory"):
         unfinished_run(config, resume=None)
+
+
+def test_a_run_that_another_command_started_meanwhile_is_left_alone(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two commands found the same directory empty; the second would have taken the first one's files."""
+    first = RunDirectory(Path(str(config.run)))
+
+    def create_after_another(config: Config) -> RunDirectory:
+        monkeypatch.setattr("kmlc.training.train.create_run", create_run)
+        start(config)
+        return first
+
+    monkeypatch.setattr("kmlc.training.train.create_run", create_after_another)
+    with pytest.raises(UserError, match="another command has started a run there meanwhile"):
+        train(config)
+    assert not first.checkpoint.exists()
+    assert train(config) == first
+
+
+def test_a_run_that_its_holder_finished_meanwhile_is_not_continued(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start(config)
+
+    @contextmanager
+    def finished_by_the_holder(folder: Path) -> Iterator[None]:
+        run.metrics.write_text("{}")
+        yield
+
+    monkeypatch.setattr("kmlc.training.train.locked", finished_by_the_holder)
+    with pytest.raises(UserError, match="this run is finished; there is nothing to continue"):
+        train(config)
