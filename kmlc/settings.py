@@ -162,7 +162,7 @@ def config_of(files: Sequence[Path], given: Namespace) -> Config:
     for file in files:
         found = read_settings(file)
         _check_keys(found, str(file))
-        in_files |= _flat(found)
+        in_files |= dotted(found)
         try:
             settings = parser.parse_object(copy.deepcopy(found), settings, defaults=False)
         except UserError as error:
@@ -178,11 +178,15 @@ def config_of(files: Sequence[Path], given: Namespace) -> Config:
     return config
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested settings by their dotted keys."""
+def dotted(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings by their dotted keys.
+
+    Example:
+        dotted({"train": {"epochs": 3}, "seed": 7})  # {"train.epochs": 3, "seed": 7}
+    """
     flat: dict[str, Any] = {}
     for name, value in settings.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+        flat |= dotted(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
     return flat
 
 

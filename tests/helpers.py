@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from kmlc.data.data_report import TableReport
@@ -71,6 +72,14 @@ def run_command(folder: Path, *command: str) -> subprocess.CompletedProcess[str]
 def findings(report: TableReport) -> dict[str, list[str]]:
     """Return the rows of each kind of finding."""
     return {each.what: each.rows for each in report.findings}
+
+
+def assert_same_history(one: Path, other: Path) -> None:
+    """Assert that all metrics in the history.csv of two runs are equal; the seconds of an epoch never are."""
+    first, second = (
+        pd.read_csv(run / "history.csv", dtype=str).drop(columns="seconds") for run in (one, other)
+    )
+    pd.testing.assert_frame_equal(first, second)
 
 
 def edit(path: Path, old: str, new: str) -> None:

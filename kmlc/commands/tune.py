@@ -10,7 +10,7 @@ The same command continues a study that was stopped.
 """
 
 from argparse import SUPPRESS
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
@@ -20,9 +20,10 @@ from jsonargparse.typing import NonNegativeFloat, PositiveFloat, PositiveInt, re
 
 from kmlc.commands.process import command, quiet_imports
 from kmlc.errors import UserError
+from kmlc.files import read_json
 from kmlc.program import command_line, program
 from kmlc.settings import SettingsParser, setting_flags
-from kmlc.tuning.grid import OBJECTIVES, Grid
+from kmlc.tuning.grid import OBJECTIVES, Grid, Values
 from kmlc.tuning.grid_file import grid_names, read_grid
 from kmlc.tuning.options import Cache, EngineName, Options
 from kmlc.tuning.study import Search, StudyConfig
@@ -147,8 +148,6 @@ def _study(options: Namespace, given: Namespace) -> StudyConfig:
     if options.objective is not None:
         metrics = list(dict.fromkeys([*grid.metrics, options.objective])) if grid.metrics else []
         grid = replace(grid, objective=options.objective, metrics=metrics)
-    if options.search in ("random", "bayesian") and options.trials is None:
-        raise UserError(f"--search {options.search}: expected --trials, the number of trials; got none")
     flags = _fixed_flags(given, grid)
     study = StudyConfig(grid, options.search, flags, options.trials, options.fraction, options.seeds)
     # Errors in them are found now, not when the first trial is trained.
@@ -174,21 +173,26 @@ def main(argv: Sequence[str]) -> None:
     with quiet_imports():
         import pandas as pd
 
+        from kmlc.reports.grid_notes import notes
         from kmlc.reports.grid_report import write_grid_report
-        from kmlc.tuning.notes import notes
+        from kmlc.reports.hparams import write_hparams
         from kmlc.tuning.plan import print_plan
         from kmlc.tuning.run import tune
-        from kmlc.tuning.study import begin_or_continue
+        from kmlc.tuning.study import begin_or_continue, begun_study
 
     config = called.study
     if called.dry_run:
-        print_plan(config, called.options)
+        print_plan(config, called.options, begun_study(config, called.run))
         return
     study = begin_or_continue(config, called.run)
 
-    def report(table: pd.DataFrame, total: int | None) -> None:
-        write_grid_report(study.path, config.grid, table, notes(study, argv), total)
+    def report_trial(number: int, values: Values, metrics: Mapping[str, float]) -> None:
+        write_hparams(study.path, f"{number:02d}", values, metrics)
 
-    tune(study, config, called.options, report)
+    def report_study(table: pd.DataFrame, total: int | None) -> None:
+        lines = notes(study.path, table, read_json(study.seconds), argv)
+        write_grid_report(study.path, config.grid, table, lines, total)
+
+    tune(study, config, called.options, report_trial, report_study)
     print(f"\nTable:    {study.report}")
     print(f"Train:    {command_line('train', '--config', study.best)}")

@@ -1,5 +1,6 @@
-"""The two callbacks of a fit: one records each epoch, one shows progress."""
+"""The callbacks of a fit: one records each epoch, one shows progress."""
 
+import sys
 import time
 
 import keras
@@ -23,7 +24,8 @@ class EpochRecorder(keras.callbacks.Callback):
 
     The metrics are added to the epoch's logs, where later callbacks find them. Only history.csv is written
     after the state: a run that is killed before the state is saved repeats the epoch, with the same result.
-    With `train.ema` the EMA weights are validated and saved as the best ones; the state has both.
+    With `train.ema` the EMA weights are validated and saved as the best ones; the state has both. The time
+    to save an epoch is in the seconds of the next one.
 
     Args:
         run: the run directory.
@@ -36,6 +38,10 @@ class EpochRecorder(keras.callbacks.Callback):
         super().__init__()
         self.run, self.config, self.history, self.validation = run, config, history, validation
 
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Start the clock."""
+        self.start = time.monotonic()
+
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Record the epoch."""
         logs = {} if logs is None else logs
@@ -44,7 +50,10 @@ class EpochRecorder(keras.callbacks.Callback):
         with ema_weights(self.model):
             logs |= {f"val_{name}": value for name, value in self.validation.metrics(self.model).items()}
             logs["learning_rate"] = float(optimizer.learning_rate)
-            history = [*self.history, {name: float(value) for name, value in logs.items()}]
+            now = time.monotonic()
+            seconds, self.start = now - self.start, now
+            metrics = {name: float(value) for name, value in logs.items()}
+            history = [*self.history, metrics | {"seconds": seconds}]
             if best_epoch(history, metric) == epoch:
                 save_weights(self.run.best_weights, self.model)
         optimizer.learning_rate = learning_rate(history, self.config.train)
@@ -55,30 +64,23 @@ class EpochRecorder(keras.callbacks.Callback):
         write_history(self.run.history, self.history)
 
 
-class Progress(keras.callbacks.Callback):
-    """Shows the progress of an epoch, and prints a line at its end.
+class EpochBar(keras.callbacks.Callback):
+    """Shows the progress of each epoch, where `sys.stdout` goes when it is made.
 
     Args:
         config: the settings.
-        task: what the logits mean.
-        history: the run's history, as `EpochRecorder` leaves it.
-        steps: batches of an epoch.
+        name: what is trained, such as "trial 3 of 16, ".
     """
 
-    def __init__(self, config: Config, task: Task, history: History, steps: int) -> None:
+    def __init__(self, config: Config, name: str = "") -> None:
         super().__init__()
-        self.config, self.task, self.history, self.steps = config, task, history, steps
-        self.done_before = len(history)
-
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Start the clock of the run."""
-        self.run_start = time.monotonic()
+        self.config, self.name, self.stream = config, name, sys.stdout
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Start the clock of the epoch, and its bar."""
-        self.epoch_start = time.monotonic()
-        name = f"epoch {epoch + 1}/{self.config.train.epochs}: step"
-        self.bar = ProgressBar(self.steps, name, step=self.config.train.batch_size)
+        """Start the epoch's bar."""
+        settings = self.config.train
+        name = f"{self.name}epoch {epoch + 1}/{settings.epochs}: step"
+        self.bar = ProgressBar(self.params["steps"], name, step=settings.batch_size, stream=self.stream)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Advance the bar."""
@@ -86,18 +88,41 @@ class Progress(keras.callbacks.Callback):
         self.bar.update()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Replace the bar by the epoch's line."""
+        """Remove the bar."""
         self.bar.close()
-        now, metrics, epochs = time.monotonic(), self.history[-1], self.config.train.epochs
+
+
+class Progress(EpochBar):
+    """Shows the progress of each epoch, and prints a line at its end.
+
+    Args:
+        config: the settings.
+        task: what the logits mean.
+        history: the run's history, as `EpochRecorder` leaves it.
+    """
+
+    def __init__(self, config: Config, task: Task, history: History) -> None:
+        super().__init__(config)
+        self.task, self.history = task, history
+        self.done_before = len(history)
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Start the clock of the run."""
+        self.run_start = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Replace the bar by the epoch's line."""
+        super().on_epoch_end(epoch, logs)
+        metrics, epochs = self.history[-1], self.config.train.epochs
         best = best_epoch(self.history, monitored(self.config, self.task)) == epoch
         objective = self.task.objective
         done = len(self.history) - self.done_before
-        left = (now - self.run_start) / done * (epochs - len(self.history))
+        left = (time.monotonic() - self.run_start) / done * (epochs - len(self.history))
         print(
             f"epoch {epoch + 1:{len(str(epochs))}}/{epochs}"
             f"  loss {metrics['loss']:.4f}  val_loss {metrics['val_loss']:.4f}"
             f"  {objective.replace('_', ' ')} {metrics[f'val_{objective}']:.4f}{' *' if best else '  '}"
-            f"  {now - self.epoch_start:.0f} s"
+            f"  {metrics['seconds']:.0f} s"
             + ("" if self.model.stop_training or not left else f"  at most {duration(left)} left"),
             flush=True,
         )

@@ -1,4 +1,4 @@
-"""The history of a run: the metrics of each finished epoch.
+"""The history of a run: the metrics and the seconds of each finished epoch.
 
 Patience, best epoch and learning rate are computed from it, so a resumed run needs no other state of them.
 """
@@ -10,7 +10,7 @@ import pandas as pd
 from kmlc.files import write_text
 
 History = list[dict[str, float]]
-"""The metrics of each finished epoch, by name."""
+"""The metrics of each finished epoch by name, and its `seconds`."""
 
 
 def write_history(path: Path, history: History) -> None:

@@ -63,7 +63,7 @@ class RunDirectory:
 
     @property
     def history(self) -> Path:
-        """The metrics of every epoch."""
+        """The metrics and the seconds of every epoch."""
         return self.path / "history.csv"
 
     @property

@@ -156,7 +156,7 @@ def _fit(
             verbose=0,
             callbacks=[
                 EpochRecorder(run, config, history, validation),
-                Progress(config, task, history, steps),
+                Progress(config, task, history),
                 keras.callbacks.TensorBoard(run.tensorboard, write_graph=False),
                 *callbacks,
             ],

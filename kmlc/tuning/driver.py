@@ -3,7 +3,7 @@
 The driver alone writes the files of a study; a worker writes into run directories.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,15 +12,17 @@ from kmlc.errors import UserError
 from kmlc.files import read_json
 from kmlc.training.run_directory import RunDirectory
 from kmlc.tuning.grid import EPOCHS, Values, shares
-from kmlc.tuning.hparams import write_hparams
 from kmlc.tuning.keep import drop_weights
 from kmlc.tuning.options import Options
-from kmlc.tuning.outcome import Outcome
+from kmlc.tuning.outcome import Outcome, Work
 from kmlc.tuning.progress import StudyProgress
 from kmlc.tuning.records import TrialRun, begun_runs, beside
 from kmlc.tuning.rows import SharedRows
 from kmlc.tuning.study import Study, StudyConfig
 from kmlc.tuning.trial import Job, train_trial
+
+TrialReport = Callable[[int, Values, Mapping[str, float]], object]
+"""Reports a finished trial, given its number, its values and its metrics."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,9 @@ class Driver:
     """Begins and ends the trials of a study.
 
     Attributes:
-        study: where.
-        config: what is searched.
-        options: how.
         rows: the labelled rows, for the workers to read.
         progress: what the user sees.
+        report: called with each finished trial.
     """
 
     study: Study
@@ -40,44 +40,38 @@ class Driver:
     options: Options
     rows: SharedRows
     progress: StudyProgress
+    report: TrialReport
 
-    def begin(self, number: int, values: Values) -> Callable[[], Outcome]:
+    def begin(self, number: int, values: Values) -> Work:
         """Record that a trial begins, and return the work of training it.
-
-        Args:
-            number: the trial's, from 1.
-            values: its values.
 
         Raises:
             UserError: if the trial was recorded with other values, or the disk refuses.
         """
-        try:
-            seeds = self.config.seeds_of(values)
-        except UserError as error:  # values that do not go together
-            seed = values.get("seed", self.config.first_config().seed)
-            TrialRun(RunDirectory(self.study.trial(number, seed)), number, values, seed).save()
-            return partial(Outcome, error=str(error))
         trials = [
-            TrialRun(RunDirectory(self.study.trial(number, seed)), number, values, seed) for seed in seeds
+            TrialRun(RunDirectory(self.study.trial(number, seed)), number, values, seed)
+            for seed in self.config.seeds_of(values)
         ]
         for trial in trials:
             _check_same(trial)
             trial.save()
+        try:
+            config = self.config.config(values)
+        except UserError as error:  # values that do not go together
+            return partial(Outcome, error=str(error))
+        configs = [replace(config, seed=trial.seed, run=str(trial.run.path)) for trial in trials]
         count = f" of {self.config.trial_count}" if self.config.trial_count else ""
-        configs = [
-            replace(self.config.config(values, trial.seed), run=str(trial.run.path)) for trial in trials
-        ]
         shorter = [self._shorter(trial) for trial in trials]
         return partial(train_trial, Job(f"trial {number}{count}", tuple(configs), tuple(shorter), self.rows))
 
     def end(self, number: int, outcome: Outcome) -> None:
-        """Record how a trial ended, write results.csv and TensorBoard's HParams, and say it."""
+        """Record how a trial ended, write results.csv, and say it."""
         trials = [trial for trial in begun_runs(self.study) if trial.number == number]
         if outcome.error:
             failed = next((trial for trial in trials if not trial.run.finished), trials[0])
             replace(failed, error=outcome.error).save()
         else:
-            write_hparams(self.study.path, f"{number:02d}", trials[0].values, outcome.metrics)
+            self.report(number, trials[0].values, outcome.metrics)
         self.progress.ended(number)
         drop_weights(self.study, self.config, self.options.keep, self.options.share)
 

@@ -11,18 +11,8 @@ from kmlc.data.records import LabelledData
 def fraction_of(data: LabelledData, fraction: float, seed: int) -> LabelledData:
     """Return a random fraction of the rows, in the order of the table.
 
-    With the same seed the rows of a smaller fraction are among those of a larger one.
-
-    Args:
-        data: the rows.
-        fraction: above 0 and up to 1; at least 2 rows are kept.
-        seed: chooses them.
-
-    Returns:
-        The rows that are kept, with a report of them; for a fraction of 1, `data` itself.
-
-    Example:
-        tenth = fraction_of(read_labelled(config), 0.1, config.seed)
+    At least 2 rows are kept; with the same seed the rows of a smaller fraction are among those of a larger
+    one. Of a fraction of 1 it is `data` itself.
     """
     rows, report = len(data.records), data.report
     count = max(2, round(fraction * rows))

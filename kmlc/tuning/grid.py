@@ -48,6 +48,12 @@ class Range:
     log: bool = False
     whole: bool = False
 
+    def __post_init__(self) -> None:
+        numbers = all(isinstance(bound, int | float) for bound in (self.min, self.max))
+        switches = all(isinstance(switch, bool) for switch in (self.log, self.whole))
+        if not (numbers and switches and self.min < self.max and (self.min > 0 or not self.log)):
+            raise ValueError(f"not a range: {self}")
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -81,18 +87,10 @@ class Grid:
         return OBJECTIVES[self.objective]
 
     def config(self, values: Values, flags: Sequence[str] = ()) -> Config:
-        """Return the settings of a trial.
-
-        Args:
-            values: the values of the settings that vary.
-            flags: command-line arguments such as "--images.size=48", over the grid's settings and under the
-                values.
+        """Return the settings of a trial: those of the grid, under `flags`, under `values`.
 
         Raises:
             UserError: for a value out of its range.
-
-        Example:
-            read_grid("report2").config({"train.epochs": 1})
         """
         fixed = setting_flags(self.settings)
         varying = setting_flags({key: value for key, value in values.items() if key != "model"})
@@ -104,20 +102,13 @@ class Grid:
 
         Trials that differ in their epochs alone are neighbours, shortest first: each continues the one before
         it.
-
-        Raises:
-            UserError: if a setting has a range.
         """
         combinations = itertools.product(*self._lists())
         return (dict(zip(self.axes(), values, strict=True)) for values in combinations)
 
     @property
     def size(self) -> int:
-        """The number of combinations.
-
-        Raises:
-            UserError: if a setting has a range.
-        """
+        """The number of combinations."""
         return math.prod(len(values) for values in self._lists())
 
     def first_values(self) -> dict[str, Any]:

@@ -9,16 +9,10 @@ from kmlc.tuning.study import Study, StudyConfig
 
 
 def drop_weights(study: Study, config: StudyConfig, keep: int, share: bool) -> None:
-    """Delete the weights of trials that failed or are not among the best, and the checkpoints of all.
+    """Delete the weights of trials that failed or are not among the best `keep`, and all checkpoints.
 
     A trial that another one will continue keeps both until that one has begun; a trial with seeds to train
     keeps its weights. The metrics of all are kept.
-
-    Args:
-        study: where.
-        config: what is searched.
-        keep: how many of the best trials keep their weights.
-        share: whether trials continue shorter ones.
     """
     table = results(study, config)
     dropped = {*ranking(table, config).index[keep:], *table.loc[table["error"] != "", "trial"]}

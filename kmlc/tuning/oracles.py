@@ -8,11 +8,10 @@ and hands out those that are left, and the whole state is one file, replaced aft
 because three trials in a row failed.
 """
 
-import itertools
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +21,14 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_json
-from kmlc.tasks.task import Direction
 from kmlc.tuning.grid import EPOCHS, Range, Values, shares
-from kmlc.tuning.study import Search
+from kmlc.tuning.study import StudyConfig
 
 HYPERBAND_EPOCHS = "tuner/epochs"
 
 
 class ResumableOracle(keras_tuner.Oracle):
-    """An oracle whose whole state, trials included, is one file `oracle.json`.
+    """An oracle whose whole state, trials included, is one file.
 
     Attributes:
         trials: every trial that was started, by its id.
@@ -47,66 +45,24 @@ class ResumableOracle(keras_tuner.Oracle):
         # 20, trials of a small space are missed.
         self._max_collisions = 1000
 
-    def open(self, folder: Path) -> None:
-        """Keep the state in `folder` from now on; load it if there is one.
+    def open(self, file: Path) -> None:
+        """Keep the state in `file` from now on; if there is one, load it, and run its running trials again.
 
         Raises:
             UserError: if it cannot be read.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        self._set_project_dir(str(folder), ".")
-        if self._file.exists():
-            self.reload()
-
-    def ask(self, slot: int) -> tuple[int, Values] | None:
-        """Return the number, from 1, and the values of the next trial for a free slot.
-
-        Returns:
-            None if there is no trial until a running one ends, or at all if none is running.
-
-        Raises:
-            UserError: if the disk refuses the state.
-        """
-        trial = self.create_trial(str(slot))
-        if trial.status != TrialStatus.RUNNING:
-            return None
-        self._write()
-        return int(trial.trial_id) + 1, values_of(trial)
-
-    def tell(self, slot: int, metric: float | None) -> None:
-        """End the trial of a slot.
-
-        Args:
-            slot: the slot.
-            metric: its objective; the trial counts as failed with None, NaN or an infinity.
-
-        Raises:
-            UserError: if the disk refuses the state.
-        """
-        trial = self.ongoing_trials[str(slot)]
-        trial.status = TrialStatus.FAILED
-        if metric is not None and math.isfinite(metric):
-            self.update_trial(trial.trial_id, {self.objective.name: metric})
-            trial.status = TrialStatus.COMPLETED
-        self.end_trial(trial)
-        self._write()
-
-    def give_up(self, slot: int) -> None:
-        """Put the trial of a slot back; the next `ask` returns it."""
-        self._retry_queue.append(self.ongoing_trials.pop(str(slot)).trial_id)
-        self._write()
-
-    def reload(self) -> None:
-        """Load the state from the file; the trials that were running are run again."""
+        self._file = file
+        if not file.exists():
+            return
         try:
-            state = read_json(self._file)
+            state = read_json(file)
             trials = [Trial.from_state(each) for each in state["trials"]]
             self.trials = {trial.trial_id: trial for trial in trials}
             self.set_state(state)
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             reason = str(error).partition("\n")[0]
             raise UserError(
-                f"{self._file}: is not the whole state of this search ({type(error).__name__}: {reason}); "
+                f"{file}: is not the whole state of this search ({type(error).__name__}: {reason}); "
                 "delete the file and give the same command again: finished trials are in trials/ and are "
                 "not trained again"
             ) from None
@@ -115,15 +71,32 @@ class ResumableOracle(keras_tuner.Oracle):
         self._retry_queue += sorted(running, key=int, reverse=True)
         self.ongoing_trials = {}
 
+    def ask(self, slot: int) -> tuple[int, Values] | None:
+        """Return the number, from 1, and the values of the next trial for a free slot.
+
+        It is None if there is no trial until a running one ends, or at all if none is running.
+        """
+        trial = self.create_trial(str(slot))
+        if trial.status != TrialStatus.RUNNING:
+            return None
+        self._write()
+        return int(trial.trial_id) + 1, values_of(trial)
+
+    def tell(self, slot: int, metric: float | None) -> None:
+        """End the trial of a slot; without a finite metric, its objective, it counts as failed."""
+        trial = self.ongoing_trials[str(slot)]
+        trial.status = TrialStatus.FAILED
+        if metric is not None and math.isfinite(metric):
+            self.update_trial(trial.trial_id, {self.objective.name: metric})
+            trial.status = TrialStatus.COMPLETED
+        self.end_trial(trial)
+        self._write()
+
     def save(self) -> None:
         """Do nothing: KerasTuner calls this in the middle of a change."""
 
     def _save_trial(self, trial: Trial) -> None:
         """Do nothing: trials are part of the one file."""
-
-    @property
-    def _file(self) -> Path:
-        return Path(self._get_oracle_fname())
 
     def _write(self) -> None:
         trials = [self.trials[each].get_state() for each in self.start_order]
@@ -131,36 +104,24 @@ class ResumableOracle(keras_tuner.Oracle):
 
 
 class GridOracle(ResumableOracle):
-    """Every combination of the values; a trial's id is its place in `Grid.trials`, from 0.
+    """The trials of a grid; the id of a trial is its place among them, from 0.
 
     The first trial that is left comes next. One that continues a running trial waits while there is another
     one, because its first epochs would be trained twice.
     """
 
-    def open(self, folder: Path) -> None:
-        """Keep the state in `folder` from now on; trials that it does not hold are to come.
-
-        Raises:
-            UserError: if it cannot be read.
-        """
-        super().open(folder)
-        space = self.get_space()
-        combinations = itertools.product(*(axis.values for axis in space.space))
-        digits = len(str(self.max_trials))
-        for number, values in enumerate(itertools.islice(combinations, self.max_trials)):
-            trial = Trial(space.copy(), f"{number:0{digits}d}", TrialStatus.IDLE)
-            trial.hyperparameters.values = dict(zip((axis.name for axis in space.space), values, strict=True))
-            self.trials.setdefault(trial.trial_id, trial)
-        self.start_order = sorted(self.trials, key=int)
+    def __init__(self, grid: Sequence[Values], **options: Any) -> None:
+        super().__init__(max_trials=len(grid), **options)
+        for number, values in enumerate(grid):
+            trial = Trial(self.get_space(), str(number), TrialStatus.IDLE)
+            trial.hyperparameters.values = {key: json.dumps(value) for key, value in values.items()}
+            self.trials[trial.trial_id] = trial
+        self.start_order = list(self.trials)
 
     def ask(self, slot: int) -> tuple[int, Values] | None:
         """Return the number and the values of the next trial, or None."""
         self._retry_queue = self._left()
         return super().ask(slot)
-
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Say that no trial is left: those that are come out of the queue."""
-        return {"status": TrialStatus.STOPPED, "values": None}
 
     def _left(self) -> list[str]:
         """Return the trials that were not handed out, the next one last, as in KerasTuner's queue."""
@@ -195,45 +156,29 @@ class HyperbandOracle(ResumableOracle, keras_tuner.oracles.HyperbandOracle):
     """Many trials of few epochs, the best of which continue; Li et al., JMLR 18 (2018)."""
 
 
-def build_oracle(
-    search: Search,
-    axes: Mapping[str, list[Any] | Range],
-    objective: str,
-    direction: Direction,
-    trials: int | None,
-    max_epochs: int,
-    seed: int,
-) -> ResumableOracle:
+def build_oracle(config: StudyConfig, max_epochs: int, seed: int) -> ResumableOracle:
     """Return the oracle of a search.
 
     Args:
-        search: how the next trial is found.
-        axes: the values, or the range, of each setting that varies, as `Grid.axes` gives them.
-        objective: the metric that chooses the best trial.
-        direction: whether lower or higher is better.
-        trials: the most trials; None for all of a grid or of Hyperband.
+        config: what is searched.
         max_epochs: the most epochs of a trial, for Hyperband, which sets the epochs itself.
         seed: of the random draws, 0 or above.
 
     Raises:
-        UserError: if the search cannot work on such axes.
-
-    Example:
-        build_oracle("grid", read_grid("report2").axes(), "micro_f1", "max", None, 3, seed=0)
+        UserError: if the search cannot work on such a grid.
     """
+    grid = config.grid
     options = {
-        "objective": keras_tuner.Objective(objective, direction),
-        "hyperparameters": _space(axes),
+        "objective": keras_tuner.Objective(grid.objective, grid.direction),
+        "hyperparameters": _space(grid.axes()),
         "seed": seed + 1,  # KerasTuner takes 0 for none.
     }
-    if search == "hyperband":
-        return _hyperband(axes, max_epochs, trials, options)
-    if search == "grid":
-        return GridOracle(max_trials=trials, **options)
-    if trials is None:
-        raise UserError(f"search {search}: expected a number of trials; got none")
-    oracle = {"random": RandomOracle, "bayesian": BayesianOracle}[search]
-    return oracle(max_trials=trials, **options)
+    if config.search == "grid":
+        return GridOracle(config.trials(), **options)
+    if config.search == "hyperband":
+        return _hyperband(config, max_epochs, options)
+    oracle = {"random": RandomOracle, "bayesian": BayesianOracle}[config.search]
+    return oracle(max_trials=config.max_trials, **options)
 
 
 def values_of(trial: Trial) -> Values:
@@ -255,8 +200,6 @@ def _space(axes: Mapping[str, list[Any] | Range]) -> keras_tuner.HyperParameters
     space = keras_tuner.HyperParameters()
     for key, axis in axes.items():
         if isinstance(axis, Range):
-            if axis.log and axis.min <= 0:
-                raise UserError(f"vary: {key}: a logarithm needs a min above 0; got {axis.min}")
             draw = space.Int if axis.whole else space.Float
             draw(key, axis.min, axis.max, sampling="log" if axis.log else "linear")
         else:
@@ -264,18 +207,16 @@ def _space(axes: Mapping[str, list[Any] | Range]) -> keras_tuner.HyperParameters
     return space
 
 
-def _hyperband(
-    axes: Mapping[str, list[Any] | Range], max_epochs: int, trials: int | None, options: dict[str, Any]
-) -> HyperbandOracle:
-    if EPOCHS in axes:
+def _hyperband(config: StudyConfig, max_epochs: int, options: dict[str, Any]) -> HyperbandOracle:
+    if EPOCHS in config.grid.vary:
         raise UserError(f"search hyperband: {EPOCHS} must not vary; the search sets it")
     oracle = HyperbandOracle(max_epochs=max_epochs, **options)
-    oracle.max_trials = trials
+    oracle.max_trials = config.max_trials
     # With fewer trials than its first round KerasTuner stops after it.
     needed = oracle._get_size(oracle._current_bracket, 0)
-    lists = [axis for axis in axes.values() if not isinstance(axis, Range)]
-    count = math.prod(map(len, lists))
-    if len(lists) == len(axes) and count < needed:
+    axes = config.grid.vary.values()
+    count = math.prod(math.inf if isinstance(axis, Range) else len(axis) for axis in axes)
+    if count < needed:
         raise UserError(
             f"search hyperband: {max_epochs} epochs need at least {needed} trials; the values make {count}"
         )

@@ -1,6 +1,6 @@
 """What a worker returns to the driver."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -17,3 +17,7 @@ class Outcome:
     metrics: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
     ends_search: bool = False
+
+
+Work = Callable[[], Outcome]
+"""Trains a trial; it can be pickled."""

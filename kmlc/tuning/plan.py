@@ -7,26 +7,20 @@ from kmlc.progress import duration
 from kmlc.training.estimate import Cost, Key, cost_key, measure_cost
 from kmlc.tuning.engines.worker import core_shares
 from kmlc.tuning.options import Options
+from kmlc.tuning.records import ranking, results
 from kmlc.tuning.rows import SharedRows
-from kmlc.tuning.study import StudyConfig
+from kmlc.tuning.study import Study, StudyConfig
 
 
-def print_plan(config: StudyConfig, options: Options) -> None:
+def print_plan(config: StudyConfig, options: Options, study: Study | None = None) -> None:
     """Print each trial with its time, and the time of all; nothing is written.
 
     A few steps of each kind of trial are trained to measure them, on the cores that a worker would have. The
     time of a study is the sum over its trials, the epochs that they share counted once, divided by the
-    workers. Early stopping is not foreseen.
-
-    Args:
-        config: what is searched.
-        options: how.
+    workers. Early stopping is not foreseen. What is finished in `study`, if it was begun, is not counted.
 
     Raises:
         UserError: for a search that draws its trials, or data that cannot be trained on.
-
-    Example:
-        print_plan(StudyConfig(read_grid("report2")), Options(workers=2))
     """
     if config.search != "grid":
         raise UserError(f"--dry-run: expected --search grid, whose trials are known; got {config.search}")
@@ -36,16 +30,18 @@ def print_plan(config: StudyConfig, options: Options) -> None:
     trials, costs = config.trials(), _trial_costs(config)
     shared, total = config.epochs_to_train(options.share), 0.0
     alone = config.epochs_to_train(share=False)
+    finished = ranking(results(study, config), config).index if study else ()
     count, width = len(trials), len(str(len(trials)))
     for number, (values, cost) in enumerate(zip(trials, costs, strict=True), start=1):
         settings = "  ".join(f"{key.rpartition('.')[2]} {value}" for key, value in values.items())
         seeds = f"  {config.seeds} seeds" if config.seeds > 1 else ""
-        seconds = duration(config.seeds * cost.seconds(alone[number]))
-        print(f"{number:>{width}}/{count}  {settings}{seeds}  {seconds}")
-        total += config.seeds * cost.seconds(shared[number])
+        time = duration(config.seeds * cost.seconds(alone[number]))
+        print(f"{number:>{width}}/{count}  {settings}{seeds}  {'finished' if number in finished else time}")
+        total += 0 if number in finished else config.seeds * cost.seconds(shared[number])
     by = f" on {workers} workers" if workers > 1 else ""
     once = ", shared epochs trained once" if options.share else ""
-    print(f"{count} trials: about {duration(total / min(workers, count))}{by}{once}")
+    left = f"{count - len(finished)} of {count}" if len(finished) else count
+    print(f"{left} trials: about {duration(total / min(workers, count))}{by}{once}")
 
 
 def _trial_costs(config: StudyConfig) -> list[Cost]:

@@ -1,6 +1,5 @@
 """What a user sees of a study in progress: a line for each trial that ends."""
 
-import math
 import time
 
 import pandas as pd
@@ -13,17 +12,14 @@ from kmlc.tuning.study import Study, StudyConfig
 class StudyProgress:
     """Keeps results.csv up to date, and prints how the trials ended and how long the rest will take.
 
-    Args:
-        study: where.
-        config: what is searched.
-        share: whether trials continue shorter ones, so that only their further epochs take time.
+    With `share` trials continue shorter ones, so that only their further epochs take time.
     """
 
     def __init__(self, study: Study, config: StudyConfig, share: bool) -> None:
         self.study, self.config = study, config
         self.left = config.epochs_to_train(share)
         table = write_results(study, config)
-        self.known = _ended(table, config)
+        self.known = {*ranking(table, config).index, *table.loc[table["error"] != "", "trial"]}
         for number in self.known:
             self.left.pop(number, None)
         self.done, self.start = 0, time.monotonic()
@@ -50,16 +46,8 @@ class StudyProgress:
             return f"{line}failed: {error}"
         best = ranking(table, self.config)
         line += f"{grid.objective.replace('_', ' ')} {best[number]:.4f}"
-        minutes = rows["minutes"].sum(skipna=False)
-        line += "" if math.isnan(minutes) else f"  {duration(60 * minutes)}"
+        line += f"  {duration(60 * rows['minutes'].sum())}"
         best_line = f"best {best.iloc[0]:.4f} (trial {best.index[0]})"
         line += "  best so far" if best.index[0] == number else f"  {best_line}"
         seconds = (time.monotonic() - self.start) / self.done * sum(self.left.values()) if self.done else 0
         return line + (f"  {duration(seconds)} left" if seconds else "")
-
-
-def _ended(table: pd.DataFrame, config: StudyConfig) -> list[int]:
-    """Return the trials that are finished with every seed, or failed."""
-    failed = set(table.loc[table["error"] != "", "trial"])
-    seeds = table["trial"].value_counts(sort=False)
-    return [int(number) for number in seeds.index if number in failed or seeds[number] == config.seeds]

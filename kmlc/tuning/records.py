@@ -1,6 +1,7 @@
 """The results of the trials of a study, read from their run directories."""
 
 import math
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,12 +44,12 @@ def run_metrics(run: RunDirectory) -> dict[str, float]:
     """Return minutes, losses and metrics of a finished run; an undefined metric is NaN.
 
     The losses are those of the best epoch. The minutes are those of all epochs, also of those that a shorter
-    trial trained; NaN if a kill lost the time of an epoch.
+    trial trained.
     """
     metrics, history = read_json(run.metrics), pd.read_csv(run.history)
-    best, seconds = history.iloc[metrics["best_epoch"] - 1], read_seconds(run)
+    best = history.iloc[metrics["best_epoch"] - 1]
     found = {
-        "minutes": sum(seconds.get(str(epoch), math.nan) for epoch in history["epoch"]) / 60,
+        "minutes": history["seconds"].sum() / 60,
         "train_loss": best["loss"],
         "val_loss": best["val_loss"],
         **metrics["validation"],
@@ -72,15 +73,22 @@ def begun_runs(study: Study) -> list[TrialRun]:
     return sorted(trials, key=lambda trial: (trial.number, trial.seed))
 
 
-def read_seconds(run: RunDirectory) -> dict[str, float]:
-    """Return the seconds of each finished epoch of a trial, by its number from 1."""
-    path = run.path / "seconds.json"
-    return read_json(path) if path.is_file() else {}
+def forget_failed(study: Study, config: StudyConfig) -> None:
+    """Forget the trials that failed, with all their seeds; the search comes to them as to new ones.
 
-
-def write_seconds(run: RunDirectory, seconds: dict[str, float]) -> None:
-    """Write the seconds of each finished epoch, for `read_seconds`."""
-    write_json(run.path / "seconds.json", seconds)
+    Not in Bayesian search and Hyperband, which choose later trials by earlier ones, also by failed ones.
+    """
+    trials = begun_runs(study)
+    failed = {trial.number for trial in trials if trial.error}
+    if not failed or config.search not in ("grid", "random"):
+        return
+    # Without a state these searches choose the same trials again; finished ones are not trained twice. The
+    # state goes first: a stop in between loses no trial.
+    study.oracle.unlink(missing_ok=True)
+    for trial in trials:
+        if trial.number in failed:
+            shutil.rmtree(trial.run.path, ignore_errors=True)
+            beside(trial.run, ".json").unlink()
 
 
 def results(study: Study, config: StudyConfig) -> pd.DataFrame:
@@ -123,11 +131,7 @@ def ranking(table: pd.DataFrame, config: StudyConfig) -> pd.Series:
 
 
 def best_run(study: Study, config: StudyConfig) -> RunDirectory:
-    """Return the best seed's run of the best trial.
-
-    Raises:
-        UserError: if no trial has a number as its objective.
-    """
+    """Return the best seed's run of the best trial; it is an error if no trial has a number as objective."""
     table = results(study, config)
     best = ranking(table, config)
     if best.empty:

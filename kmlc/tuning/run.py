@@ -15,14 +15,13 @@ from kmlc.files import read_json, write_json
 from kmlc.lock import locked
 from kmlc.settings import load_config, save_config
 from kmlc.tasks.registry import metrics_of
-from kmlc.tuning.driver import Driver
+from kmlc.tuning.driver import Driver, TrialReport
 from kmlc.tuning.engines import open_engine
 from kmlc.tuning.keep import drop_weights
-from kmlc.tuning.options import Options
+from kmlc.tuning.options import Cache, Options
 from kmlc.tuning.oracles import build_oracle
 from kmlc.tuning.progress import StudyProgress
-from kmlc.tuning.records import best_run, write_results
-from kmlc.tuning.retry import forget_failed
+from kmlc.tuning.records import best_run, forget_failed, write_results
 from kmlc.tuning.rows import SharedRows, forget_rows
 from kmlc.tuning.search import search
 from kmlc.tuning.study import Study, StudyConfig
@@ -30,12 +29,16 @@ from kmlc.tuning.study import Study, StudyConfig
 _MEMORY = Path("/dev/shm")
 """Linux's file system in memory."""
 
-Report = Callable[[pd.DataFrame, int | None], object]
+StudyReport = Callable[[pd.DataFrame, int | None], object]
 """Writes the report of a study, given its results and its number of trials; None where that is unknown."""
 
 
 def tune(
-    study: Study, config: StudyConfig, options: Options, report: Report = lambda table, total: None
+    study: Study,
+    config: StudyConfig,
+    options: Options,
+    report_trial: TrialReport = lambda number, values, metrics: None,
+    report_study: StudyReport = lambda table, total: None,
 ) -> None:
     """Train every trial of a search, or those that an earlier command left or that failed in it.
 
@@ -43,7 +46,8 @@ def tune(
         study: where.
         config: what is searched, the same as when the study was begun.
         options: how.
-        report: called at the end, and when the search is stopped.
+        report_trial: called with each finished trial.
+        report_study: called at the end, and when the search is stopped.
 
     Raises:
         UserError: for an objective that the task does not have, settings or data that cannot be trained on,
@@ -60,39 +64,35 @@ def tune(
         start, total = time.monotonic(), config.trial_count
         forget_failed(study, config)
         try:
-            _search(study, config, options)
+            _search(study, config, options, report_trial)
             best = best_run(study, config)
             drop_weights(study, config, options.keep, share=False)
-            for cache in (study.cache, _memory_cache(study)):
+            for cache in _cache_folders(study).values():
                 shutil.rmtree(cache, ignore_errors=True)
             # A search that draws may come to an end before it has made all its trials.
             total = total if config.search == "grid" else None
         finally:
             earlier = read_json(study.seconds) if study.seconds.is_file() else 0.0
             write_json(study.seconds, earlier + time.monotonic() - start)
-            report(write_results(study, config), total)
+            report_study(write_results(study, config), total)
         # Last: it marks the study as finished.
         save_config(study.best, replace(load_config(best.config), run=None))
 
 
-def _search(study: Study, config: StudyConfig, options: Options) -> None:
+def _search(study: Study, config: StudyConfig, options: Options, report: TrialReport) -> None:
     """Train the trials that are left."""
+    if options.cache == "memory" and not _MEMORY.is_dir():
+        raise UserError(f"--cache memory: expected a file system in {_MEMORY}; this machine has none")
     first = config.first_config()
-    oracle = build_oracle(
-        config.search,
-        config.grid.axes(),
-        config.grid.objective,
-        config.grid.direction,
-        config.max_trials,
-        first.train.epochs,
-        first.seed,
-    )
-    rows = SharedRows(config.fraction, first.seed, _cache_folder(study, options), int(options.cache_gb * 1e9))
+    oracle = build_oracle(config, first.train.epochs, first.seed)
+    oracle.open(study.oracle)
+    cache = _cache_folders(study).get(options.cache)
+    rows = SharedRows(config.fraction, first.seed, cache, int(options.cache_gb * 1e9))
     progress = StudyProgress(study, config, options.share)
-    driver = Driver(study, config, options, rows, progress)
+    driver = Driver(study, config, options, rows, progress, report)
     with contextlib.closing(open_engine(options, study.path)) as engine:
         try:
-            search(oracle, study.path, engine, driver.begin, driver.end)
+            search(oracle, engine, driver.begin, driver.end)
         except (KeyboardInterrupt, UserError, OSError):
             print(f"Stopped; finished trials are in {study.results}. The same command goes on with the rest.")
             raise
@@ -100,21 +100,7 @@ def _search(study: Study, config: StudyConfig, options: Options) -> None:
             forget_rows()
 
 
-def _cache_folder(study: Study, options: Options) -> Path | None:
-    """Return the folder for decoded pixels, the same for every process of the study.
-
-    Raises:
-        UserError: if this machine has no file system in memory.
-    """
-    if options.cache == "off":
-        return None
-    if options.cache == "disk":
-        return study.cache
-    if not _MEMORY.is_dir():
-        raise UserError(f"--cache memory: expected a file system in {_MEMORY}; this machine has none")
-    return _memory_cache(study)
-
-
-def _memory_cache(study: Study) -> Path:
+def _cache_folders(study: Study) -> dict[Cache, Path]:
+    """Return the folders for decoded pixels, the same for every process of the study."""
     name = hashlib.sha256(str(study.path.resolve()).encode()).hexdigest()[:16]
-    return _MEMORY / f"kmlc-{name}"
+    return {"disk": study.path / "cache", "memory": _MEMORY / f"kmlc-{name}"}

@@ -1,24 +1,25 @@
 """A study: one directory for a search over settings, with every trial that was trained for it."""
 
 import dataclasses
+import functools
 import itertools
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from kmlc.config import Config
 from kmlc.errors import UserError
-from kmlc.files import read_yaml, write_yaml
+from kmlc.files import write_yaml
+from kmlc.settings import FORMAT, dotted, read_settings
 from kmlc.training.run_directory import RUNS, new_run
-from kmlc.tuning.grid import EPOCHS, Grid, Range, Values, shares
+from kmlc.tuning.grid import EPOCHS, Grid, Values, shares
 
 Search = Literal["grid", "random", "bayesian", "hyperband"]
 
-FORMAT = 1
-"""The format of a study's files; kmlc reads no other."""
+REPORTED = {"grid.title", "grid.metrics", "grid.published", "grid.source"}
+"""What only the report of a study shows, by dotted key."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,13 @@ class StudyConfig:
     fraction: float = 1.0
     seeds: int = 1
 
-    def config(self, values: Values, seed: int | None = None) -> Config:
-        """Return the settings of a trial, with one of its seeds or the first of them."""
-        config = self.grid.config(values, self.flags)
-        return config if seed is None else dataclasses.replace(config, seed=seed)
+    def __post_init__(self) -> None:
+        if self.search in ("random", "bayesian") and self.max_trials is None:
+            raise UserError(f"--search {self.search}: expected --trials, the number of trials; got none")
+
+    def config(self, values: Values) -> Config:
+        """Return the settings of a trial, with the first of its seeds."""
+        return self.grid.config(values, self.flags)
 
     def first_config(self) -> Config:
         """Return the settings with the first value of each that varies, for what no trial changes."""
@@ -52,7 +56,7 @@ class StudyConfig:
 
     def seeds_of(self, values: Values) -> list[int]:
         """Return the seeds that a trial is trained with."""
-        first = self.config(values).seed
+        first = int(values.get("seed", self.first_config().seed))
         return list(range(first, first + self.seeds))
 
     def trials(self) -> list[dict[str, Any]]:
@@ -69,26 +73,18 @@ class StudyConfig:
     def epochs_to_train(self, share: bool) -> dict[int, int]:
         """Return the most epochs that each trial trains, by its number; 1 in a search that draws its trials.
 
-        Args:
-            share: whether a trial continues the one that differs from it in fewer epochs alone.
+        With `share` a trial continues the one that differs from it in fewer epochs alone.
         """
         if self.search != "grid":
             return dict.fromkeys(range(1, (self.max_trials or 0) + 1), 1)
-        fixed = {model: self._epochs(model) for model in self._models()}
-        trials, found = self.trials(), dict[int, int]()
+        first, trials, found = self.grid.first_values(), self.trials(), dict[int, int]()
+        epochs = functools.cache(lambda model: self.config({**first, "model": model}).train.epochs)
         for number, values in enumerate(trials, start=1):
-            found[number] = values.get(EPOCHS, fixed[values.get("model", self.grid.model)])
+            found[number] = values.get(EPOCHS) or epochs(values.get("model", self.grid.model))
             # Trials that differ in their epochs alone are neighbours.
             if share and number > 1 and shares(shorter := trials[number - 2], values):
                 found[number] -= shorter[EPOCHS]
         return found
-
-    def _models(self) -> list[Any]:
-        models = self.grid.vary.get("model")
-        return models if isinstance(models, list) else [self.grid.model]
-
-    def _epochs(self, model: str) -> int:
-        return self.config({**self.grid.first_values(), "model": model}).train.epochs
 
 
 @dataclass(frozen=True)
@@ -132,11 +128,6 @@ class Study:
         return self.path / "seconds.json"
 
     @property
-    def cache(self) -> Path:
-        """Decoded pixels, while the study goes on."""
-        return self.path / "cache"
-
-    @property
     def trials(self) -> Path:
         """The run directories."""
         return self.path / "trials"
@@ -151,37 +142,6 @@ class Study:
         return self.trials / f"{number:02d}-seed{seed}"
 
 
-def save_study(study: Study, config: StudyConfig) -> None:
-    """Write what is searched, for `load_study`."""
-    write_yaml(study.config, {"format": FORMAT} | dataclasses.asdict(config))
-
-
-def load_study(study: Study) -> StudyConfig:
-    """Read what is searched.
-
-    Raises:
-        UserError: if there is no study, or its file is broken.
-    """
-    if not study.config.is_file():
-        raise UserError(f"{study.path}: not a study; expected a folder with a study.yaml, as tuning writes")
-    try:
-        saved = read_yaml(study.config)
-        if saved.pop("format", None) != FORMAT:
-            raise UserError(
-                f"{study.config}: expected format {FORMAT}; this study is of another version of kmlc, "
-                "start another one with --run"
-            )
-        axes = saved["grid"]["vary"]
-        saved["grid"]["vary"] = {
-            key: Range(**axis) if isinstance(axis, dict) else axis for key, axis in axes.items()
-        }
-        return StudyConfig(**saved | {"grid": Grid(**saved["grid"])})
-    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError):
-        raise UserError(
-            f"{study.config}: not the settings of a study; start another study with --run"
-        ) from None
-
-
 def begin_or_continue(config: StudyConfig, path: Path | None = None) -> Study:
     """Return the study of a command: an unfinished one of the same search, or a new one.
 
@@ -193,7 +153,7 @@ def begin_or_continue(config: StudyConfig, path: Path | None = None) -> Study:
         UserError: if `path` holds a study of another search, one that is finished, or other files.
     """
     if path is None:
-        study = _unfinished(config) or Study(new_run(f"tune-{config.grid.name}").path)
+        study = begun_study(config) or Study(new_run(f"tune-{config.grid.name}").path)
     else:
         study = Study(path)
         path.mkdir(parents=True, exist_ok=True)
@@ -208,14 +168,15 @@ def begin_or_continue(config: StudyConfig, path: Path | None = None) -> Study:
         )
     if study.finished:
         raise UserError(f"{study.path}: this study is finished; its table is {study.report}")
-    save_study(study, config)
+    write_yaml(study.config, {"format": FORMAT} | dataclasses.asdict(config))
     return study
 
 
-def _unfinished(config: StudyConfig) -> Study | None:
-    found = [Study(path.parent) for path in RUNS.glob("*/study.yaml")]
+def begun_study(config: StudyConfig, path: Path | None = None) -> Study | None:
+    """Return the unfinished study of this search at `path`, or the newest one in runs/, or None."""
+    paths = [each.parent for each in RUNS.glob("*/study.yaml")] if path is None else [path]
     mine = []
-    for study in found:
+    for study in map(Study, paths):
         with suppress(UserError):
             if not study.finished and _is_of(study, config):
                 mine.append(study)
@@ -223,10 +184,10 @@ def _unfinished(config: StudyConfig) -> Study | None:
 
 
 def _is_of(study: Study, config: StudyConfig) -> bool:
-    return _searched(load_study(study)) == _searched(config)
+    """Return whether a study searches the same; what only the report shows may differ."""
+    saved = read_settings(study.config, of_run=True)
+    return _searched(saved) == _searched(dataclasses.asdict(config))
 
 
-def _searched(config: StudyConfig) -> StudyConfig:
-    """Return the search without what only the report shows."""
-    grid = dataclasses.replace(config.grid, title="", metrics=[], published=[], source="")
-    return dataclasses.replace(config, grid=grid)
+def _searched(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in dotted(config).items() if key not in REPORTED}

@@ -12,18 +12,17 @@ from pathlib import Path
 from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.lock import is_locked
+from kmlc.training.callbacks import EpochBar
 from kmlc.training.memory import free_last_model
 from kmlc.training.more_epochs import continue_from
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.train import train
-from kmlc.tuning.callbacks import EpochSeconds, TrialProgress
 from kmlc.tuning.outcome import Outcome
-from kmlc.tuning.records import beside, read_seconds, run_metrics, write_seconds
+from kmlc.tuning.records import beside, run_metrics
 from kmlc.tuning.rows import SharedRows
 
 # TensorFlow warns of every new model that it traces; here there is one for each trial.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
 
 PATIENCE = 30.0
 """Seconds that the last worker of a killed driver has to end."""
@@ -73,15 +72,9 @@ def train_trial(job: Job) -> Outcome:
 
 
 def _train(run: RunDirectory, config: Config, shorter: Path | None, job: Job) -> None:
-    """Train with one seed.
-
-    Raises:
-        _TrialFailed: if this trial cannot be trained.
-        UserError: if none can.
-        OSError: likewise.
-    """
+    """Train with one seed; raise `_TrialFailed` for an error of this trial, another one if none can train."""
     _wait_for_last_worker(run.path)
-    progress = TrialProgress(job.name, config.train.epochs, config.train.batch_size)
+    bar = EpochBar(config, f"{job.name}, ")  # made here, where the output is not redirected yet
     free_last_model()
     data = None
     with beside(run, ".txt").open("a", encoding="utf-8") as output:
@@ -91,10 +84,9 @@ def _train(run: RunDirectory, config: Config, shorter: Path | None, job: Job) ->
                 shutil.rmtree(run.path, ignore_errors=True)
                 if shorter is not None:
                     continue_from(RunDirectory(shorter), run.path, config)
-                    write_seconds(run, read_seconds(RunDirectory(shorter)))
             data = job.rows.read(config)
             with redirect_stdout(output):
-                train(config, callbacks=[EpochSeconds(run), progress], data=data)
+                train(config, callbacks=[bar], data=data)
         except Exception as error:
             of_all = data is None or isinstance(error.__cause__, OSError)
             if isinstance(error, OSError) or (isinstance(error, UserError) and of_all):

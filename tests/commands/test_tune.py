@@ -7,7 +7,7 @@ import pytest
 from kmlc.commands.tune import parse
 from kmlc.errors import UserError
 from kmlc.tuning.options import Options
-from kmlc.tuning.study import begin_or_continue, load_study
+from kmlc.tuning.study import begin_or_continue, begun_study
 
 
 def error_of(*arguments: str) -> str:
@@ -35,6 +35,7 @@ def test_engines_and_their_options() -> None:
         (["--workers=0"], "--workers: expected a whole number above 0; got 0"),
         (["--engine=inline", "--workers=2"], "--engine inline: expected no more than one worker; got "),
         (["--engine=slurm"], "--engine: expected one of inline, processes, ray"),
+        (["--search=random"], "--search random: expected --trials, the number of trials; got none"),
         (["--model=vgg16"], "--model: the grid names the model; got it beside --grid report2"),
         (["--model", "vgg16"], "--model: the grid names the model; got it beside --grid report2"),
         (["--train.epochs=2"], "--train.epochs: varies in the grid report2"),
@@ -58,5 +59,5 @@ def test_a_study_of_numbers_given_as_flags_can_be_saved_and_read(tmp_path: Path)
     flags = ["--trials=3", "--fraction=0.5", "--seeds=2", "--cache-gb=2", "--workers=2"]
     command = parse(["--grid=report2", *flags])
     study = begin_or_continue(command.study, tmp_path / "study")
-    assert load_study(study) == command.study
+    assert begun_study(command.study, study.path) == study
     assert (type(command.study.max_trials), type(command.options.cache_gb)) == (int, float)

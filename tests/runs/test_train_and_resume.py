@@ -16,7 +16,7 @@ import yaml
 from kmlc.errors import UserError
 from kmlc.settings import config_from_flags
 from kmlc.training.train import train
-from tests.helpers import ROOT, TINY, run_command
+from tests.helpers import ROOT, TINY, assert_same_history, run_command
 
 # Ends the process in the middle of the second epoch, as a power cut or Ctrl-C would.
 INTERRUPTED = """
@@ -128,6 +128,10 @@ def test_a_run_directory_has_everything(folder: Path, data: Path) -> None:
     assert (environment["precision"], environment["xla"]) in [("float32", False), ("mixed_float16", True)]
     history = pd.read_csv(path / "history.csv")
     assert history["epoch"].tolist() == [1, 2, 3]
+    assert (history["seconds"] > 0).all()
+    lines = [line for line in (path / "train.log").read_text().splitlines() if line.startswith("epoch ")]
+    for line, seconds in zip(lines, history["seconds"], strict=True):
+        assert f"  {seconds:.0f} s" in line
     metrics = json.loads((path / "metrics.json").read_text())
     assert metrics["validation"]["micro_f1"] == history["val_micro_f1"].max()
     assert metrics["best_epoch"] == 1 + history["val_micro_f1"].argmax()
@@ -144,11 +148,13 @@ def arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def assert_same_run(one: Path, other: Path) -> None:
-    assert (one / "history.csv").read_bytes() == (other / "history.csv").read_bytes()
+    assert_same_history(one, other)
     assert (one / "thresholds.json").read_bytes() == (other / "thresholds.json").read_bytes()
     states = [arrays(path / "checkpoint" / "state.npz") for path in (one, other)]
     assert states[0].keys() == states[1].keys()
     for name, value in states[0].items():
+        if name == "history":  # compared above
+            continue
         np.testing.assert_array_equal(value, states[1][name])
     metrics = [json.loads((path / "metrics.json").read_text()) for path in (one, other)]
     assert metrics[0]["details"] == metrics[1]["details"]

@@ -18,8 +18,8 @@ def finish(run: RunDirectory, metric: float = 0.5, epochs: int = 1) -> None:
     run.checkpoint.parent.mkdir(parents=True, exist_ok=True)
     run.checkpoint.touch()
     run.best_weights.touch()
-    rows = "".join(f"{epoch},0.5,0.25\n" for epoch in range(1, epochs + 1))
-    run.history.write_text(f"epoch,loss,val_loss\n{rows}")
+    rows = "".join(f"{epoch},0.5,0.25,45\n" for epoch in range(1, epochs + 1))
+    run.history.write_text(f"epoch,loss,val_loss,seconds\n{rows}")
     metrics = {"micro_map": None if math.isnan(metric) else metric}
     write_json(run.metrics, {"best_epoch": epochs, "validation": metrics})
 

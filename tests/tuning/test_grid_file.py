@@ -32,8 +32,12 @@ EXPECTED_RANGE = "expected min below max (and above 0 with log), and optionally 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("model: mlp\nvari: {}", "vari: no such key (did you mean vary?); expected title, model, vary, "),
-        ("model: mlp\n1: {}", "1: no such key; expected title, "),
+        (
+            "model: mlp\nvari: {}",
+            "expected one of title, model, vary, settings, objective, metrics, published, source; "
+            "got 'vari' (did you mean vary?)",
+        ),
+        ("model: mlp\n1: {}", "expected one of title, "),
         ("vary: {seed: [1]}", "model: expected a string; got ''"),
         ("model: mpl\nvary: {seed: [1]}", "model: expected one of advanced_cnn, "),
         ("model: mlp", "vary: expected settings as `key: value`, such as `train.epochs: [1, 3]`; got {}"),
@@ -45,11 +49,11 @@ EXPECTED_RANGE = "expected min below max (and above 0 with log), and optionally 
         ("model: mlp\nvary: {seed: [1]}\nmetrics: minutes", "metrics: expected a list; got 'minutes'"),
         (
             "model: mlp\nvary: {train.epoch: [1]}",
-            "vary: train.epoch: no such setting (did you mean train.epochs?)",
+            "vary: expected the key of a setting; got 'train.epoch' (did you mean train.epochs?)",
         ),
         (
             "model: mlp\nvary: {seed: [1]}\nsettings: {train: {batchsize: 3}}",
-            "settings: train.batchsize: no such setting (did you mean train.batch_size?)",
+            "settings: expected the key of a setting; got 'train.batchsize' (did you mean train.batch_size?)",
         ),
         (
             "model: mlp\nvary: {train.batch_size: [30, -1]}",
@@ -83,11 +87,11 @@ EXPECTED_RANGE = "expected min below max (and above 0 with log), and optionally 
         ),
         (
             "model: mlp\nvary: {seed: [1]}\nmetrics: [macro_f1, minutes]",
-            "objective: expected one of the metrics, macro_f1, minutes; got 'micro_f1' (did you ",
+            "objective: expected one of macro_f1, minutes; got 'micro_f1' (did you mean macro_f1?)",
         ),
         (
             "model: mlp\nvary: {seed: [1]}\nmetrics: [micro_f1]\npublished: [{seed: 1, f1: 0.5}]",
-            "published: row 1: f1: expected one of seed, micro_f1",
+            "published: row 1: expected one of seed, micro_f1; got 'f1'",
         ),
         (
             "model: mlp\nvary: {seed: [1]}\nmetrics: [micro_f1]\npublished: [{micro_f1: 0.5}]",
@@ -95,9 +99,10 @@ EXPECTED_RANGE = "expected min below max (and above 0 with log), and optionally 
         ),
         (
             "model: mlp\nvary: {seed: [1]}\nmetrics: [micro_f1, minuets]",
-            "metrics: no such metric: 'minuets' (did you mean minutes?); expected a column of results.csv, ",
+            "metrics: expected columns of results.csv, such as minutes or micro_f1; "
+            "got 'minuets' (did you mean minutes?)",
         ),
-        ("model: mlp\nvary: {seed: [1]}\nmetrics: [[1]]", "metrics: no such metric: [1]; expected "),
+        ("model: mlp\nvary: {seed: [1]}\nmetrics: [[1]]", "metrics: expected columns of results.csv, "),
         *(
             (
                 "model: mlp\nvary: {seed: [1]}\nmetrics: [micro_f1]\n"

@@ -1,19 +1,23 @@
 """The estimate of `--dry-run`: epochs, shared ones once, times the seconds of an epoch, by the workers."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.training.estimate import Cost
+from kmlc.training.run_directory import RunDirectory
 from kmlc.tuning import plan
 from kmlc.tuning.engines import worker
 from kmlc.tuning.grid import Grid
 from kmlc.tuning.grid_file import read_grid
 from kmlc.tuning.options import Options
+from kmlc.tuning.records import TrialRun
 from kmlc.tuning.rows import SharedRows
-from kmlc.tuning.study import StudyConfig
+from kmlc.tuning.study import StudyConfig, begin_or_continue, begun_study
+from tests.tuning.run_fakes import finish
 
 REPORT2 = StudyConfig(read_grid("report2"))  # sixteen trials, pairs of 1 and 3 epochs
 
@@ -72,6 +76,28 @@ def test_the_time_of_a_study(
     assert len(measured) == 2  # of each batch size one; the rest does not change the time of an epoch
     assert lines[2].startswith(" 1/16  dropout 0.5  batch_size 30  learning_rate 0.01  epochs 1  ")
     assert lines[3].endswith({1: "  35 s", 3: "  3 seeds  2 min"}[seeds])
+
+
+def test_finished_trials_of_a_study_take_no_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid = Grid("own", "", "mlp", {"seed": [1, 2], "train.epochs": [1, 3]}, objective="micro_map")
+    config = StudyConfig(grid)
+    study = begin_or_continue(config, tmp_path)
+    for number, values in enumerate(config.trials()[:3], start=1):
+        run = TrialRun(RunDirectory(study.trial(number, values["seed"])), number, values, values["seed"])
+        run.save()
+        if number < 3:
+            finish(run.run)
+    monkeypatch.setattr(plan, "measure_cost", lambda config, data: Cost(start=5.0, epoch=10.0))
+    monkeypatch.setattr(plan, "core_shares", lambda workers: [set()])
+    monkeypatch.setattr(SharedRows, "read", lambda self, config: None)
+    plan.print_plan(config, Options(), begun_study(config, tmp_path))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.rpartition("  ")[2] for line in lines[1:5]] == ["finished", "finished", "15 s", "35 s"]
+    assert lines[-1] == "2 of 4 trials: about 40 s, shared epochs trained once"
+    assert begun_study(replace(config, seeds=2), tmp_path) is None
+    assert begun_study(config, tmp_path / "new") is None
 
 
 def test_a_search_that_draws_has_no_plan() -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -13,11 +14,11 @@ from kmlc.errors import UserError
 from kmlc.files import write_json
 from kmlc.lock import locked
 from kmlc.tuning import run as run_module
-from kmlc.tuning.notes import notes
+from kmlc.tuning.grid import Values
 from kmlc.tuning.options import Options
 from kmlc.tuning.records import begun_runs, results
 from kmlc.tuning.run import tune
-from kmlc.tuning.study import Search, Study, StudyConfig, begin_or_continue
+from kmlc.tuning.study import Search, StudyConfig, begin_or_continue
 from tests.tuning.run_fakes import Trainings, trial
 
 OPTIONS = Options(cache="off", share=False)
@@ -55,15 +56,17 @@ def test_best_yaml_is_written_last(tmp_path: Path, config: StudyConfig, training
 
     def killed(table: pd.DataFrame, total: int | None) -> None:
         assert len(list(study.trials.glob("*/best.weights.h5"))) == 1
-        assert not study.cache.exists()
+        assert not (study.path / "cache").exists()
         raise KeyboardInterrupt
 
-    study.cache.mkdir()
+    (study.path / "cache").mkdir()
     with pytest.raises(KeyboardInterrupt):
-        tune(study, config, OPTIONS, killed)
+        tune(study, config, OPTIONS, report_study=killed)
     assert not study.finished
     told = []
-    tune(begin_or_continue(config, study.path), config, OPTIONS, lambda *words: told.append(words))
+    tune(
+        begin_or_continue(config, study.path), config, OPTIONS, report_study=lambda *given: told.append(given)
+    )
     ((table, total),) = told
     assert (len(table), total) == (4, 4)
     assert study.finished
@@ -75,7 +78,7 @@ def test_decoded_pixels_are_removed_whatever_the_last_command_said(
 ) -> None:
     monkeypatch.setattr(run_module, "_MEMORY", tmp_path / "memory")
     study = begin_or_continue(config, tmp_path / "study")
-    folders = [study.cache, run_module._memory_cache(study)]
+    folders = run_module._cache_folders(study).values()
     for folder in folders:
         folder.mkdir(parents=True)
     tune(study, config, OPTIONS)
@@ -178,7 +181,21 @@ def test_the_time_is_that_of_all_commands(tmp_path: Path, config: StudyConfig, t
     write_json(study.seconds, 3000.0)
     tune(study, config, OPTIONS)
     assert 3000 < json.loads(study.seconds.read_text()) < 3060
-    begun = Study(tmp_path)
-    write_json(begun.seconds, 3600.0)
-    command = "Command: `kmlc tune --grid tiny`, which took 60 min in all"
-    assert notes(begun, ["--grid", "tiny"])[0] == command
+
+
+def test_each_finished_trial_is_reported(tmp_path: Path, config: StudyConfig, trainings: Trainings) -> None:
+    def fail(settings: Config) -> None:
+        if settings.train.learning_rate == 0.01:
+            raise RuntimeError("out of memory")
+
+    trainings.before = fail
+    reported: list[tuple[int, Values, float]] = []
+
+    def report_trial(number: int, values: Values, metrics: Mapping[str, float]) -> None:
+        reported.append((number, values, metrics["micro_map"]))
+
+    tune(begin_or_continue(config, tmp_path / "study"), config, OPTIONS, report_trial)
+    assert reported == [
+        (3, {"train.learning_rate": 0.001, "train.epochs": 1}, 0.001),
+        (4, {"train.learning_rate": 0.001, "train.epochs": 2}, 0.001),
+    ]

@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from kmlc.errors import UserError
-from kmlc.tuning.engines import Work
 from kmlc.tuning.engines.inline import Inline
 from kmlc.tuning.options import Options
-from kmlc.tuning.outcome import Outcome
+from kmlc.tuning.outcome import Outcome, Work
 from kmlc.tuning.search import search
 from tests.tuning.tuning_fakes import (
     TRIALS,
@@ -31,6 +30,8 @@ INLINE = Inline(Options(), Path())
 
 
 def test_a_search_runs_every_trial_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "study"
+    folder.mkdir()
     seen: list[tuple[int, Mapping[str, Any]]] = []
     ended: dict[int, Outcome] = {}
 
@@ -38,13 +39,13 @@ def test_a_search_runs_every_trial_once(tmp_path: Path, capfd: pytest.CaptureFix
         seen.append((number, values))
         return functools.partial(Outcome, {"micro_f1": -number, "val_loss": float("nan")})
 
-    search(grid(), tmp_path / "study", INLINE, begin, ended.__setitem__)
+    search(grid(folder), INLINE, begin, ended.__setitem__)
     assert [number for number, _ in seen] == list(ended) == list(range(1, TRIALS + 1))
     assert seen[0][1] == {"a": 1, "b": "x", "c": None}
     assert seen[-1][1] == {"a": 3, "b": "y", "c": [1, 2]}
     assert ended[5].metrics["micro_f1"] == -5
-    assert [path.name for path in (tmp_path / "study").iterdir()] == ["oracle.json"]
-    search(grid(), tmp_path / "study", INLINE, begin, ended.__setitem__)
+    assert [path.name for path in folder.iterdir()] == ["oracle.json"]
+    search(grid(folder), INLINE, begin, ended.__setitem__)
     assert len(seen) == TRIALS
     assert capfd.readouterr().out == ""
 
@@ -58,7 +59,7 @@ def test_ctrl_c_ends_a_search_which_continues_later(tmp_path: Path) -> None:
         return fake.begin(number, values)
 
     with pytest.raises(KeyboardInterrupt):
-        search(grid(), tmp_path, INLINE, stopping, lambda number, outcome: None)
+        search(grid(tmp_path), INLINE, stopping, lambda number, outcome: None)
     run_search(tmp_path, fake)
     assert numbers(fake.log, "end") == list(range(1, TRIALS + 1))
     assert_complete(tmp_path)
@@ -72,7 +73,7 @@ def test_an_outcome_that_ends_the_search_is_raised(tmp_path: Path) -> None:
         return full if number == 3 else fake.begin(number, values)
 
     with pytest.raises(UserError, match=r"^data/1\.jpg: is gone$"):
-        search(grid(), tmp_path, INLINE, begin, ended.__setitem__)
+        search(grid(tmp_path), INLINE, begin, ended.__setitem__)
     assert list(ended) == [1, 2]
     run_search(tmp_path, fake)
     assert_complete(tmp_path)
@@ -85,7 +86,7 @@ def test_a_failed_trial_does_not_end_a_search(tmp_path: Path, capfd: pytest.Capt
         metric = {2: float("nan"), 4: float("inf")}.get(number, number)
         return functools.partial(Outcome, {"micro_f1": metric})
 
-    search(grid(), tmp_path, INLINE, begin, lambda number, outcome: None)
+    search(grid(tmp_path), INLINE, begin, lambda number, outcome: None)
     status = {number: trial["status"] for number, trial in record(tmp_path).items()}
     good = {6, 8, 10, 12}
     assert status == {number: "COMPLETED" if number in good else "FAILED" for number in range(1, TRIALS + 1)}

@@ -13,13 +13,14 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from kmlc.tuning.engines import Engine, Work
+from kmlc.tuning.engines import Engine
 from kmlc.tuning.engines.inline import Inline
-from kmlc.tuning.grid import Range
+from kmlc.tuning.grid import Grid, Range
 from kmlc.tuning.options import Options
 from kmlc.tuning.oracles import ResumableOracle, build_oracle
-from kmlc.tuning.outcome import Outcome
+from kmlc.tuning.outcome import Outcome, Work
 from kmlc.tuning.search import search
+from kmlc.tuning.study import StudyConfig
 
 AXES: dict[str, list[Any] | Range] = {"a": [1, 2, 3], "b": ["x", "y"], "c": [None, [1, 2]]}
 TRIALS = 12
@@ -44,8 +45,10 @@ PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["kmlc.tuning.search"])
 
 
-def grid() -> ResumableOracle:
-    return build_oracle("grid", AXES, "micro_f1", "max", None, 0, seed=0)
+def grid(folder: Path) -> ResumableOracle:
+    oracle = build_oracle(StudyConfig(Grid("fake", "", "mlp", AXES)), 0, seed=0)
+    oracle.open(folder / "oracle.json")
+    return oracle
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ def run_search(
     """Run the trials that are left, and return their outcomes."""
     outcomes: dict[int, Outcome] = {}
     with closing(engine(Options(workers=workers), folder)) as opened:
-        search(grid(), folder, opened, fake.begin, outcomes.__setitem__)
+        search(grid(folder), opened, fake.begin, outcomes.__setitem__)
     return outcomes
 
 

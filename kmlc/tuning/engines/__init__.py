@@ -9,10 +9,7 @@ from kmlc.tuning.engines.inline import Inline
 from kmlc.tuning.engines.processes import Processes
 from kmlc.tuning.engines.ray import Ray
 from kmlc.tuning.options import EngineName, Options
-from kmlc.tuning.outcome import Outcome
-
-Work = Callable[[], Outcome]
-"""Trains a trial; it can be pickled."""
+from kmlc.tuning.outcome import Outcome, Work
 
 
 class Engine(Protocol):
@@ -44,18 +41,10 @@ ENGINES: dict[EngineName, Callable[[Options, Path], Engine]] = {
 
 
 def open_engine(options: Options, folder: Path) -> Engine:
-    """Return the engine of the options; close it at the end.
-
-    Args:
-        options: how the study is trained.
-        folder: its directory, where the output of workers goes.
+    """Return the engine of the options, whose workers log to `folder`; close it at the end.
 
     Raises:
         UserError: if the engine cannot start.
-
-    Example:
-        with contextlib.closing(open_engine(Options(workers=2), Path("runs/mine"))) as engine:
-            print(engine.submit(0, work).result())
     """
     name = options.engine or ("inline" if options.workers in (None, 1) else "processes")
     return ENGINES[name](options, folder)

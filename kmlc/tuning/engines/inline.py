@@ -1,11 +1,10 @@
 """Trials in the driver's own process, one after the other."""
 
-from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
 from kmlc.tuning.options import Options
-from kmlc.tuning.outcome import Outcome
+from kmlc.tuning.outcome import Outcome, Work
 
 
 class Inline:
@@ -18,7 +17,7 @@ class Inline:
     def __init__(self, options: Options, folder: Path) -> None:
         pass
 
-    def submit(self, slot: int, work: Callable[[], Outcome]) -> Future[Outcome]:
+    def submit(self, slot: int, work: Work) -> Future[Outcome]:
         """Run a trial to its end."""
         future: Future[Outcome] = Future()
         future.set_result(work())

@@ -4,14 +4,14 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from kmlc.tuning.engines.worker import core_shares, environment, set_up
 from kmlc.tuning.options import Options
-from kmlc.tuning.outcome import Outcome
+from kmlc.tuning.outcome import Outcome, Work
 
 
 class Processes:
@@ -30,7 +30,7 @@ class Processes:
         self._cores = core_shares(self.slots)
         self._workers: dict[int, _Worker] = {}
 
-    def submit(self, slot: int, work: Callable[[], Outcome]) -> Future[Outcome]:
+    def submit(self, slot: int, work: Work) -> Future[Outcome]:
         """Start a trial in a free slot, from 0."""
         if slot in self._workers:
             try:
@@ -55,7 +55,7 @@ class _Worker:
         arguments = (leash, cores, environment(), log)
         self._pool = ProcessPoolExecutor(1, context, _start, arguments)
 
-    def submit(self, work: Callable[[], Outcome]) -> Future[Outcome]:
+    def submit(self, work: Work) -> Future[Outcome]:
         return self._pool.submit(work)
 
     def close(self) -> None:

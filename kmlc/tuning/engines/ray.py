@@ -13,7 +13,7 @@ import os
 import pickle
 import signal
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from kmlc.errors import UserError
 from kmlc.files import write_text
 from kmlc.tuning.engines.worker import environment, set_up
 from kmlc.tuning.options import Options
-from kmlc.tuning.outcome import Outcome
+from kmlc.tuning.outcome import Outcome, Work
 
 RETRIES = 2
 """How often Ray runs a trial again whose worker or machine was lost."""
@@ -70,7 +70,7 @@ class Ray:
         resources = {"num_cpus": options.cpus, "num_gpus": options.gpus, "max_retries": RETRIES}
         self._run = ray.remote(**resources)(_run)
 
-    def submit(self, slot: int, work: Callable[[], Outcome]) -> Future[Outcome]:
+    def submit(self, slot: int, work: Work) -> Future[Outcome]:
         """Start a trial in a free slot, from 0."""
         log = self._folder / f"worker-{slot + 1}.txt"
         return self._run.remote(pickle.dumps(work), Path.cwd(), environment(), log).future()
@@ -92,11 +92,7 @@ class Ray:
         return min(rooms, default=1)
 
     def _check_disk(self) -> None:
-        """Let each node read a file that this one has just written into the study.
-
-        Raises:
-            UserError: naming the first node that cannot.
-        """
+        """Let each node read a file that this one has just written into the study."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         file, text = self._folder / ".shared-disk", uuid.uuid4().hex

@@ -44,7 +44,7 @@ def search_on(cluster: Any, folder: Path, fake: Fake) -> dict[int, Outcome]:
     outcomes: dict[int, Outcome] = {}
     with closing(Ray(Options(engine="ray", address=cluster.address), folder)) as engine:
         assert engine.slots == 2
-        search(grid(), folder, engine, fake.begin, outcomes.__setitem__)
+        search(grid(folder), engine, fake.begin, outcomes.__setitem__)
     return outcomes
 
 

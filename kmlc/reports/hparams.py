@@ -14,10 +14,9 @@ from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from kmlc.errors import UserError
-from kmlc.tuning.grid import Values
 
 
-def write_hparams(folder: Path, name: str, values: Values, metrics: Mapping[str, float]) -> None:
+def write_hparams(folder: Path, name: str, values: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
     """Write a trial's settings and metrics to `tensorboard/<name>`, in place of what is there.
 
     `tensorboard --logdir` of the study's directory shows the trials under HParams.

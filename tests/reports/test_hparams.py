@@ -6,7 +6,7 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from kmlc.errors import UserError
-from kmlc.tuning.hparams import write_hparams
+from kmlc.reports.hparams import write_hparams
 
 VALUES = {
     "train.epochs": 3,

@@ -2,27 +2,30 @@
 
 from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
+
+import pandas as pd
 
 from kmlc.files import read_json
 from kmlc.program import command_line
 from kmlc.progress import duration
+from kmlc.reports.grid_trials import finished
 from kmlc.settings import load_config
-from kmlc.tuning.records import begun_runs
-from kmlc.tuning.study import Study
+from kmlc.training.run_directory import RunDirectory
 
 
-def notes(study: Study, arguments: Sequence[str]) -> list[str]:
+def notes(folder: Path, results: pd.DataFrame, seconds: float, arguments: Sequence[str]) -> list[str]:
     """Return lines on the command, the data, the machine and the date.
 
     Args:
-        study: where.
+        folder: the study's directory.
+        results: results.csv so far; the data and the machine are those of its first finished run.
+        seconds: the time that the study has taken.
         arguments: the command-line arguments.
     """
-    seconds = duration(read_json(study.seconds))
-    lines = [f"Command: `{command_line('tune', *arguments)}`, which took {seconds} in all"]
-    finished = [trial.run for trial in begun_runs(study) if trial.run.finished]
-    if finished:
-        run = finished[0]
+    lines = [f"Command: `{command_line('tune', *arguments)}`, which took {duration(seconds)} in all"]
+    for path in results.loc[finished(results), "run"][:1]:
+        run = RunDirectory(folder / path)
         rows = {split: len(names) for split, names in read_json(run.split).items() if names}
         splits = ", ".join(f"{count:,} {split} rows" for split, count in rows.items())
         settings, environment = load_config(run.config), read_json(run.environment)

@@ -1,0 +1,40 @@
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from kmlc.config import Config, ImagesConfig
+from kmlc.files import write_json
+from kmlc.reports.grid_notes import notes
+from kmlc.settings import save_config
+from kmlc.training.run_directory import RunDirectory
+
+RESULTS = pd.DataFrame({"run": ["trials/01-seed42", "trials/02-seed42"], "error": ["out of memory", ""]})
+COMMAND = "Command: `kmlc tune --grid tiny`, which took 60 min in all"
+
+
+def test_command_data_machine_and_date_of_the_first_finished_run(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "trials" / "02-seed42")
+    run.path.mkdir(parents=True)
+    save_config(run.config, Config(images=ImagesConfig(size=224)))
+    write_json(run.split, {"training": ["1"] * 1500, "validation": ["2"], "test": []})
+    machine = {
+        "cpu_count": 4,
+        "devices": ["CPU"],
+        "packages": {"tensorflow": "2.21.0", "keras": "3.15.1"},
+        "platform": "Linux",
+    }
+    write_json(run.environment, machine)
+    assert notes(tmp_path, RESULTS, 3600.0, ["--grid", "tiny"]) == [
+        COMMAND,
+        "Data: the built-in sample, 1,500 training rows, 1 validation rows, images of 224x224",
+        "Machine: Linux, 4 cores, CPU; tensorflow 2.21.0, keras 3.15.1",
+        f"Date: {date.today().isoformat()}",
+    ]
+
+
+def test_a_study_without_a_finished_run(tmp_path: Path) -> None:
+    assert notes(tmp_path, RESULTS[:1], 3600.0, ["--grid", "tiny"]) == [
+        COMMAND,
+        f"Date: {date.today().isoformat()}",
+    ]
