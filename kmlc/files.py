@@ -7,14 +7,19 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from kmlc.errors import UserError
+
+if TYPE_CHECKING:
+    # Not imported at run time, because the help needs neither.
+    import numpy as np
+    import pandas as pd
 
 
 @contextmanager
@@ -24,7 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
     The temporary name keeps the suffix, for libraries that choose a format by it.
 
     Raises:
-        UserError: if the disk refuses; what was at `path` is still there.
+        UserError: if the file cannot be written; what was at `path` is still there.
 
     Example:
         with replacing(Path("best.weights.h5")) as temporary:
@@ -87,6 +92,23 @@ def write_with(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` make the file at a temporary path, then rename it to `path`."""
     with replacing(path) as temporary:
         write(temporary)
+
+
+def write_csv(path: Path, table: "pd.DataFrame", float_format: str | None = None) -> None:
+    """Write a table without its index as CSV, whole or not at all."""
+    write_text(path, table.to_csv(index=False, float_format=float_format, lineterminator="\n"))
+
+
+def write_arrays(path: Path, arrays: Mapping[str, "np.ndarray"]) -> None:
+    """Write arrays by their names into an `.npz` file, whole or not at all; none may need pickle."""
+    import numpy as np
+
+    def save(temporary: Path) -> None:
+        # An open file, because NumPy appends ".npz" to a path that ends otherwise.
+        with temporary.open("wb") as stream:
+            np.savez(stream, allow_pickle=False, **arrays)
+
+    write_with(path, save)
 
 
 def check_room(path: Path, size: int) -> None:

@@ -1,5 +1,6 @@
 """What tests of whole commands share: a tiny data folder, tiny settings, a command run as a process."""
 
+import io
 import os
 import subprocess
 import sys
@@ -13,6 +14,14 @@ from PIL import Image
 from kmlc.data.data_report import TableReport
 
 ROOT = Path(__file__).parent.parent
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
 
 COLOURS = {"1": (200, 40, 40), "3": (40, 160, 60), "18": (50, 70, 200)}
 WORDS = {"1": "person", "3": "car", "18": "dog"}

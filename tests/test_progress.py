@@ -1,21 +1,13 @@
-"""Progress on a terminal and elsewhere, and the log of what is printed."""
-
 import io
-from pathlib import Path
 
 import pytest
 
-from kmlc import progress
-from kmlc.progress import ProgressBar, duration, logged_output
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
+from kmlc.progress import ProgressBar, duration
+from tests.helpers import Terminal
 
 
 class Clock:
-    """A clock that stands still until it is moved."""
+    """A clock that only the test advances."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -76,42 +68,9 @@ def test_short_work_shows_nothing() -> None:
         assert stream.getvalue() == ""
 
 
-@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
-def test_what_is_printed_is_logged_but_for_bars(
-    stream: io.StringIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.stdout", stream)
-    monkeypatch.setattr(progress, "BAR_SECONDS", 0.0)
-    log_file = tmp_path / "train.log"
-    log_file.write_text("epoch 1\n")
-    with logged_output() as log:
-        print("reading")
-        log.save_to(log_file)
-        with ProgressBar(2, "step") as bar:
-            bar.update()
-        print("epoch 2")
-        assert log_file.read_text() == "epoch 1\nreading\nepoch 2\n"
-    print("after")
-    assert log_file.read_text() == "epoch 1\nreading\nepoch 2\n"
-    shown = stream.getvalue()
-    assert shown.startswith("reading\n")
-    assert shown.endswith("epoch 2\nafter\n")
-    assert ("\r" in shown) == stream.isatty()
-
-
-def test_the_lines_of_a_bar_are_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdout", io.StringIO())
-    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
-    with logged_output() as log:
-        log.save_to(tmp_path / "train.log")
-        with ProgressBar(2, "step") as bar:
-            bar.update()
-    assert (tmp_path / "train.log").read_text().splitlines()[-1].startswith("step 1/2, ")
-
-
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [(0, "0 s"), (89, "89 s"), (90, "2 min"), (5300, "88 min"), (5400, "1 h 30 min"), (12000, "3 h 20 min")],
 )
-def test_duration(seconds: float, expected: str) -> None:
+def test_a_duration_is_in_seconds_then_minutes_then_hours(seconds: float, expected: str) -> None:
     assert duration(seconds) == expected

@@ -1,12 +1,14 @@
-"""The submission: the predicted labels of every row of a test table, as CSV."""
+"""Writes the submission: the predicted labels of every row of a test table, as CSV.
+
+Its columns are those of `submission` in the run's task, `kmlc/tasks/<task>/task.py`.
+"""
 
 import dataclasses
 from pathlib import Path
 from typing import Literal
 
-import pandas as pd
-
-from kmlc.files import check_writable, write_text
+from kmlc.files import check_writable, write_csv
+from kmlc.markdown import metric_title
 from kmlc.prediction.predictor import Predictor
 from kmlc.tasks.rows import read_test, read_test_labels
 
@@ -49,12 +51,12 @@ def predict_table(
     print(f"Predicting {len(records):,} rows with {predictor.name}", flush=True)
     logits = predictor.logits(records)
     table = first.task.submission(records.ids, logits, predictor.thresholds)
-    _write_csv(out, table)
+    write_csv(out, table)
     print(f"{out}: {len(table):,} rows")
     if proba is not None:
         columns = first.task.probabilities(logits)
         columns.insert(0, config.table.image_column, records.ids)
-        _write_csv(proba, columns)
+        write_csv(proba, columns)
         print(f"{proba}: probabilities of {logits.shape[1]} classes")
     # A file of feature vectors has no test split: a metric on rows that a run was trained on says nothing.
     trained_on = config.tower.input == "features" and config.data == first.config.data
@@ -62,12 +64,8 @@ def predict_table(
     if labels is not None:
         metrics = first.task.metrics(labels, logits, predictor.thresholds)
         shown = [
-            f"{name.replace('_', ' ')} {value:.4f}"
+            f"{metric_title(name)} {value:.4f}"
             for name in first.task.curves
             if (value := metrics[name]) is not None
         ]
         print(f"Against the labels of the test rows: {', '.join(shown)}")
-
-
-def _write_csv(path: Path, table: pd.DataFrame) -> None:
-    write_text(path, table.to_csv(index=False, lineterminator="\n"))

@@ -12,7 +12,7 @@ from kmlc.config import Config
 from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
-from kmlc.files import write_text, write_with
+from kmlc.files import write_csv, write_text
 from kmlc.markdown import markdown_table
 from kmlc.plotting import save_plot
 from kmlc.reports import caption_plots
@@ -78,7 +78,7 @@ def write_caption_report(data: LabelledData, config: Config, folder: Path) -> No
     panels = {names[place]: words[place] for place in drawn}
 
     folder.mkdir(parents=True, exist_ok=True)
-    _write_csv(folder / "top_words.csv", _words_table(vocabulary, words))
+    write_csv(folder / "top_words.csv", _words_table(vocabulary, words), float_format="%.6f")
     charts = _save_pages(
         folder / "top_words.png",
         {name: _ranked(each) for name, each in panels.items()},
@@ -87,7 +87,7 @@ def write_caption_report(data: LabelledData, config: Config, folder: Path) -> No
     clouds = _save_pages(
         folder / "word_clouds.png", panels, lambda page: caption_plots.word_clouds(page, config.seed)
     )
-    _write_csv(folder / "cooccurrence.csv", _cooccurrence_table(vocabulary, shares, rows))
+    write_csv(folder / "cooccurrence.csv", _cooccurrence_table(vocabulary, shares, rows), float_format="%.6f")
     heat_map = caption_plots.cooccurrence(
         shares[np.ix_(drawn, drawn)], rows[drawn].tolist(), [names[place] for place in drawn]
     )
@@ -145,10 +145,6 @@ def _words_table(vocabulary: Vocabulary, words: Sequence[Mapping[str, float]]) -
 def _cooccurrence_table(vocabulary: Vocabulary, shares: np.ndarray, rows: np.ndarray) -> pd.DataFrame:
     head = pd.DataFrame({"label": vocabulary.labels, "name": vocabulary.names, "rows": rows})
     return pd.concat([head, pd.DataFrame(shares, columns=list(vocabulary.labels))], axis=1)
-
-
-def _write_csv(path: Path, table: pd.DataFrame) -> None:
-    write_with(path, lambda temporary: table.to_csv(temporary, index=False, float_format="%.6f"))
 
 
 def _words_section(names: Sequence[str], words: Sequence[Mapping[str, float]], rows: np.ndarray) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from kmlc.files import write_text
-from kmlc.markdown import markdown_table
+from kmlc.markdown import markdown_table, metric_title
 from kmlc.plotting import save_plot
 from kmlc.reports import grid_plots
 from kmlc.reports.grid_trials import (
@@ -16,7 +16,6 @@ from kmlc.reports.grid_trials import (
     format_value,
     format_values,
     join_trials,
-    metric_title,
     ranks,
     short_names,
     table_metrics,

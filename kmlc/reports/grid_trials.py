@@ -163,14 +163,5 @@ def format_values(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{names[key]} {format_value(value)}" for key, value in values.items())
 
 
-def metric_title(metric: str) -> str:
-    """Return a metric's name for people.
-
-    Example:
-        metric_title("micro_f1")  # "micro F1"
-    """
-    return metric.replace("_", " ").replace(" f1", " F1").replace(" map", " mAP")
-
-
 def _identity(row: Mapping[Any, Any], keys: Sequence[str]) -> tuple[str, ...]:
     return tuple(canonical(row.get(key)) for key in keys)

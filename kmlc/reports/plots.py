@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from kmlc.markdown import metric_title
 from kmlc.plotting import BLUE, GREEN, GREY, ORANGE, PINK, bar_panels, style_axes
 
 # More bars than this are too many to read.
@@ -29,7 +30,7 @@ def history(table: pd.DataFrame, curves: Sequence[str], best: int) -> Figure:
     _curve(losses, table, "val_loss", "validation", ORANGE)
     losses.set(title="Loss", xlabel="epoch")
     for name, colour in zip(curves, (BLUE, ORANGE, GREEN, PINK), strict=False):
-        _curve(scores, table, f"val_{name}", name.replace("_", " "), colour)
+        _curve(scores, table, f"val_{name}", metric_title(name), colour)
     # Above the grid, which may have a line at the same place.
     scores.axvline(best, color=GREY, linestyle="--", linewidth=1.5, zorder=1)
     scores.set(title=f"On the validation rows (best epoch: {best})", xlabel="epoch", ylim=(-0.02, 1.02))

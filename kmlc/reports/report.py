@@ -7,7 +7,7 @@ import pandas as pd
 
 from kmlc.config import Config
 from kmlc.files import read_json, write_text
-from kmlc.markdown import format_number, markdown_table
+from kmlc.markdown import format_number, markdown_table, metric_title
 from kmlc.plotting import save_plot
 from kmlc.program import command_line
 from kmlc.reports import plots
@@ -51,10 +51,11 @@ def write_report(run: RunDirectory) -> None:
 def _head(run: RunDirectory, config: Config, metrics: dict[str, Any], task: Task) -> str:
     score = metrics["validation"][task.objective]
     data = config.data or "the built-in rows"
+    title = metric_title(task.objective)
     return (
         f"# {run.path.name}\n\n"
         f"Model `{config.model}`, {metrics['parameters']:,} parameters, on {data}. "
-        f"{task.objective.replace('_', ' ').capitalize()} on the validation rows: **{score:.4f}** "
+        f"{title[0].upper()}{title[1:]} on the validation rows: **{score:.4f}** "
         f"(epoch {metrics['best_epoch']} of {metrics['epochs']})."
     )
 
@@ -66,7 +67,7 @@ def _metrics(metrics: dict[str, Any]) -> str:
     if at_half:
         columns = {"validation at 0.5": at_half} | columns
     rows = [
-        [name.replace("_", " "), *(format_number(column[name]) for column in columns.values())]
+        [metric_title(name), *(format_number(column[name]) for column in columns.values())]
         for name in metrics["validation"]
     ]
     return f"## Metrics\n\n{markdown_table(['metric', *columns], rows)}"

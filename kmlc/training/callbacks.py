@@ -6,6 +6,7 @@ import time
 import keras
 
 from kmlc.config import Config
+from kmlc.markdown import metric_title
 from kmlc.progress import ProgressBar, duration
 from kmlc.tasks.task import Task
 from kmlc.training.checkpoint import save_state, save_weights
@@ -121,7 +122,7 @@ class Progress(EpochBar):
         print(
             f"epoch {epoch + 1:{len(str(epochs))}}/{epochs}"
             f"  loss {metrics['loss']:.4f}  val_loss {metrics['val_loss']:.4f}"
-            f"  {objective.replace('_', ' ')} {metrics[f'val_{objective}']:.4f}{' *' if best else '  '}"
+            f"  {metric_title(objective)} {metrics[f'val_{objective}']:.4f}{' *' if best else '  '}"
             f"  {metrics['seconds']:.0f} s"
             + ("" if self.model.stop_training or not left else f"  at most {duration(left)} left"),
             flush=True,

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from kmlc.errors import UserError
-from kmlc.files import check_room, write_with
+from kmlc.files import check_room, write_arrays, write_with
 from kmlc.training.history import History
 
 
@@ -59,12 +59,7 @@ def save_state(path: Path, model: keras.Model, history: History) -> None:
     arrays = {f"variable_{number:05d}": np.asarray(value) for number, value in enumerate(_values(model))}
     arrays["history"] = np.array(json.dumps(history))
     path.parent.mkdir(exist_ok=True)
-
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **arrays)
-
-    write_with(path, write)
+    write_arrays(path, arrays)
 
 
 def load_state(path: Path, model: keras.Model) -> History:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kmlc.files import write_text
+from kmlc.files import write_csv
 
 History = list[dict[str, float]]
 """The metrics of each finished epoch by name, and its `seconds`."""
@@ -17,4 +17,4 @@ def write_history(path: Path, history: History) -> None:
     """Write history.csv: a row for each epoch, floats with all their digits."""
     table = pd.DataFrame(history)
     table.insert(0, "epoch", range(1, len(history) + 1))
-    write_text(path, table.to_csv(index=False, float_format="%.17g", lineterminator="\n"))
+    write_csv(path, table, float_format="%.17g")

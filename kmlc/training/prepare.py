@@ -14,7 +14,7 @@ from kmlc.data.encoder_state import EncoderState, load_encoder_state, save_encod
 from kmlc.data.records import LabelledData, Records
 from kmlc.data.splits import split_rows
 from kmlc.errors import UserError
-from kmlc.files import read_json, write_json, write_text
+from kmlc.files import read_json, write_csv, write_json
 from kmlc.settings import load_config, save_config
 from kmlc.tasks.registry import task_of, task_type
 from kmlc.tasks.rows import read_test
@@ -135,10 +135,9 @@ def _write_cleaned(run: RunDirectory, config: Config, data: LabelledData) -> Non
     cleaned = {table.image_column: rows.ids}
     cleaned |= data.vocabulary.columns(rows.labels, table)
     cleaned[table.caption_column] = rows.captions
-    write_text(run.path / "train_cleaned.csv", pd.DataFrame(cleaned).to_csv(index=False, lineterminator="\n"))
+    write_csv(run.path / "train_cleaned.csv", pd.DataFrame(cleaned))
     # Training needs no rows to predict; and their images, which the table does not show, are not read.
     with suppress(UserError):
         rows, _ = read_test(replace(config, tower=replace(config.tower, name="none")))
         cleaned = {table.image_column: rows.ids, table.caption_column: rows.captions}
-        path = run.path / "test_cleaned.csv"
-        write_text(path, pd.DataFrame(cleaned).to_csv(index=False, lineterminator="\n"))
+        write_csv(run.path / "test_cleaned.csv", pd.DataFrame(cleaned))

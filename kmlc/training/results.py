@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from kmlc.files import sha256, write_json, write_with
+from kmlc.markdown import metric_title
 from kmlc.tasks.task import Metrics, Task
 from kmlc.training.evaluation import EvaluationSet
 from kmlc.training.run_directory import RunDirectory
@@ -68,5 +69,5 @@ def _side_by_side(metrics: Mapping[str, Metrics], details: Mapping[str, dict[str
     for name in metrics["validation"]:
         values = [column[name] for column in columns.values()]
         cells = "".join(f"{'-' if value is None else format(value, '.4f'):>12}" for value in values)
-        lines.append(f"  {name.replace('_', ' '):<{width}}{cells}")
+        lines.append(f"  {metric_title(name):<{width}}{cells}")
     return "\n".join(lines)

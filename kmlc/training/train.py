@@ -14,8 +14,8 @@ from kmlc.data.records import LabelledData, Records
 from kmlc.errors import UserError
 from kmlc.files import write_json
 from kmlc.lock import locked
+from kmlc.output_log import OutputLog, logged_output
 from kmlc.program import command_line
-from kmlc.progress import OutputLog, logged_output
 from kmlc.settings import load_config
 from kmlc.tasks.registry import task_of
 from kmlc.tasks.rows import read_labelled

@@ -25,7 +25,7 @@ def test_every_row_is_written_once_and_in_order(folder: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "Predicting 7 rows with both\n" in done.stdout
-    assert "Against the labels of the test rows: micro f1" in done.stdout
+    assert "Against the labels of the test rows: micro F1" in done.stdout
     submission = pd.read_csv(folder / "s.csv", dtype=str, keep_default_na=False)
     assert list(submission.columns) == ["ImageID", "Labels"]
     assert submission["ImageID"].tolist() == [f"{number}.jpg" for number in range(40, 47)]

@@ -38,7 +38,7 @@ def test_class_folders_from_training_to_submission(tmp_path: Path) -> None:
 
     predicted = run_command(tmp_path, str(ROOT / "predict.py"), "--run=run", "--out=s.csv", "--proba=p.csv")
     assert predicted.returncode == 0, predicted.stderr
-    assert "Against the labels of the test rows: micro f1" in predicted.stdout
+    assert "Against the labels of the test rows: micro F1" in predicted.stdout
     submission = pd.read_csv(tmp_path / "s.csv", dtype=str, keep_default_na=False)
     names = [f"test/{label}/{number}.jpg" for label in ("café", "traffic light") for number in range(2)]
     assert submission["ImageID"].tolist() == names

@@ -110,6 +110,6 @@ def test_the_report_has_a_column_for_the_test_rows(run: RunDirectory) -> None:
     assert "| metric | validation at 0.5 | validation | test |" in report
     columns = [metrics["details"]["validation"]["at_0.5"], metrics["validation"], metrics["test"]]
     cells = " | ".join(f"{column['macro_f1']:.4f}" for column in columns)
-    assert f"| macro f1 | {cells} |" in report
-    assert "| class | best threshold | val f1 | test f1 |" in report
-    assert "All but test f1 and test average precision are on the validation rows." in report
+    assert f"| macro F1 | {cells} |" in report
+    assert "| class | best threshold | val F1 | test F1 |" in report
+    assert "All but test F1 and test average precision are on the validation rows." in report

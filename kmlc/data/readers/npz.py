@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kmlc.errors import UserError
-from kmlc.files import write_with
+from kmlc.files import write_arrays
 
 _ARRAYS = "arrays X (rows, features) and y (rows,) or (rows, classes)"
 _NPZ = f"an .npz file, as numpy.savez writes, with {_ARRAYS}"
@@ -83,19 +83,8 @@ def write_features(path: Path, rows: Features) -> None:
     Example:
         write_features(Path("rows.npz"), Features(x, y, ids, names=("red", "white")))
     """
-
-    def save(temporary: Path) -> None:
-        # An open file, because NumPy appends ".npz" to a path that ends otherwise.
-        with temporary.open("wb") as stream:
-            np.savez(
-                stream,
-                X=rows.features,
-                y=rows.labels,
-                ids=np.array(rows.ids, dtype=np.str_),
-                labels=np.array(rows.names, dtype=np.str_),
-            )
-
-    write_with(path, save)
+    ids, names = np.array(rows.ids, dtype=np.str_), np.array(rows.names, dtype=np.str_)
+    write_arrays(path, {"X": rows.features, "y": rows.labels, "ids": ids, "labels": names})
 
 
 # What zipfile and NumPy raise for damaged bytes, a password or an unknown compression.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kmlc.files import write_text
+from kmlc.files import write_csv
 from kmlc.markdown import format_number, markdown_table
 from kmlc.plotting import save_plot
 from kmlc.tasks.hierarchy import LEVELS, plots
@@ -38,7 +38,7 @@ def sections(
         plots.confusion(np.array(confusion["counts"]), confusion["classes"]),
     )
     subclasses = pd.DataFrame(task.subclasses(labels, logits))
-    write_text(folder / "subclasses.csv", subclasses.to_csv(index=False, lineterminator="\n"))
+    write_csv(folder / "subclasses.csv", subclasses)
     weakest = [
         [str(value) if place < 2 else format_number(value) for place, value in enumerate(each.values())]
         for each in details["weakest_subclasses"]

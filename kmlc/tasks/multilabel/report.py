@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from kmlc.data.labels import Vocabulary
-from kmlc.files import write_text
-from kmlc.markdown import format_number, markdown_table
+from kmlc.files import write_csv
+from kmlc.markdown import format_number, markdown_table, metric_title
 from kmlc.plotting import save_plot
 from kmlc.tasks.multilabel import plots
 from kmlc.tasks.task import Thresholds
@@ -39,15 +39,15 @@ def sections(
         scores: their probabilities, same shape.
     """
     classes = _classes(metrics["details"], vocabulary, thresholds)
-    write_text(folder / "per_class.csv", classes.to_csv(index=False, lineterminator="\n"))
+    write_csv(folder / "per_class.csv", classes)
     f1_columns = [name for name in ("val_f1", "test_f1") if name in classes]
     macro_map = {split: metrics[split]["macro_map"] for split in ("validation", "test") if split in metrics}
     save_plot(folder / "plots" / "per_class_f1.png", plots.per_class_f1(classes, f1_columns, macro_map))
     curves = plots.precision_recall(classes, labels, scores, macro_map)
     save_plot(folder / "plots" / "precision_recall.png", curves)
     rows = [[name, *map(format_number, values)] for name, *values in classes.values.tolist()]
-    header = [name.replace("_", " ") for name in classes.columns.tolist()]
-    evaluated = "All but test f1 and test average precision are" if "test_f1" in classes else "All are"
+    header = [metric_title(name) for name in classes.columns.tolist()]
+    evaluated = "All but test F1 and test average precision are" if "test_f1" in classes else "All are"
     return [
         *_bias(method),
         f"## Each label\n\n{markdown_table(header, rows)}\n\n{evaluated} on the validation rows. "

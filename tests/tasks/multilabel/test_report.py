@@ -35,7 +35,7 @@ def test_the_table_has_a_row_for_each_label(tmp_path: Path) -> None:
 
 def test_a_test_split_adds_its_columns(tmp_path: Path) -> None:
     sections = report(tmp_path, ThresholdsConfig("fixed"), "validation", "test")
-    assert "All but test f1 and test average precision are on the validation rows." in sections
+    assert "All but test F1 and test average precision are on the validation rows." in sections
     assert "were fitted" not in sections
     columns = pd.read_csv(tmp_path / "per_class.csv").columns.tolist()
     assert columns[:4] == ["class", "best_threshold", "val_f1", "test_f1"]
