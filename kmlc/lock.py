@@ -4,7 +4,7 @@ import functools
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -14,14 +14,19 @@ from kmlc.errors import UserError
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, wait: bool = False) -> Iterator[None]:
     """Keep other processes out of a directory while the block runs.
 
     The lock is the file `.lock` in the directory; it says who holds it and stays there afterwards. On a file
     system without locks a line says so once, and the block runs unprotected.
 
+    Args:
+        folder: the directory.
+        wait: whether to wait for another process that holds the directory.
+
     Raises:
-        UserError: if another process holds the directory, with its process id, its host and since when.
+        UserError: if another process holds the directory and `wait` is false: with its process id, its host
+            and since when.
 
     Example:
         with locked(Path("runs/mine")):
@@ -29,7 +34,7 @@ def locked(folder: Path) -> Iterator[None]:
     """
     lock = _lock(folder)
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(blocking=wait)
     except Timeout:
         holder = _file(folder).read_text(encoding="utf-8").strip() or "another process"
         raise UserError(f"{folder}: in use by {holder}; wait for it or stop it") from None
@@ -39,7 +44,8 @@ def locked(folder: Path) -> Iterator[None]:
         return
     try:
         holder = f"process {os.getpid()} on {socket.gethostname()} since {datetime.now():%Y-%m-%d %H:%M}"
-        _file(folder).write_text(holder + "\n", encoding="utf-8")
+        with suppress(OSError):  # a full disk
+            _file(folder).write_text(holder + "\n", encoding="utf-8")
         yield
     finally:
         lock.release()

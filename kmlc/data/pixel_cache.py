@@ -8,19 +8,18 @@ is the bottleneck.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import tensorflow as tf
-from filelock import FileLock
 from PIL import Image
 
 from kmlc.data.images import decode
 from kmlc.data.records import Records
 from kmlc.errors import UserError
 from kmlc.files import write_with
+from kmlc.lock import locked
 from kmlc.progress import ProgressBar
 
 
@@ -38,14 +37,18 @@ def cached(records: Records, folder: Path, limit_bytes: int) -> Records:
         limit_bytes: the largest size of all files in the folder. An image takes 3 bytes a pixel.
 
     Raises:
-        UserError: if the folder cannot be created or written in.
+        UserError: if the folder cannot be created.
 
     Example:
         data = replace(data, records=cached(data.records, Path("study/cache"), 8 * 10**9))
     """
     originals = [image for image in dict.fromkeys(records.images) if image and isinstance(image, str)]
     copies = {path: folder / _name(Path(path)) for path in originals}
-    with _locked(folder):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: decoded images cannot be kept there: {error.strerror}") from None
+    with locked(folder, wait=True):
         missing = {path: copy for path, copy in copies.items() if not copy.is_file()}
         if missing:
             _fill(folder, missing, limit_bytes)
@@ -57,18 +60,6 @@ def _name(path: Path) -> str:
     """Return the name of the copy, which depends on path, size and modification time of the file."""
     path, state = path.absolute(), path.stat()
     return hashlib.sha256(f"{path}\n{state.st_size}\n{state.st_mtime_ns}".encode()).hexdigest() + ".bmp"
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Create and lock the folder; the system releases the lock when the process ends."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock", fallback_to_soft=False).acquire()
-    except OSError as error:
-        raise UserError(f"{folder}: decoded images cannot be kept there: {error.strerror}") from None
-    with lock:
-        yield
 
 
 def _fill(folder: Path, missing: Mapping[str, Path], limit_bytes: int) -> None:

@@ -2,30 +2,30 @@
 
 import keras
 
-from kmlc.config import Config
 from kmlc.models.build import build_model, load_pretrained
 from kmlc.tasks.task import Task
 from kmlc.training import environment
-from kmlc.training.branches import load_branches
+from kmlc.training.branches import check_branches, load_branches
 from kmlc.training.optimizer import build_optimizer
 from kmlc.training.prepare import PreparedData
 
 
-def compiled_model(
-    config: Config, task: Task, prepared: PreparedData, loss: keras.losses.Loss, fresh: bool
-) -> keras.Model:
+def compiled_model(prepared: PreparedData, task: Task, loss: keras.losses.Loss, fresh: bool) -> keras.Model:
     """Build a model and compile it with its optimizer and its loss.
 
     Args:
-        config: the resolved settings, which passed `kmlc.training.branches.check_branches`.
+        prepared: the data and the resolved settings.
         task: what the logits mean.
-        prepared: the data.
         loss: the loss to minimise.
-        fresh: whether to load the pretrained weights that the settings name; a saved state has its own.
+        fresh: whether to load the pretrained weights and branches that the settings name; not for a checkpoint.
 
     Raises:
-        UserError: if the settings describe no model, or pretrained weights are missing or do not fit.
+        UserError: if the settings describe no model, or pretrained weights or branches are missing or do not
+            fit.
     """
+    config = prepared.config
+    if fresh:
+        check_branches(config, task.vocabulary)
     model = build_model(config, task.heads, prepared.encoder_state)
     if fresh:
         load_pretrained(model, config)

@@ -19,7 +19,6 @@ from kmlc.tasks.registry import task_of
 from kmlc.tasks.task import Task
 from kmlc.training import environment
 from kmlc.training.auto_settings import resolve_image_size
-from kmlc.training.branches import check_branches
 from kmlc.training.checkpoint import save_state, save_weights
 from kmlc.training.compile import compiled_model
 from kmlc.training.evaluation import EvaluationSet
@@ -49,10 +48,10 @@ SETTINGS_WITHOUT_COST = (
 """Settings, and groups of settings, that hardly change the seconds of a step."""
 
 STEPS = 20
-"""The most steps that are timed, after the first."""
+"""Maximum number of steps that are timed, after the first."""
 FEWEST_STEPS = 3
 SECONDS = 5.0
-"""Once `FEWEST_STEPS` have taken so long, no further step is timed."""
+"""Once `FEWEST_STEPS` have taken this long, no further step is timed."""
 
 Key = tuple[tuple[str, str], ...]
 
@@ -105,10 +104,9 @@ def measure_cost(config: Config, data: LabelledData) -> Cost:
     environment.set_up(config)
     prepared = prepare_data(config, data)
     config = prepared.config
-    check_branches(config, data.vocabulary)
     task = task_of(config, data.vocabulary)
     loss = task.loss(prepared.training.labels)
-    model = compiled_model(config, task, prepared, loss, fresh=True)
+    model = compiled_model(prepared, task, loss, fresh=True)
     encode = caption_encoder(config.captions, prepared.encoder_state)
     built = time.perf_counter() - began
 

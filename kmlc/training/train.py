@@ -21,7 +21,6 @@ from kmlc.tasks.registry import task_of
 from kmlc.tasks.rows import read_labelled
 from kmlc.training import environment
 from kmlc.training.auto_settings import resolve
-from kmlc.training.branches import check_branches
 from kmlc.training.callbacks import EpochRecorder, Progress
 from kmlc.training.checkpoint import load_state, load_weights
 from kmlc.training.compile import compiled_model
@@ -83,7 +82,6 @@ def _train(
         print(data.report.summary(), flush=True)
     if unfinished is None:
         prepared = prepare_data(config, data)
-        check_branches(prepared.config, data.vocabulary)
     else:
         prepared = load_prepared_data(unfinished, data)
         if resume is None:
@@ -93,7 +91,7 @@ def _train(
     task = task_of(config, data.vocabulary)
     loss = task.loss(training.labels)
     fresh = unfinished is None or not unfinished.checkpoint.is_file()
-    model = compiled_model(config, task, prepared, loss, fresh)
+    model = compiled_model(prepared, task, loss, fresh)
 
     # Whatever can be wrong with settings and data was found by now: nothing is written before.
     run = unfinished or create_run(config)
