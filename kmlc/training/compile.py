@@ -17,7 +17,7 @@ def compiled_model(prepared: PreparedData, task: Task, loss: keras.losses.Loss, 
         prepared: the data and the resolved settings.
         task: what the logits mean.
         loss: the loss to minimise.
-        fresh: whether to load the pretrained weights and branches that the settings name; not for a checkpoint.
+        fresh: whether to load the pretrained weights and branches that the settings name.
 
     Raises:
         UserError: if the settings describe no model, or pretrained weights or branches are missing or do not
