@@ -1,4 +1,4 @@
-"""A parser of command-line arguments whose errors are one line: the flag, what was expected, what came.
+"""A parser of command-line arguments whose errors are one line: the flag, what was expected, what was given.
 
 jsonargparse parses and checks the types; here are the messages and the layout of the help.
 """
@@ -83,7 +83,7 @@ class OneLineParser(ArgumentParser):
             valid = [option for action in self._actions for option in action.option_strings]
             return f"{flag}: no such flag{nearest(flag, valid)}; --help lists them all"
         found = re.match(r'Parser key "([\w.]+)":', message)
-        # The value that came is on the line "Given value", or stands before the restriction that it breaks.
+        # The value that was given is on the line "Given value", or precedes the restriction that it breaks.
         value = re.search(r"G(?:iven|ot) value: (.*)", message) or re.search(
             r"Not of type \w+: (.*?)(?: does not conform.*)?$", message, re.MULTILINE
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 IMAGE_SIZE = 224
-"""What `images.size: auto` stands for, in pixels."""
+"""The value of `images.size: auto`, in pixels."""
 SAMPLE_IMAGE_SIZE = 64
 """The same on the built-in sample, where a model takes images as small as that."""
 

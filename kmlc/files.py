@@ -112,12 +112,12 @@ def write_arrays(path: Path, arrays: Mapping[str, "np.ndarray"]) -> None:
 
 
 def check_room(path: Path, size: int) -> None:
-    """Raise now if the disk has no room for a file of `size` bytes at `path`.
+    """Raise if the disk has no space for a file of `size` bytes at `path`.
 
-    For writers that do not survive a full disk: HDF5 takes the process down with it.
+    For writers that crash on a full disk, as HDF5 does.
 
     Raises:
-        UserError: with the room that is needed and the room that there is.
+        UserError: with the space that is needed and the space that is free.
     """
     free = shutil.disk_usage(path.parent).free
     if free < size:
@@ -129,10 +129,10 @@ def check_room(path: Path, size: int) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Find out before the work, not after it, that a result has no place to go.
+    """Check before the work that a result can be written.
 
     Raises:
-        UserError: if `path` is a folder, or its folder is not there or cannot be written in.
+        UserError: if `path` is a folder, or its folder is missing or not writable.
     """
     if path.is_dir():
         raise UserError(f"{path}: expected a file to write, it is a folder")

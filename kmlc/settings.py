@@ -1,7 +1,7 @@
 """Settings from YAML files and flags, checked against their types; an error is one line that names the key.
 
-jsonargparse parses, layers and checks; here are the files and the names that exist. Nothing here imports
-TensorFlow, so that `--help` answers at once.
+jsonargparse parses, layers and checks; this module reads the files and checks the names. It does not import
+TensorFlow, so that `--help` is fast.
 """
 
 import copy
@@ -60,7 +60,7 @@ def model_names() -> list[str]:
 
 
 class SettingsParser(OneLineParser):
-    """A parser whose flags are the settings, and what a command adds to them.
+    """A parser whose flags are the settings and a command's own options.
 
     Args:
         skip: settings, or groups such as "train", that the command does not take.

@@ -1,4 +1,4 @@
-"""Settings of the whole suite, and the fixtures that its rooms share."""
+"""Settings of the whole suite, and the fixtures that several packages use."""
 
 import os
 

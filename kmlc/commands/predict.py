@@ -1,6 +1,6 @@
 """Predict the rows of a table, or one image.
 
-The table is that of a data folder, by default the run's own; every row comes back once and in order.
+The table is that of a data folder, by default the run's own; every row is predicted once and in order.
 
     kmlc predict --out submission.csv                   # the newest finished run, its own data folder
     kmlc predict --run RUN --data DIR --out submission.csv --proba probabilities.csv

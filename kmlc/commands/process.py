@@ -20,7 +20,7 @@ _REFUSALS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
     *(errno.ENOENT, errno.ENOTDIR, errno.EEXIST),
 }
-"""What the disk answers that a user can mend: full, over quota, read-only, not permitted, not there …"""
+"""Errors of the file system that the user can fix: full, over quota, read-only, not permitted, missing …"""
 
 
 class Main(Protocol):
@@ -33,9 +33,9 @@ class Main(Protocol):
 def command(body: Callable[[Sequence[str]], None]) -> Main:
     """Wrap the function that does a command's work; the result returns the exit code.
 
-    The code is 0 when done; 2 for an error that the user can mend, after one line; 130 after Ctrl-C; 141 when
-    the reader of the output has gone (`kmlc train --help | head -1`). SIGTERM ends a command as Ctrl-C does,
-    so that nothing is half-written. Any other exception is a bug of ours and keeps its traceback.
+    The code is 0 when done; 2 after one line for an error that the user can fix; 130 after Ctrl-C; 141 when
+    the reader of the output is gone (`kmlc train --help | head -1`). SIGTERM ends a command as Ctrl-C does,
+    so that no file is half-written. Any other exception is a bug and keeps its traceback.
 
     Example:
         @command
@@ -46,7 +46,7 @@ def command(body: Callable[[Sequence[str]], None]) -> Main:
 
     @functools.wraps(body)
     def main(argv: Sequence[str] | None = None) -> int:
-        # What TensorFlow says of missing GPUs is not the user's concern; its errors are Python exceptions.
+        # TensorFlow's log messages on missing GPUs help nobody; its errors are Python exceptions.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         name = program("" if module == "__main__" else module)
         with _interruptible():
@@ -73,9 +73,9 @@ def command(body: Callable[[Sequence[str]], None]) -> Main:
 
 @contextmanager
 def quiet_imports() -> Iterator[None]:
-    """Keep off the screen what TensorFlow's libraries write while they are imported; errors are exceptions.
+    """Suppress what TensorFlow's libraries print while they are imported; errors are exceptions.
 
-    They write to the file descriptor, before any log level counts, so that is where they are stopped.
+    They write to the file descriptor before any log level applies, so the descriptor is redirected.
     """
     sys.stderr.flush()
     kept = os.dup(2)
@@ -93,7 +93,7 @@ def quiet_imports() -> Iterator[None]:
 def _interruptible() -> Iterator[None]:
     """Let SIGINT and SIGTERM raise KeyboardInterrupt.
 
-    A shell starts a command in the background of a script with SIGINT ignored; neither would end it.
+    A shell starts a background command of a script with SIGINT ignored, and neither signal would end it.
     """
     earlier = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -106,7 +106,10 @@ def _interruptible() -> Iterator[None]:
 
 
 def _reader_gone() -> bool:
-    """Return whether the output is a closed pipe; if so, point it elsewhere, or Python complains at exit."""
+    """Return whether the output is a closed pipe.
+
+    If so, redirect it, otherwise Python reports an error at exit.
+    """
     output = select.poll()
     output.register(1, 0)
     gone = bool(output.poll(0))

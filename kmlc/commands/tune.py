@@ -144,7 +144,7 @@ def _study(options: Namespace, given: Namespace) -> StudyConfig:
         raise UserError(f"--grid: expected one of {', '.join(grid_names())}, or a YAML file")
     grid = read_grid(options.grid)
     if options.model is not None:
-        raise UserError(f"--model: the grid names the model; got it beside --grid {grid.name}")
+        raise UserError(f"--model: the grid names the model; expected no --model with --grid {grid.name}")
     if options.objective is not None:
         metrics = list(dict.fromkeys([*grid.metrics, options.objective])) if grid.metrics else []
         grid = replace(grid, objective=options.objective, metrics=metrics)

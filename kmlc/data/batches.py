@@ -12,7 +12,7 @@ from kmlc.data.records import Records
 from kmlc.data.tta import WHOLE, View, apply_view
 
 MODALITY_DROPOUT = 100
-"""The number that is folded into the key of its draws, beside those of `kmlc.data.augment`."""
+"""The number that is folded into the key of its draws, in addition to those of `kmlc.data.augment`."""
 
 
 def training_batches(

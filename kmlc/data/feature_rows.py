@@ -18,7 +18,7 @@ class FeatureRows:
     Attributes:
         config: the settings.
         rows: the feature vectors.
-        source: where they come from, for people.
+        source: human-readable origin of the rows.
     """
 
     config: Config

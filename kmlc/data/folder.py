@@ -37,7 +37,7 @@ class DataFolder:
         return self.path / table.images if (self.path / table.train).is_file() else self.path
 
     def read_labelled(self) -> LabelledData:
-        """Read and check the labelled rows; what cannot be trained on is excluded, counted and listed.
+        """Read and check the labelled rows; rows that cannot be trained on are excluded, counted and listed.
 
         Raises:
             UserError: if a file or column is missing, a label is unknown, or fewer than two rows are left.

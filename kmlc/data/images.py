@@ -118,5 +118,5 @@ def resize(image: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def placeholder_image(size: int) -> tf.Tensor:
-    """Return the mid-grey image that stands for one that cannot be read, float32 (size, size, 3)."""
+    """Return the mid-grey image that replaces a missing or unreadable one, float32 (size, size, 3)."""
     return tf.fill((size, size, 3), 127.5)

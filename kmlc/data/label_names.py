@@ -1,4 +1,4 @@
-"""Names of labels, for people: a table with a row for each label."""
+"""Human-readable names of labels: a table with a row for each label."""
 
 from collections.abc import Mapping
 from pathlib import Path

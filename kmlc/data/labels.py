@@ -18,7 +18,7 @@ class Vocabulary:
 
     Attributes:
         labels: the labels as the tables write them.
-        names: a name for each label, for people; the label itself if it has no name.
+        names: a human-readable name for each label; the label itself if it has no name.
         delimiter: the string between two labels in a cell.
     """
 
@@ -63,7 +63,7 @@ class Vocabulary:
         return list(self.labels)
 
     def display(self) -> list[str]:
-        """Return each class for people: its label and its name, or one of them if they are the same."""
+        """Return each class for display: its label and its name, or one of them if they are the same."""
         return list(map(readable, self.labels, self.names))
 
     def same_classes(self, other: "Vocabulary") -> bool:
@@ -76,7 +76,7 @@ class Vocabulary:
 
 
 def readable(label: str, name: str) -> str:
-    """Return a label for people: the label and its name, or one of them if they are the same.
+    """Return a label for display: the label and its name, or one of them if they are the same.
 
     Example:
         readable("1", "person")  # "1 person"

@@ -56,7 +56,7 @@ class LabelledData:
         records: the rows, with labels.
         vocabulary: the labels in the order of the classes.
         report: what was found in their table.
-        label_kind: what `labels.kind: auto` stands for here.
+        label_kind: the resolved value of `labels.kind: auto`.
     """
 
     records: Records

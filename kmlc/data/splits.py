@@ -79,7 +79,7 @@ def _stratified(labels: np.ndarray, shares: np.ndarray, rng: np.random.Generator
             break
         rarest = np.flatnonzero(counts == counts[counts > 0].min())[0]
         for row in rng.permutation(np.flatnonzero(unassigned & remaining[:, rarest])):
-            fold_index = _neediest(needed_labels[:, rarest], needed_rows, rng)
+            fold_index = _next_fold(needed_labels[:, rarest], needed_rows, rng)
             fold[row] = fold_index
             needed_labels[fold_index] -= remaining[row]
             needed_rows[fold_index] -= 1
@@ -89,7 +89,7 @@ def _stratified(labels: np.ndarray, shares: np.ndarray, rng: np.random.Generator
     return fold
 
 
-def _neediest(needed_labels: np.ndarray, needed_rows: np.ndarray, rng: np.random.Generator) -> int:
+def _next_fold(needed_labels: np.ndarray, needed_rows: np.ndarray, rng: np.random.Generator) -> int:
     best = np.flatnonzero(needed_labels == needed_labels.max())
     if len(best) > 1:
         best = best[needed_rows[best] == needed_rows[best].max()]

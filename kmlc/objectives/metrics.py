@@ -20,7 +20,7 @@ AVERAGES: tuple[Average, ...] = ("micro", "macro", "samples")
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
-    """Return the sigmoid of logits, float32 of the same shape; every other room calls this.
+    """Return the sigmoid of logits, float32 of the same shape; every other package calls this.
 
     Example:
         probabilities(np.array([0.0, -1000.0, 1000.0]))  # [0.5, 0, 1]

@@ -1,4 +1,4 @@
-"""One image, one caption, or both: what a model says of them, for people."""
+"""Prints the prediction of one row: an image, a caption, or both."""
 
 from pathlib import Path
 

@@ -134,7 +134,7 @@ def canonical(value: Any) -> str:
 
 
 def format_value(value: Any) -> str:
-    """Return a setting's value for people: a float with four digits, a string without quotes."""
+    """Return a setting's value for display: a float with four digits, a string without quotes."""
     value = normalise(value)
     if isinstance(value, float):
         return f"{value:.4g}"

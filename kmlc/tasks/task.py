@@ -24,7 +24,7 @@ Direction: TypeAlias = Literal["min", "max"]
 Metrics = dict[str, float | None]
 """Metrics by name; None where one is not defined."""
 Thresholds = Mapping[str, float]
-"""What is fitted on the validation rows, by name."""
+"""The fitted thresholds by name."""
 
 
 class Task(Protocol):
@@ -41,7 +41,7 @@ class Task(Protocol):
 
     @staticmethod
     def read_labels(config: Config, folder: Path, table: Table, report: TableReport) -> Targets:
-        """Read the labels of a training table, and note in the report what is wrong with them."""
+        """Read the labels of a training table, and note in the report their problems."""
 
     @staticmethod
     def load_vocabulary(saved: Mapping[str, Any]) -> Vocabulary:
@@ -92,10 +92,10 @@ class Task(Protocol):
         """Return the probability of each class, a column for each."""
 
     def explain(self, logits: np.ndarray, thresholds: Thresholds) -> Sequence[str]:
-        """Return the prediction of one row, logits (1, classes of all heads), in lines for people."""
+        """Return the prediction of one row, logits (1, classes of all heads), as lines of text."""
 
     def label_panels(self, counts: Mapping[str, int]) -> Mapping[str, Mapping[str, int]]:
-        """Return counts of rows by `vocabulary.display()` as panels of a plot, by what their labels are."""
+        """Return counts of rows by `vocabulary.display()`, grouped by level, one plot panel each."""
 
     def report_sections(
         self,

@@ -1,4 +1,4 @@
-"""What `auto` stands for in settings: from the settings themselves, and from the training data.
+"""Resolves `auto` in settings: from the settings themselves, and from the training data.
 
 What depends on the device, `train.precision` and `train.xla`, stays auto in a run's settings and is resolved
 by each process (`kmlc.training.environment`).

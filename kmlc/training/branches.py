@@ -73,15 +73,15 @@ def _mismatch(key: str, config: Config, vocabulary: Vocabulary, run: RunDirector
     theirs = load_config(run.config)
     if key == "image_run":
         same = (theirs.tower, theirs.images.size) == (config.tower, config.images.size)
-        alone, part = theirs.captions.encoder == "none", "tower and images.size"
+        alone, settings = theirs.captions.encoder == "none", "tower and images.size"
     else:
         # Its weights are frozen now, so it does not matter whether they were trained.
         same = replace(theirs.captions, trainable=True) == replace(config.captions, trainable=True)
-        alone, part = theirs.tower.name == "none", "captions"
+        alone, settings = theirs.tower.name == "none", "captions"
     if not alone:
         return "expected a run with this branch alone; it has both"
     if not same:
-        return f"expected the same settings of {part}; they differ"
+        return f"expected the same settings of {settings}; they differ"
     if theirs.fusion.hidden_dim != config.fusion.hidden_dim:
         return (
             f"expected fusion.hidden_dim {theirs.fusion.hidden_dim} as in it; got {config.fusion.hidden_dim}"

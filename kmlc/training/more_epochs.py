@@ -26,7 +26,7 @@ def continue_from(finished: RunDirectory, path: Path, config: Config) -> None:
 
     Raises:
         ValueError: if the run is not finished, has no checkpoint left, or differs in more than that.
-        UserError: if the disk refuses.
+        UserError: if a file cannot be written.
 
     Example:
         longer = replace(config, run="runs/longer", train=replace(config.train, epochs=3))

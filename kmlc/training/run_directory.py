@@ -103,7 +103,7 @@ class RunDirectory:
 
     @property
     def report(self) -> Path:
-        """The report for people."""
+        """The human-readable report."""
         return self.path / "report.md"
 
     @property

@@ -47,9 +47,9 @@ def scores_by_label(lines: list[str]) -> dict[str, float]:
     return {line.split()[0]: float(line.split()[1]) for line in lines[:3]}
 
 
-def test_one_picture(folder: Path, data: Path) -> None:
-    picture = ["--image", str(data / "data" / "0.jpg"), "--caption", "a dog"]
-    done = run_command(folder, str(ROOT / "predict.py"), "--run", "both", *picture)
+def test_one_image_prints_its_probabilities_and_labels(folder: Path, data: Path) -> None:
+    flags = ["--image", str(data / "data" / "0.jpg"), "--caption", "a dog"]
+    done = run_command(folder, str(ROOT / "predict.py"), "--run", "both", *flags)
     assert done.returncode == 0, done.stderr
     first, *lines = done.stdout.splitlines()
     assert first == "Predicting 1 row with both"
@@ -67,7 +67,7 @@ def test_one_picture(folder: Path, data: Path) -> None:
         (["--ruun", "x"], "--ruun: no such flag (did you mean --run?)"),
     ],
 )
-def test_what_is_wrong_is_one_line(folder: Path, arguments: list[str], message: str) -> None:
+def test_a_wrong_run_or_flag_ends_with_one_line(folder: Path, arguments: list[str], message: str) -> None:
     done = run_command(folder, str(ROOT / "predict.py"), *arguments)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
@@ -82,7 +82,7 @@ def test_what_is_wrong_is_one_line(folder: Path, arguments: list[str], message: 
         (["--image", "none.jpg"], "none.jpg: missing; expected a JPEG"),
     ],
 )
-def test_what_is_wrong(
+def test_an_error_names_the_flag_or_file(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -94,7 +94,7 @@ def test_what_is_wrong(
     assert capsys.readouterr().err.startswith(f"kmlc predict: error: {message}")
 
 
-def test_without_a_run_it_says_which_one_it_chose(
+def test_without_a_run_the_command_names_the_newest(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "runs").mkdir()

@@ -30,7 +30,7 @@ def raising(error: BaseException) -> Main:
         (SystemExit(0), 0, None),
     ],
 )
-def test_exit_codes(
+def test_each_ending_has_its_exit_code(
     error: BaseException, code: int, said: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert raising(error)([]) == code
@@ -44,7 +44,7 @@ def test_a_bug_keeps_its_traceback(bug: Exception) -> None:
         raising(bug)([])
 
 
-def test_signal_handlers_come_back() -> None:
+def test_signal_handlers_are_restored() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     raising(SystemExit(0))([])
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before

@@ -14,7 +14,7 @@ from kmlc.settings import model_names
 from tests.helpers import ROOT
 
 
-def test_resume() -> None:
+def test_resume_takes_a_run_or_the_newest() -> None:
     assert parse(["--resume"])[0].resume == "newest"
     assert parse(["--resume", "runs/x"])[0].resume == "runs/x"
     assert parse(["--seed", "1"])[0].resume is None
@@ -27,7 +27,7 @@ def test_resume_refuses_settings(more: list[str]) -> None:
 
 
 def test_several_config_files_are_layered_in_order(tmp_path: Path) -> None:
-    """The first of two was once dropped without a word."""
+    """The first of two was once ignored."""
     first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
     write_yaml(first, {"model": "mlp", "train": {"batch_size": 7, "epochs": 4}})
     write_yaml(second, {"train": {"epochs": 5}})
@@ -53,7 +53,7 @@ def test_print_config_shows_files_and_flags(tmp_path: Path, capsys: pytest.Captu
     assert (shown["train"]["epochs"], shown["seed"]) == (4, 7)
 
 
-def test_help_shows_the_meaning(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_describes_each_setting(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     assert "rows in a batch" in capsys.readouterr().out
 

@@ -18,7 +18,7 @@ def error_of(*arguments: str) -> str:
     return message
 
 
-def test_engines_and_their_options() -> None:
+def test_flags_set_the_options_of_the_engine() -> None:
     flags = ["--engine=ray", "--workers=3", "--address=10.0.0.1:6379", "--cpus=4", "--gpus=0.5"]
     command = parse(["--grid=report2", *flags, "--keep=2", "--no-share", "--cache=off", "--cache-gb=2.5"])
     assert command.options == Options("ray", 3, "10.0.0.1:6379", 4, 0.5, 2, False, "off", 2.5)
@@ -36,12 +36,12 @@ def test_engines_and_their_options() -> None:
         (["--engine=inline", "--workers=2"], "--engine inline: expected no more than one worker; got "),
         (["--engine=slurm"], "--engine: expected one of inline, processes, ray"),
         (["--search=random"], "--search random: expected --trials, the number of trials; got none"),
-        (["--model=vgg16"], "--model: the grid names the model; got it beside --grid report2"),
-        (["--model", "vgg16"], "--model: the grid names the model; got it beside --grid report2"),
+        (["--model=vgg16"], "--model: the grid names the model; expected no --model with --grid report2"),
+        (["--model", "vgg16"], "--model: the grid names the model; expected no --model with --grid report2"),
         (["--train.epochs=2"], "--train.epochs: varies in the grid report2"),
     ],
 )
-def test_wrong_flags(flags: list[str], said: str | None) -> None:
+def test_a_wrong_flag_is_an_error_that_names_it(flags: list[str], said: str | None) -> None:
     arguments = ["--grid", "report2", *flags]
     if said is None:
         parse(arguments)
@@ -49,7 +49,7 @@ def test_wrong_flags(flags: list[str], said: str | None) -> None:
         assert said in error_of(*arguments)
 
 
-def test_settings_lie_over_those_of_the_grid_and_the_last_counts() -> None:
+def test_settings_override_the_grid_and_the_last_one_wins() -> None:
     command = parse(["--grid=report2", "--seed=1", "--images.size", "48", "--seed=2"])
     assert command.study.flags == ["--images.size=48", "--seed=2"]
 

@@ -133,7 +133,7 @@ def missing(found: Batches) -> tuple[np.ndarray, np.ndarray]:
     ngrams = np.concatenate([inputs["ngrams"] for inputs, _ in found])
     image_present = np.concatenate([inputs["image_present"] for inputs, _ in found])
     caption_present = np.concatenate([inputs["caption_present"] for inputs, _ in found])
-    # The fillers take the place of what was dropped: nothing of it reaches the model.
+    # Placeholders replace what was dropped, so the model sees none of it.
     np.testing.assert_array_equal(np.all(images == 127.5, axis=(1, 2, 3)), image_present[:, 0] == 0)
     np.testing.assert_array_equal(np.all(ngrams == 0, axis=1), caption_present[:, 0] == 0)
     return image_present[:, 0] == 0, caption_present[:, 0] == 0

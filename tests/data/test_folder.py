@@ -19,7 +19,7 @@ def labelled(folder: Path, labels: LabelsConfig | None = None) -> LabelledData:
     return read_labelled(Config(data=str(folder), labels=labels or LabelsConfig()))
 
 
-def test_a_clean_folder(folder: Path) -> None:
+def test_a_clean_folder_is_read_whole(folder: Path) -> None:
     found = labelled(folder)
     assert len(found.records) == found.report.used == 40
     assert found.vocabulary.labels == ("1", "3", "18")

@@ -10,16 +10,16 @@ from PIL import Image
 
 from kmlc.data.images import are_paths, decode, encode, find_problems, placeholder_image, read_image, resize
 
-# A smooth picture: JPEG and palettes keep it nearly as it is.
+# A smooth image: JPEG and palettes hardly change it.
 PIXELS = np.stack(np.meshgrid(np.linspace(0, 250, 30), np.linspace(20, 200, 24)), axis=-1)
 PIXELS = np.concatenate([PIXELS, np.full((24, 30, 1), 90)], axis=-1).astype(np.uint8)
-PICTURE = Image.fromarray(PIXELS)
-GREY = np.asarray(PICTURE.convert("L"), np.float32)
+SMOOTH = Image.fromarray(PIXELS)
+GREY = np.asarray(SMOOTH.convert("L"), np.float32)
 
 
 def claim_size(path: Path, width: int, height: int) -> None:
     """Write a small PNG whose header claims another size."""
-    PICTURE.save(path)
+    SMOOTH.save(path)
     content = path.read_bytes()
     chunk = b"IHDR" + struct.pack(">II", width, height) + content[24:29]
     path.write_bytes(content[:12] + chunk + struct.pack(">I", zlib.crc32(chunk)) + content[33:])
@@ -30,15 +30,15 @@ def sixteen_bit(path: Path) -> None:
 
 
 GOOD: dict[str, tuple[Callable[[Path], None], np.ndarray, float]] = {
-    "rgb.jpg": (lambda path: PICTURE.save(path, quality=95), PIXELS, 2),
-    "cmyk.jpg": (lambda path: PICTURE.convert("CMYK").save(path, quality=95), PIXELS, 4),
-    "grey.jpg": (lambda path: PICTURE.convert("L").save(path, quality=95), GREY[..., None], 2),
-    "rgb.png": (PICTURE.save, PIXELS, 0),
-    "palette.png": (lambda path: PICTURE.convert("P", palette=Image.Palette.ADAPTIVE).save(path), PIXELS, 6),
+    "rgb.jpg": (lambda path: SMOOTH.save(path, quality=95), PIXELS, 2),
+    "cmyk.jpg": (lambda path: SMOOTH.convert("CMYK").save(path, quality=95), PIXELS, 4),
+    "grey.jpg": (lambda path: SMOOTH.convert("L").save(path, quality=95), GREY[..., None], 2),
+    "rgb.png": (SMOOTH.save, PIXELS, 0),
+    "palette.png": (lambda path: SMOOTH.convert("P", palette=Image.Palette.ADAPTIVE).save(path), PIXELS, 6),
     "16bit.png": (sixteen_bit, GREY[..., None], 1),
-    "alpha.png": (lambda path: PICTURE.convert("RGBA").save(path), PIXELS, 0),
-    "lossless.webp": (lambda path: PICTURE.save(path, lossless=True), PIXELS, 0),
-    "still.bmp": (PICTURE.save, PIXELS, 0),
+    "alpha.png": (lambda path: SMOOTH.convert("RGBA").save(path), PIXELS, 0),
+    "lossless.webp": (lambda path: SMOOTH.save(path, lossless=True), PIXELS, 0),
+    "still.bmp": (SMOOTH.save, PIXELS, 0),
 }
 
 
@@ -64,11 +64,11 @@ def test_an_image_opened_by_pillow_is_its_file_but_for_jpeg(name: str, tmp_path:
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGBA", "CMYK", "YCbCr", "HSV", "LAB", "I", "F"])
 def test_an_image_of_any_mode_becomes_rgb(mode: str) -> None:
-    picture = (PICTURE if mode != "PA" else PICTURE.convert("P")).convert(mode)
+    image = (SMOOTH if mode != "PA" else SMOOTH.convert("P")).convert(mode)
     if mode == "LA":
-        picture = PICTURE.convert("L").convert("LA")
-    found = decode(encode(picture)).numpy().astype(float)
-    assert np.abs(found - np.asarray(picture.convert("RGB"))).max() <= 1
+        image = SMOOTH.convert("L").convert("LA")
+    found = decode(encode(image)).numpy().astype(float)
+    assert np.abs(found - np.asarray(image.convert("RGB"))).max() <= 1
 
 
 def text_file(path: Path) -> None:
@@ -76,7 +76,7 @@ def text_file(path: Path) -> None:
 
 
 def truncated_jpeg(path: Path) -> None:
-    PICTURE.resize((90, 90)).save(path)
+    SMOOTH.resize((90, 90)).save(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
@@ -86,7 +86,7 @@ def truncated_png(path: Path) -> None:
 
 
 def wrong_body(path: Path) -> None:
-    PICTURE.save(path)
+    SMOOTH.save(path)
     content = bytearray(path.read_bytes())
     content[60:90] = bytes(30)
     path.write_bytes(content)
@@ -109,7 +109,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_every_kind_of_problem_is_found(name: str, tmp_path: Path) -> None:
     make, problem = BAD[name]
     make(tmp_path / name)
-    PICTURE.save(tmp_path / "good.png")
+    SMOOTH.save(tmp_path / "good.png")
     paths = [str(tmp_path / each) for each in ("good.png", name, "good.png")]
     assert find_problems(paths, max_pixels=10_000) == [None, problem, None]
 
@@ -118,13 +118,13 @@ def test_every_kind_of_problem_is_found(name: str, tmp_path: Path) -> None:
 def test_every_kind_of_problem_is_found_in_bytes(name: str, tmp_path: Path) -> None:
     make, problem = BAD[name]
     make(tmp_path / name)
-    PICTURE.save(tmp_path / "good.png")
+    SMOOTH.save(tmp_path / "good.png")
     good, bad = (tmp_path / "good.png").read_bytes(), (tmp_path / name).read_bytes()
     assert find_problems([good, bad, str(tmp_path / "good.png")], max_pixels=10_000) == [None, problem, None]
 
 
 def test_an_image_is_read_from_its_path_or_its_bytes(tmp_path: Path) -> None:
-    PICTURE.save(tmp_path / "é.png")
+    SMOOTH.save(tmp_path / "é.png")
     content = (tmp_path / "é.png").read_bytes()
     images: list[str | bytes] = [str(tmp_path / "é.png"), content]
     for image, is_path in zip(images, are_paths(images), strict=True):
@@ -141,5 +141,5 @@ def test_resize_is_antialiased() -> None:
     np.testing.assert_allclose(small[:, 2:-2], 127.5, atol=4)
 
 
-def test_placeholder_image() -> None:
+def test_the_placeholder_image_is_mid_grey() -> None:
     np.testing.assert_array_equal(placeholder_image(4), np.full((4, 4, 3), 127.5, np.float32))

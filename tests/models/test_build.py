@@ -90,7 +90,7 @@ LABELS = np.random.default_rng(1).integers(0, 2, (ROWS, CLASSES)).astype(np.floa
 
 
 @pytest.mark.parametrize("name", HEAVY)
-def test_build_and_call(name: str) -> None:
+def test_every_model_builds_and_returns_float32_logits(name: str) -> None:
     """Their parameters are counted in tests/models/image/test_architectures.py."""
     model = build_model(MODELS[name], HEADS, STATE)
     logits = np.asarray(model(inputs_of(MODELS[name])))
@@ -104,8 +104,8 @@ def test_build_and_call(name: str) -> None:
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow) if name in HEAVY else name for name in MODELS]
 )
-def test_build_train_save_load(name: str, tmp_path: Path) -> None:
-    """The harness for every model: shapes, float32 logits, one step lowers the loss, weights come back."""
+def test_every_model_trains_saves_and_loads(name: str, tmp_path: Path) -> None:
+    """The harness for every model: shapes, float32 logits, one step lowers the loss, weights are restored."""
     config = MODELS[name]
     inputs = inputs_of(config)
     keras.utils.set_random_seed(0)
@@ -170,7 +170,7 @@ def test_every_tower_and_fusion_is_in_the_harness() -> None:
     assert {config.fusion.name for config in MODELS.values()} == set(FUSIONS)
 
 
-def test_published_hybrid() -> None:
+def test_the_hybrid_is_the_published_one() -> None:
     """System 2: 128 + 26³ = 17,704 values meet in Linear(17704→1024); every parameter counted by hand."""
     config = Config(
         images=ImagesConfig(size=224),
@@ -217,8 +217,8 @@ def test_padding_does_not_change_a_caption() -> None:
         inputs = {name: np.asarray(value) for name, value in encode(tf.constant(captions)).items()}
         return np.asarray(model(inputs | {"caption_present": np.ones((len(captions), 1), np.int32)}))
 
-    alone, beside = logits("a dog"), logits("a dog", "a bus a bus a bus")[:1]
-    np.testing.assert_allclose(alone, beside, atol=1e-6)
+    alone, batched = logits("a dog"), logits("a dog", "a bus a bus a bus")[:1]
+    np.testing.assert_allclose(alone, batched, atol=1e-6)
 
 
 def test_frozen_encoder_keeps_its_weights() -> None:
@@ -255,11 +255,11 @@ def test_submodel_in_inference_mode_stays_so_in_training(inference: bool) -> Non
     inputs = keras.Input((2,))
     normalised = keras.Model(inputs, keras.layers.BatchNormalization()(inputs))
     outer = keras.Input((2,))
-    model = keras.Model(outer, Submodel(normalised, inference=inference, name="part")(outer))
+    model = keras.Model(outer, Submodel(normalised, inference=inference, name="submodel")(outer))
     values = np.array([[1.0, 5.0], [3.0, 9.0]], np.float32)
     expected = values if inference else [[-1, -1], [1, 1]]
     np.testing.assert_allclose(model(values, training=True), expected, rtol=1e-3)
-    statistics = model.get_layer("part").model.layers[1].moving_mean
+    statistics = model.get_layer("submodel").model.layers[1].moving_mean
     np.testing.assert_allclose(statistics, [0, 0] if inference else [0.02, 0.07], rtol=1e-5)
 
 
@@ -269,9 +269,11 @@ def test_submodel_output_spec_matches_its_output(policy: str, length: int | None
     keras.config.set_dtype_policy(policy)
     try:
         inputs = keras.Input((length, 2))
-        part = Submodel(keras.Model(inputs, keras.layers.Dense(3)(inputs)), inference=False, name="part")
+        submodel = Submodel(
+            keras.Model(inputs, keras.layers.Dense(3)(inputs)), inference=False, name="submodel"
+        )
     finally:
         keras.config.set_dtype_policy("float32")
-    announced, returned = part(keras.Input((4, 2))), part(np.ones((5, 4, 2), np.float32))
-    assert announced.shape == (None, *returned.shape[1:]) == (None, 4, 3)
-    assert announced.dtype == keras.backend.standardize_dtype(returned.dtype)
+    specified, returned = submodel(keras.Input((4, 2))), submodel(np.ones((5, 4, 2), np.float32))
+    assert specified.shape == (None, *returned.shape[1:]) == (None, 4, 3)
+    assert specified.dtype == keras.backend.standardize_dtype(returned.dtype)

@@ -1,4 +1,4 @@
-"""Fusions against NumPy, with the weights of the model."""
+"""Fusions against NumPy, with the model's own weights."""
 
 from typing import Any
 
@@ -21,12 +21,12 @@ SOME = np.array([[1], [0], [1], [0], [1]], np.int32)
 
 
 def fused(name: str, branches: int = 2, **settings: Any) -> keras.Model:
-    """A model of one or two branches, from embeddings and masks to logits."""
+    """A model that maps branch embeddings and presence masks to logits."""
     names = ["image", "caption"][:branches]
     vectors = [keras.Input((values.shape[1],)) for values in (IMAGE, CAPTION)[:branches]]
     present = [keras.Input((1,), dtype="int32") for _ in names]
-    parts = [Branch(*part) for part in zip(names, vectors, present, strict=True)]
-    logits = FUSIONS[name](parts, {"labels": CLASSES}, FusionConfig(name, **settings))  # type: ignore[arg-type]
+    inputs = [Branch(*each) for each in zip(names, vectors, present, strict=True)]
+    logits = FUSIONS[name](inputs, {"labels": CLASSES}, FusionConfig(name, **settings))  # type: ignore[arg-type]
     model = keras.Model([*vectors, *present], logits)
     for weight in model.weights:
         weight.assign(np.random.default_rng(1).normal(size=weight.shape))
@@ -74,7 +74,7 @@ def test_without_a_hidden_layer_logits_are_linear() -> None:
 
 
 @pytest.mark.parametrize("present", [PRESENT, SOME])
-def test_gated(present: np.ndarray) -> None:
+def test_gated_weights_embeddings_by_its_gate(present: np.ndarray) -> None:
     model = fused("gated", hidden_dim=6)
     image = np.tanh(dense(model.get_layer("image_hidden"), IMAGE * present))
     caption = np.tanh(dense(model.get_layer("caption_hidden"), CAPTION))
@@ -88,7 +88,7 @@ def test_gated_needs_a_hidden_dim() -> None:
         fused("gated", hidden_dim=0)
 
 
-def test_mix_of_logits() -> None:
+def test_mix_ignores_the_logits_of_a_missing_modality() -> None:
     """A row with both or neither modality is mixed by the weights; a row with one gets its logits."""
     mix = MixLogits("mix")
     first = np.array([[1.0, 2.0], [1.0, 2.0], [1.0, 2.0], [1.0, 2.0]], np.float32)
@@ -152,8 +152,8 @@ def random_inputs(rows: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", [name for name in FUSIONS if name != "join"])
-def test_logits_do_not_depend_on_the_filler(name: str) -> None:
-    """Rows with both, without image, without caption, with neither: other fillers, equal logits."""
+def test_logits_do_not_depend_on_the_placeholder_of_a_missing_modality(name: str) -> None:
+    """Rows with both, without image, without caption, with neither: other placeholders, equal logits."""
     model, first, second = two_branches(name), random_inputs(4), random_inputs(4)
     masks = {
         "image_present": np.array([[1], [0], [1], [0]], np.int32),
@@ -174,7 +174,7 @@ def test_join_takes_no_masks() -> None:
     assert set(two_branches("concat").input) == {"image", "ngrams", "image_present", "caption_present"}
 
 
-def test_late_takes_the_logits_of_the_branch_that_a_row_has() -> None:
+def test_late_ignores_a_missing_modality() -> None:
     model, inputs = two_branches("late"), random_inputs(3)
     image = np.asarray(model.get_layer("image_head")(model.get_layer("image_tower")(inputs["image"])))
     caption = np.asarray(model.get_layer("caption_head")(inputs["ngrams"]))

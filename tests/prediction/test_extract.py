@@ -158,7 +158,7 @@ def test_rows_that_are_not_such_vectors(
         (["--model", "simple_cnn", "--out"], "--out: expected one argument"),
     ],
 )
-def test_what_is_wrong_is_one_line(
+def test_an_error_of_the_features_command_is_one_line(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command(*arguments) == 2

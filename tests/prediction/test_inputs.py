@@ -1,4 +1,4 @@
-"""`kmlc.load(...).predict(...)` beside the predict command."""
+"""`kmlc.load(...).predict(...)`, compared with the predict command."""
 
 import io
 import shutil
@@ -76,7 +76,7 @@ def test_a_pillow_image_is_its_pixels(
     pd.testing.assert_frame_equal(predictor.predict(images), predictor.predict(paths))
 
 
-def test_none_is_a_row_without(predictor: Predictor, rows: tuple[list[Path], list[str]]) -> None:
+def test_none_is_a_missing_image_or_caption(predictor: Predictor, rows: tuple[list[Path], list[str]]) -> None:
     paths, captions = rows
     expected = predictor.predict([paths[0], None], ["", captions[1]])
     for none in (None, float("nan")):
@@ -105,7 +105,9 @@ def test_a_run_of_captions_alone_reads_no_images(runs: Path, rows: tuple[list[Pa
     pd.testing.assert_frame_equal(words.predict(missing, rows[1]), words.predict(captions=rows[1]))
 
 
-def test_without_a_run_it_is_the_newest(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_without_a_run_takes_the_newest(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copytree(runs / "both", tmp_path / "runs" / "mine")
     monkeypatch.chdir(tmp_path)
     assert kmlc.load().name == "runs/mine"
@@ -142,7 +144,9 @@ def test_an_error_names_the_row(
         assert str(raised.value) == message
 
 
-def test_captions_that_do_not_fit(predictor: Predictor, rows: tuple[list[Path], list[str]]) -> None:
+def test_captions_of_another_length_are_an_error(
+    predictor: Predictor, rows: tuple[list[Path], list[str]]
+) -> None:
     message = "^expected a caption for each image, None where there is none; got 7 images and 1 captions$"
     with pytest.raises(UserError, match=message):
         predictor.predict(rows[0], ["a dog"])

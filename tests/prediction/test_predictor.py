@@ -55,7 +55,7 @@ def test_thresholds_of_runs_with_other_validation_rows_are_averaged(runs: Path) 
 
 
 def test_images_are_read_if_any_run_takes_them(runs: Path) -> None:
-    """The first run decides on the rows, and once it predicted that there were no images for any run."""
+    """The rows were once read with the settings of the first run alone, which takes no images here."""
     words_first = load_predictor([runs / "words", runs / "both"])
     records, _ = read_test(words_first.config)
     assert [Path(str(path)).name for path in records.images] == records.ids

@@ -43,7 +43,7 @@ def model_logits(
     return np.asarray(trained.model(inputs, training=False))
 
 
-def pictures(records: Records, mirrored: bool = False) -> np.ndarray:
+def image_batch(records: Records, mirrored: bool = False) -> np.ndarray:
     pixels = [decode(tf.io.read_file(path)) for path in records.images]
     return np.stack([resize(image[:, ::-1] if mirrored else image, 16) for image in pixels])
 
@@ -60,18 +60,20 @@ def read_probabilities(path: Path) -> np.ndarray:
 
 
 def test_logits_are_those_of_the_model(both: TrainedRun, records: Records) -> None:
-    expected = model_logits(both, pictures(records), records.captions)
+    expected = model_logits(both, image_batch(records), records.captions)
     np.testing.assert_allclose(predict_logits(both, records), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_flip_is_the_mean_of_the_image_and_its_mirror_image(both: TrainedRun, records: Records) -> None:
-    views = [model_logits(both, pictures(records, mirrored), records.captions) for mirrored in (False, True)]
+    views = [
+        model_logits(both, image_batch(records, mirrored), records.captions) for mirrored in (False, True)
+    ]
     assert np.abs(views[0] - views[1]).max() > 1e-4
     found = predict_logits(both, records, "flip")
     np.testing.assert_allclose(found, (views[0] + views[1]) / 2, rtol=1e-4, atol=1e-5)
 
 
-def test_views_of_a_run_without_images_are_one(runs: Path, records: Records) -> None:
+def test_a_run_without_images_has_one_view(runs: Path, records: Records) -> None:
     words = restore(RunDirectory(runs / "words"))
     np.testing.assert_array_equal(predict_logits(words, records, "crops"), predict_logits(words, records))
 
@@ -87,21 +89,21 @@ def test_several_runs_are_the_mean_of_their_logits(runs: Path, records: Records,
     np.testing.assert_allclose(found, sigmoid(np.mean(logits, axis=0)), rtol=1e-5)
 
 
-def test_without_captions_every_caption_is_absent(
+def test_without_captions_predicts_as_if_captions_were_missing(
     runs: Path, both: TrainedRun, records: Records, tmp_path: Path
 ) -> None:
     run = ["--run", runs / "both", "--out", tmp_path / "s.csv"]
     command(*run, "--proba", tmp_path / "p.csv", "--without", "captions")
-    expected = model_logits(both, pictures(records), [""] * len(records))
+    expected = model_logits(both, image_batch(records), [""] * len(records))
     np.testing.assert_allclose(read_probabilities(tmp_path / "p.csv"), sigmoid(expected), rtol=1e-4)
 
 
-def test_without_images_every_image_is_absent(
+def test_without_images_predicts_as_if_images_were_missing(
     runs: Path, both: TrainedRun, records: Records, tmp_path: Path
 ) -> None:
     run = ["--run", runs / "both", "--out", tmp_path / "s.csv"]
     command(*run, "--proba", tmp_path / "p.csv", "--without", "images")
-    expected = model_logits(both, pictures(records), records.captions, has_image=False)
+    expected = model_logits(both, image_batch(records), records.captions, has_image=False)
     np.testing.assert_allclose(read_probabilities(tmp_path / "p.csv"), sigmoid(expected), rtol=1e-4)
 
 
@@ -119,7 +121,7 @@ def test_the_submission_goes_into_the_run_directory(runs: Path, capsys: pytest.C
 
 
 @pytest.mark.parametrize("tta", [[], ["--tta", "flip"]])
-def test_one_picture_is_predicted_as_in_a_table(
+def test_one_image_is_predicted_as_in_a_table(
     runs: Path,
     data: Path,
     tta: list[str],
@@ -132,8 +134,8 @@ def test_one_picture_is_predicted_as_in_a_table(
     command(*several, "--out", files[0], "--proba", files[1])
     capsys.readouterr()
     row = 3
-    picture = data / "data" / records.ids[row]
-    command(*several, "--image", picture, "--caption", records.captions[row])
+    image = data / "data" / records.ids[row]
+    command(*several, "--image", image, "--caption", records.captions[row])
     _, *scores, predicted = capsys.readouterr().out.splitlines()
     found = {line.split()[0]: float(line.split()[1]) for line in scores}
     expected = dict(zip(LABELS, read_probabilities(files[1])[row], strict=True))
@@ -142,6 +144,6 @@ def test_one_picture_is_predicted_as_in_a_table(
 
 
 @pytest.mark.parametrize("flag", ["--data", "--out", "--proba", "--without"])
-def test_flags_of_a_table_do_not_go_with_one_picture(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_flags_of_a_table_are_refused_for_one_image(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--caption", "a dog", flag, "captions"]) == 2
     assert f"{flag}: goes with a table; got --image or --caption as well" in capsys.readouterr().err

@@ -13,9 +13,9 @@ LABELS = {"traffic light": "1", "café": "3"}
 
 def make_class_folders(folder: Path, rows: int = 8, test_rows: int = 2) -> None:
     rng = np.random.default_rng(0)
-    for part, count in (("train", rows), ("test", test_rows)):
+    for split, count in (("train", rows), ("test", test_rows)):
         for label, colour in LABELS.items():
-            path = folder / part / label
+            path = folder / split / label
             path.mkdir(parents=True)
             for number in range(count):
                 draw(path / f"{number}.jpg", [colour], rng)
@@ -24,15 +24,15 @@ def make_class_folders(folder: Path, rows: int = 8, test_rows: int = 2) -> None:
 def test_class_folders_from_training_to_submission(tmp_path: Path) -> None:
     make_class_folders(tmp_path / "my data")
     flags = ["--data=my data", "--run=run", "--tower.name=simple_cnn", "--captions.encoder=none"]
-    split = ["--split.validation=0.25", "--split.test=0.25"]
-    trained = run_command(tmp_path, str(ROOT / "train.py"), *TINY, *flags, *split)
+    shares = ["--split.validation=0.25", "--split.test=0.25"]
+    trained = run_command(tmp_path, str(ROOT / "train.py"), *TINY, *flags, *shares)
     assert trained.returncode == 0, trained.stderr
     assert "my data/train: 16 rows, 16 used" in trained.stdout
     assert f"{'at 0.5':>36}{'Validation':>12}{'Test':>12}\n" in trained.stdout
     assert "2 labels: café 8, traffic light 8" in trained.stdout
-    parts = read_json(tmp_path / "run" / "split.json")
-    assert {part: len(names) for part, names in parts.items()} == {"training": 8, "validation": 4, "test": 4}
-    assert sorted(name for names in parts.values() for name in names) == [
+    splits = read_json(tmp_path / "run" / "split.json")
+    assert {name: len(ids) for name, ids in splits.items()} == {"training": 8, "validation": 4, "test": 4}
+    assert sorted(name for ids in splits.values() for name in ids) == [
         f"train/{label}/{number}.jpg" for label in ("café", "traffic light") for number in range(8)
     ]
 

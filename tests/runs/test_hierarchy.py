@@ -18,12 +18,12 @@ CLASSES = {"0,0": ["1"], "0,1": ["1", "18"], "1,2": ["3"], "1,3": ["3", "18"]}
 def make_hierarchy(folder: Path, rows: int = 40, test_rows: int = 6) -> Path:
     rng = np.random.default_rng(0)
     header = "image,superclass_index,subclass_index"
-    for part, count, table in (("train", rows, "train_data.csv"), ("test", test_rows, "test_labels.csv")):
-        (folder / f"{part}_images").mkdir(parents=True)
+    for split, count, table in (("train", rows, "train_data.csv"), ("test", test_rows, "test_labels.csv")):
+        (folder / f"{split}_images").mkdir(parents=True)
         lines = [header]
         for number in range(count):
             labels = list(CLASSES)[number % len(CLASSES)]
-            draw(folder / f"{part}_images" / f"{number}.jpg", CLASSES[labels], rng)
+            draw(folder / f"{split}_images" / f"{number}.jpg", CLASSES[labels], rng)
             lines.append(f"{number}.jpg,{labels}")
         (folder / table).write_text("\n".join(lines) + "\n")
     (folder / "superclass_mapping.csv").write_text("index,class\n0,red\n1,green\n2,novel\n")
@@ -96,7 +96,7 @@ def test_the_submission_has_every_test_image_once_and_in_order(folder: Path) -> 
         np.testing.assert_allclose(proba[columns].sum(axis=1), 1, atol=1e-6)
 
 
-def test_one_picture_by_two_runs(
+def test_two_runs_predict_one_image_together(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)

@@ -30,14 +30,14 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
 
 @pytest.fixture(scope="module")
 def arrays(run: RunDirectory) -> dict[str, np.ndarray]:
-    """Labels and probabilities of each part, from logits.npz."""
+    """Labels and probabilities of each split, from logits.npz."""
     with np.load(run.logits, allow_pickle=False) as saved:
         found = dict(saved)
     assert set(found) == {"validation_logits", "validation_labels", "test_logits", "test_labels"}
-    for part in ("validation", "test"):
-        scores = np.exp(-np.logaddexp(0, -found[f"{part}_logits"].astype(float)))
-        # Thresholds part probabilities as they are kept, in float32; compared in float64.
-        found[part] = scores.astype(np.float32).astype(float)
+    for split in ("validation", "test"):
+        scores = np.exp(-np.logaddexp(0, -found[f"{split}_logits"].astype(float)))
+        # Thresholds apply to float32 probabilities; they are compared in float64.
+        found[split] = scores.astype(np.float32).astype(float)
     return found
 
 
@@ -53,33 +53,33 @@ def test_thresholds_are_the_best_points_of_the_validation_curves(
         assert f1_score(truth, scores >= np.float64(thresholds[label])) == pytest.approx(best)
 
 
-def test_the_table_of_the_classes(run: RunDirectory, arrays: dict[str, np.ndarray]) -> None:
+def test_the_table_of_classes_has_the_f1_of_both_splits(run: RunDirectory, arrays: dict[str, np.ndarray]) -> None:
     table = pd.read_csv(run.path / "per_class.csv", dtype={"class": str})
     assert list(table.columns[:4]) == ["class", "best_threshold", "val_f1", "test_f1"]
     assert table["class"].tolist() == LABELS
     thresholds = read_json(run.thresholds)
     assert table["best_threshold"].tolist() == [thresholds[label] for label in LABELS]
-    for part, column in (("validation", "val_f1"), ("test", "test_f1")):
-        predicted = arrays[part] >= table["best_threshold"].to_numpy()
-        expected = f1_score(arrays[f"{part}_labels"], predicted, average=None, zero_division=0)
+    for split, column in (("validation", "val_f1"), ("test", "test_f1")):
+        predicted = arrays[split] >= table["best_threshold"].to_numpy()
+        expected = f1_score(arrays[f"{split}_labels"], predicted, average=None, zero_division=0)
         np.testing.assert_allclose(table[column], expected, rtol=1e-12)
-    for part, column in (("validation", "average_precision"), ("test", "test_average_precision")):
-        average_precision = average_precision_score(arrays[f"{part}_labels"], arrays[part], average=None)
+    for split, column in (("validation", "average_precision"), ("test", "test_average_precision")):
+        average_precision = average_precision_score(arrays[f"{split}_labels"], arrays[split], average=None)
         np.testing.assert_allclose(table[column], average_precision, rtol=1e-12)
     assert table["support"].tolist() == arrays["validation_labels"].sum(axis=0).tolist()
 
 
-def test_the_metrics_of_both_parts(run: RunDirectory, arrays: dict[str, np.ndarray]) -> None:
-    metrics, split = read_json(run.metrics), read_json(run.split)
+def test_metrics_of_both_splits_equal_scikit_learns(run: RunDirectory, arrays: dict[str, np.ndarray]) -> None:
+    metrics, ids = read_json(run.metrics), read_json(run.split)
     values = np.array(list(read_json(run.thresholds).values()))
-    for part in ("validation", "test"):
-        labels, scores = arrays[f"{part}_labels"], arrays[part]
-        assert len(labels) == len(split[part]) > 0
+    for split in ("validation", "test"):
+        labels, scores = arrays[f"{split}_labels"], arrays[split]
+        assert len(labels) == len(ids[split]) > 0
         macro_map = average_precision_score(labels, scores, average="macro")
-        assert metrics[part]["macro_map"] == pytest.approx(macro_map, rel=1e-12)
+        assert metrics[split]["macro_map"] == pytest.approx(macro_map, rel=1e-12)
         for average in ("micro", "macro", "samples"):
             expected = f1_score(labels, scores >= values, average=average, zero_division=0)
-            assert metrics[part][f"{average}_f1"] == pytest.approx(expected, rel=1e-12)
+            assert metrics[split][f"{average}_f1"] == pytest.approx(expected, rel=1e-12)
     at_half = metrics["details"]["validation"]["at_0.5"]["macro_f1"]
     labels, scores = arrays["validation_labels"], arrays["validation"]
     assert at_half == pytest.approx(f1_score(labels, scores >= 0.5, average="macro", zero_division=0))

@@ -1,4 +1,4 @@
-"""System 5 on the built-in feature vectors: the network that learns by heart, and the one that does not."""
+"""System 5 on the built-in feature vectors: the network that overfits, and the one that does not."""
 
 from pathlib import Path
 
@@ -30,26 +30,26 @@ def assert_accuracy(run: RunDirectory) -> None:
     """Count the right labels anew from the logits, against the built-in rows."""
     labels, split, fit = overfitting_rows()[1], read_json(run.split), read_fit(run.path)
     with np.load(run.logits, allow_pickle=False) as saved:
-        for part, accuracy in (("training", fit.training), ("validation", fit.validation)):
-            rows = [int(name) for name in split[part]]
-            assert accuracy == pytest.approx(((saved[f"{part}_logits"] >= 0) == labels[rows]).mean())
+        for name, accuracy in (("training", fit.training), ("validation", fit.validation)):
+            rows = [int(row) for row in split[name]]
+            assert accuracy == pytest.approx(((saved[f"{name}_logits"] >= 0) == labels[rows]).mean())
 
 
-def test_the_large_network_learns_by_heart(fits: dict[str, Fit]) -> None:
+def test_the_large_network_overfits(fits: dict[str, Fit]) -> None:
     fit = fits["mlp_overfit"]
     assert fit.training >= 0.96
     assert 0.66 <= fit.validation <= 0.75
     assert not fit.is_within_bounds
 
 
-def test_the_published_network_does_not(fits: dict[str, Fit]) -> None:
+def test_the_published_network_is_within_the_bounds(fits: dict[str, Fit]) -> None:
     fit = fits["mlp"]
     assert fit.training < 0.92
     assert fit.validation >= 0.85
     assert fit.is_within_bounds
 
 
-def test_the_comparison(fits: dict[str, Fit], tmp_path: Path) -> None:
+def test_the_comparison_has_a_row_for_each_network(fits: dict[str, Fit], tmp_path: Path) -> None:
     header, _, large, small = write_comparison(list(fits.values()), tmp_path).splitlines()
     assert header == "| run | model | training | validation | gap | training < 92%, validation ≥ 85% |"
     for line, (name, fit), verdict in zip(

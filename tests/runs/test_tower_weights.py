@@ -30,7 +30,7 @@ def settings(data: Path, folder: Path, weights: str, *flags: str) -> Config:
     return layered([CONFIGS / "hybrid.yaml"], [*TINY, *tower, *run, *flags])
 
 
-def test_a_run_needs_the_file_only_to_begin(data: Path, tmp_path: Path, backbone: keras.Model) -> None:
+def test_the_weights_file_is_read_only_at_the_start(data: Path, tmp_path: Path, backbone: keras.Model) -> None:
     file = tmp_path / "backbone.weights.h5"
     run = train(settings(data, tmp_path, str(file), "--tower.trainable=from convolution_3"))
     file.unlink()
@@ -41,10 +41,10 @@ def test_a_run_needs_the_file_only_to_begin(data: Path, tmp_path: Path, backbone
         ):
             np.testing.assert_array_equal(weight, expected)
     trained = tower.get_layer("convolution_3").get_weights()[0]
-    begun = backbone.get_layer("convolution_3").get_weights()[0]
-    assert (trained != begun).any()
+    initial = backbone.get_layer("convolution_3").get_weights()[0]
+    assert (trained != initial).any()
     # Adam moves a weight by at most a little more than the learning rate in a step; there were five or less.
-    assert np.abs(trained - begun).max() < 0.01
+    assert np.abs(trained - initial).max() < 0.01
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_run_needs_the_file_only_to_begin(data: Path, tmp_path: Path, backbone
         ("none", ["--tower.trainable=from nowhere"], "tower.trainable: expected all, none or `from LAYER`"),
     ],
 )
-def test_what_cannot_be_begun_leaves_no_run(
+def test_bad_weights_leave_no_run(
     data: Path, tmp_path: Path, weights: str, flags: list[str], message: str
 ) -> None:
     with pytest.raises(UserError, match=re.escape(message)):

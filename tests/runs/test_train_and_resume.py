@@ -40,8 +40,7 @@ LIGHT = ["--tower.name=simple_cnn", "--captions.encoder=bigram"]
 
 
 def train_command(data: Path, name: str, model: list[str] = LIGHT) -> list[str]:
-    # Accumulation, EMA weights, dropout and a plateau after every epoch: all that a resumed
-    # run could forget.
+    # Accumulation, EMA weights, dropout and a plateau after every epoch: every state that must be resumed.
     return [
         *TINY,
         *model,
@@ -60,7 +59,7 @@ def interrupted(folder: Path, number: int, *arguments: str) -> subprocess.Comple
 
 
 def paused(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """Return a training that stands still in the middle of its second epoch."""
+    """Return a training that is paused in the middle of its second epoch."""
     code = INTERRUPTED.format(root=str(ROOT), signal=signal.SIGSTOP)
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments], cwd=folder, stdout=subprocess.DEVNULL
@@ -87,7 +86,7 @@ def test_what_training_prints_is_logged(folder: Path) -> None:
     assert (folder / "stdout.txt").read_text().startswith(log)
 
 
-def test_a_run_directory_has_everything(folder: Path, data: Path) -> None:
+def test_a_run_directory_has_all_its_files(folder: Path, data: Path) -> None:
     path = folder / "runs" / "whole"
     assert {file.name for file in path.iterdir()} == {
         ".lock",
@@ -160,7 +159,7 @@ def assert_same_run(one: Path, other: Path) -> None:
     assert metrics[0]["details"] == metrics[1]["details"]
 
 
-def test_a_killed_run_goes_on_as_if_never_stopped(folder: Path, data: Path) -> None:
+def test_a_killed_run_resumes_bit_for_bit(folder: Path, data: Path) -> None:
     """Kill -9 in the middle of an epoch, then the same command: history and weights bit for bit the same.
 
     While it trains, other commands are refused. It is also the same seed twice: two processes, one result.
@@ -194,7 +193,7 @@ def test_a_killed_run_goes_on_as_if_never_stopped(folder: Path, data: Path) -> N
 
 
 @pytest.mark.slow
-def test_a_killed_hybrid_goes_on_as_if_never_stopped(data: Path, tmp_path: Path) -> None:
+def test_a_killed_hybrid_resumes_bit_for_bit(data: Path, tmp_path: Path) -> None:
     """The same with an LSTM, attention and BERT, which have random layers of their own."""
     whole, killed = (train_command(data, name, model=[]) for name in ("whole", "killed"))
     assert run_command(tmp_path, str(ROOT / "train.py"), *whole).returncode == 0
@@ -204,7 +203,7 @@ def test_a_killed_hybrid_goes_on_as_if_never_stopped(data: Path, tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_ctrl_c_says_how_to_go_on(folder: Path, data: Path) -> None:
+def test_ctrl_c_says_how_to_resume(folder: Path, data: Path) -> None:
     stopped = interrupted(folder, signal.SIGINT, *train_command(data, "runs/stopped"))
     assert stopped.returncode == 130
     assert "Traceback" not in stopped.stderr
@@ -212,7 +211,7 @@ def test_ctrl_c_says_how_to_go_on(folder: Path, data: Path) -> None:
     changed = [*train_command(data, "runs/stopped"), "--seed=7"]
     refused = run_command(folder, str(ROOT / "train.py"), *changed)
     assert refused.returncode == 2
-    assert "this run was begun with seed 42, the command says 7" in refused.stderr
+    assert "this run was started with seed 42, the command says 7" in refused.stderr
     done = run_command(folder, str(ROOT / "train.py"), "--resume")
     assert done.returncode == 0, done.stderr
     assert_same_run(folder / "runs" / "whole", folder / "runs" / "stopped")

@@ -19,7 +19,7 @@ LABELS = np.array([[1, 0], [1, 1]], np.uint8)
         (Config(images=ImagesConfig(size=32)), 32),
     ],
 )
-def test_image_size(config: Config, size: int) -> None:
+def test_auto_image_size_depends_on_data_and_tower(config: Config, size: int) -> None:
     assert resolve_image_size(config).images.resolved_size == size
 
 

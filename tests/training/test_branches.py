@@ -126,16 +126,16 @@ def assert_refused(config: Config, message: str) -> None:
 
 
 @pytest.mark.parametrize(("change", "message"), MISMATCHES)
-def test_a_run_that_does_not_fit(
+def test_a_run_with_other_settings_or_labels_is_refused(
     settings: Settings, runs: list[str], change: list[str], message: str
 ) -> None:
     assert_refused(settings("refused", LATE, *runs, *change), message)
 
 
-def test_a_run_of_the_other_branch(
+def test_a_run_of_the_other_branch_is_refused(
     settings: Settings, image_run: RunDirectory, caption_run: RunDirectory
 ) -> None:
-    """Also before anything is built from what the caption run did not learn."""
+    """The check comes before the model is built, which the encoder state of such a run does not fit."""
     alone = "expected a run with this branch alone; it has both"
     for_images = f"--fusion.image_run={caption_run.path}"
     assert_refused(settings("refused", LATE, for_images), rf"^fusion\.image_run: .*caption: {alone}$")
@@ -143,12 +143,12 @@ def test_a_run_of_the_other_branch(
     assert_refused(settings("refused", LATE, for_captions), rf"^fusion\.caption_run: .*image: {alone}$")
 
 
-def test_a_run_of_both_branches(settings: Settings, late_run: RunDirectory) -> None:
+def test_a_run_of_both_branches_is_refused(settings: Settings, late_run: RunDirectory) -> None:
     message = r"fusion\.image_run: .*late: expected a run with this branch alone; it has both"
     assert_refused(settings("refused", LATE, f"--fusion.image_run={late_run.path}"), message)
 
 
-def test_a_run_that_never_finished(settings: Settings, image_run: RunDirectory, tmp_path: Path) -> None:
+def test_an_unfinished_run_is_refused(settings: Settings, image_run: RunDirectory, tmp_path: Path) -> None:
     unfinished = RunDirectory(tmp_path / "unfinished")
     shutil.copytree(image_run.path, unfinished.path)
     unfinished.metrics.unlink()
@@ -157,7 +157,7 @@ def test_a_run_that_never_finished(settings: Settings, image_run: RunDirectory, 
 
 
 @pytest.mark.slow
-def test_the_command_says_it_in_one_line(
+def test_the_command_refuses_a_run_in_one_line(
     flags: Callable[..., list[str]], runs: list[str], folder: Path
 ) -> None:
     done = run_command(folder, str(ROOT / "train.py"), *flags("refused", LATE, *runs, "--seed=7"))

@@ -28,8 +28,8 @@ def compiled(width: int = 5, policy: str = "float32") -> keras.Model:
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
-def test_a_restored_model_goes_on_alike(tmp_path: Path, policy: str) -> None:
-    """Weights, Adam's moments, accumulated gradients, dropout's seed, float16's loss scale come back."""
+def test_a_restored_model_continues_bit_for_bit(tmp_path: Path, policy: str) -> None:
+    """Weights, Adam's moments, accumulated gradients, dropout's seed, float16's loss scale are restored."""
     model = compiled(policy=policy)
     for _ in range(3):
         model.train_on_batch(INPUTS, TARGETS)
@@ -72,7 +72,7 @@ def test_a_failed_write_leaves_the_old_state(tmp_path: Path, monkeypatch: pytest
     assert [file.name for file in tmp_path.iterdir()] == ["state.npz"]
 
 
-def test_weights_are_not_begun_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_are_not_written_to_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """HDF5 crashes the process when the disk fills up under it."""
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=500))
     check_room(tmp_path / "best.weights.h5", 500)

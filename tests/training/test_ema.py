@@ -102,7 +102,7 @@ def test_steps_skipped_by_loss_scaling_keep_ema_weights() -> None:
     assert_equal(ema_of(model), before)
 
 
-def test_it_trains_as_adamw_does() -> None:
+def test_ema_does_not_change_adamw_updates() -> None:
     ours, theirs = compiled(0.999), compiled(0.999)
     theirs.compile(keras.optimizers.AdamW(0.05), "mse", jit_compile=False)
     for variable, value in zip(theirs.variables, values(ours.variables), strict=True):
@@ -168,8 +168,8 @@ def test_ema_weights_are_saved(tmp_path: Path) -> None:
     assert_equal(values(other.trainable_variables), ema_of(model))
 
 
-def test_a_fit_ends_with_the_raw_weights() -> None:
-    """Keras's own EMA weights would be written over them there."""
+def test_fit_does_not_overwrite_weights_with_ema_weights() -> None:
+    """Keras's own EMA overwrites them at the end of a fit."""
     model = compiled(0.999)
     model.fit(INPUTS, TARGETS, batch_size=2, verbose=0)
     assert not np.array_equal(ema_of(model)[0], values(model.trainable_variables)[0])

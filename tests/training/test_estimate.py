@@ -11,21 +11,21 @@ from kmlc.training.estimate import SETTINGS_WITHOUT_COST, Cost, cost_key, measur
 from tests.helpers import TINY
 
 
-def test_every_neutral_setting_exists() -> None:
+def test_every_setting_without_cost_exists() -> None:
     keys = set(setting_types())
     assert set(SETTINGS_WITHOUT_COST) <= keys | {key.partition(".")[0] for key in keys}
 
 
-def test_trials_that_differ_in_neutral_settings_alone_are_of_one_kind() -> None:
+def test_settings_without_cost_do_not_change_the_cost_key() -> None:
     plain = Config()
-    neutral = [
+    equal = [
         replace(plain, seed=7, run="elsewhere", objective="macro"),
         replace(plain, train=TrainConfig(epochs=3, learning_rate=0.5, monitor="loss", plateau_factor=0.1)),
         replace(plain, fusion=FusionConfig(dropout=0.9)),
         replace(plain, tower=TowerConfig(dropouts=[0.1])),
         replace(plain, loss=LossConfig("bce", class_weights=[1.0, 2.0])),
     ]
-    assert {cost_key(config) for config in neutral} == {cost_key(plain)}
+    assert {cost_key(config) for config in equal} == {cost_key(plain)}
     others = [
         replace(plain, train=TrainConfig(batch_size=50)),
         replace(plain, train=TrainConfig(accumulation=2)),
@@ -37,14 +37,12 @@ def test_trials_that_differ_in_neutral_settings_alone_are_of_one_kind() -> None:
     assert len({cost_key(config) for config in [plain, *others]}) == 7
 
 
-def test_the_seconds_of_a_training() -> None:
+def test_seconds_are_the_start_and_each_epoch() -> None:
     assert Cost(start=5.0, epoch=10.0).seconds(3) == 35.0
 
 
-def test_measuring_trains_and_leaves_nothing(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of so small a run, building and tracing are the larger part."""
+def test_measuring_leaves_no_files(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In so small a run, building and tracing take most of the time."""
     monkeypatch.chdir(tmp_path)
     flags = [*TINY, "--tower.name=none", "--captions.encoder=bigram", f"--data={data}", "--split.test=0.2"]
     config = config_from_flags(flags)

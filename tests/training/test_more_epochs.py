@@ -57,7 +57,7 @@ def weights(path: Path) -> dict[str, np.ndarray]:
 
 
 def assert_same(one: RunDirectory, other: RunDirectory) -> None:
-    """Assert that two runs came to the same, bit for bit."""
+    """Assert that two runs have the same results, bit for bit."""
     assert_same_history(one.path, other.path)
     assert one.thresholds.read_bytes() == other.thresholds.read_bytes()
     metrics, others = read_json(one.metrics), read_json(other.metrics)
@@ -79,46 +79,46 @@ def assert_same_arrays(ours: dict[str, np.ndarray], others: dict[str, np.ndarray
         np.testing.assert_array_equal(values, others[name], err_msg=name)
 
 
-def test_a_continued_run_is_that_of_one_go(data: Path, tmp_path: Path) -> None:
-    """The first epoch's metrics, too, are those that the short run ended with."""
+def test_a_continued_run_equals_an_uninterrupted_one(data: Path, tmp_path: Path) -> None:
+    """Its first epoch has the final metrics of the short run."""
     whole = train(settings(data, tmp_path / "whole", 3, *EVERYTHING))
-    begun = train(settings(data, tmp_path / "short", 1, *EVERYTHING))
-    before = {file: file.read_bytes() for file in begun.path.rglob("*") if file.is_file()}
+    short = train(settings(data, tmp_path / "short", 1, *EVERYTHING))
+    before = {file: file.read_bytes() for file in short.path.rglob("*") if file.is_file()}
     longer = settings(data, tmp_path / "longer", 3, *EVERYTHING)
-    continue_from(begun, tmp_path / "longer", longer)
+    continue_from(short, tmp_path / "longer", longer)
     continued = train(longer)
     assert_same(continued, whole)
     epochs = pd.read_csv(whole.history)
     assert len(epochs) == 3
-    lines = [run.history.read_text().splitlines() for run in (begun, continued)]
+    lines = [run.history.read_text().splitlines() for run in (short, continued)]
     assert lines[1][:2] == lines[0]
-    metrics = read_json(begun.metrics)["validation"]
+    metrics = read_json(short.metrics)["validation"]
     assert {name: epochs[f"val_{name}"][0] for name in metrics} == metrics
     assert {file: file.read_bytes() for file in before} == before
     logs = {file.name for file in continued.tensorboard.rglob("events*")}
-    assert logs > {file.name for file in begun.tensorboard.rglob("events*")}
+    assert logs > {file.name for file in short.tensorboard.rglob("events*")}
 
 
 def test_a_run_that_stopped_early_stays_stopped(data: Path, tmp_path: Path) -> None:
-    begun = train(settings(data, tmp_path / "short", 3, *STOPS_EARLY))
+    short = train(settings(data, tmp_path / "short", 3, *STOPS_EARLY))
     longer = settings(data, tmp_path / "longer", 5, *STOPS_EARLY)
-    continue_from(begun, tmp_path / "longer", longer)
-    assert_same(train(longer), begun)
-    assert len(pd.read_csv(begun.history)) == 2
+    continue_from(short, tmp_path / "longer", longer)
+    assert_same(train(longer), short)
+    assert len(pd.read_csv(short.history)) == 2
 
 
-def test_a_run_that_lacks_its_metrics_alone_only_gets_them(short: RunDirectory, tmp_path: Path) -> None:
-    """As one that was killed behind its last epoch."""
+def test_resuming_a_run_without_metrics_only_evaluates(short: RunDirectory, tmp_path: Path) -> None:
+    """A kill after the last epoch leaves such a run."""
     shutil.copytree(short.path, tmp_path / "killed")
     killed = RunDirectory(tmp_path / "killed")
     killed.metrics.unlink()
     assert_same(train(load_config(killed.config), resume=killed.path), short)
 
 
-def test_a_kill_leaves_what_a_repeat_completes(
+def test_an_interrupted_copy_can_be_repeated(
     data: Path, short: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed before each of its files, the directory is no run that was begun until the last is there."""
+    """Killed before any of its files, the directory is not yet a run: config.yaml is written last."""
     run, config = RunDirectory(tmp_path / "longer"), settings(data, tmp_path / "longer", 2)
     for name in ("_link", "save_config"):
         real, calls = getattr(more_epochs, name), 0
@@ -150,7 +150,7 @@ def test_a_kill_leaves_what_a_repeat_completes(
     assert not [name for name in left if name.startswith(".")]
 
 
-def test_a_run_that_was_begun_is_left_alone(data: Path, short: RunDirectory, tmp_path: Path) -> None:
+def test_a_started_run_is_not_copied_again(data: Path, short: RunDirectory, tmp_path: Path) -> None:
     run, config = RunDirectory(tmp_path / "longer"), settings(data, tmp_path / "longer", 2)
     continue_from(short, run.path, config)
     write_text(run.checkpoint, "a later state")
@@ -172,7 +172,7 @@ def test_without_hard_links_files_are_copied(
     assert not copy.samefile(short.checkpoint)
 
 
-def test_only_more_epochs_of_the_same(data: Path, short: RunDirectory, tmp_path: Path) -> None:
+def test_only_epochs_may_differ(data: Path, short: RunDirectory, tmp_path: Path) -> None:
     config = settings(data, tmp_path / "longer", 2)
     with pytest.raises(ValueError, match="expected more than 1 epochs; got 1"):
         continue_from(short, tmp_path / "longer", settings(data, tmp_path / "longer", 1))
@@ -185,12 +185,14 @@ def test_only_more_epochs_of_the_same(data: Path, short: RunDirectory, tmp_path:
     assert not (tmp_path / "longer").exists()
 
 
-def test_rows_that_were_read_already(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """They take the place of those in the folder, and are not reported again."""
+def test_given_rows_replace_those_of_the_folder(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are not reported again."""
     config = settings(data, tmp_path / "half", 1)
     half = fraction_of(read_labelled(config), 0.5, seed=0)
     run = train(config, data=half)
     split = read_json(run.split)
-    assert sorted(name for part in split.values() for name in part) == sorted(half.records.ids)
+    assert sorted(name for names in split.values() for name in names) == sorted(half.records.ids)
     assert read_json(run.data_report)["training"]["used"] == 20
     assert half.report.summary() not in capsys.readouterr().out

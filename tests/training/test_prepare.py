@@ -117,7 +117,7 @@ def write_untidy_data(folder: Path) -> None:
     (folder / "test.csv").write_text('ImageID,Caption\n5.jpg,"The "Lucky" dog"\n6.jpg,A car.\n7.jpg,\n')
 
 
-def test_cleaned_tables(config: Config, tmp_path: Path) -> None:
+def test_cleaned_tables_have_the_rows_that_are_used(config: Config, tmp_path: Path) -> None:
     """Train: without the corrupt image, the row of no valid label and the repeated name. Test: every row."""
     write_untidy_data(tmp_path / "untidy")
     config = replace(

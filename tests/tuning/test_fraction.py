@@ -66,7 +66,7 @@ def test_rows_stay_whole_and_the_report_says_what_is_used() -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_a_part_of_a_folder(data: Path, seed: int) -> None:
+def test_a_fraction_of_a_folder_keeps_its_label_counts(data: Path, seed: int) -> None:
     whole = read_labelled(Config(data=str(data)))
     part = fraction_of(whole, 0.5, seed)
     assert sum(part.report.label_counts.values()) == part.records.labels.sum()

@@ -1,4 +1,4 @@
-"""Which classes are held out of training, so that their rows stand for novel ones in validation."""
+"""Which classes are held out of training, so that their rows are the novel ones of validation."""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,7 @@
 """Novelty detection: which rows belong to no known class, from the logits of each level (system 4).
 
 A score grows with novelty; a row is novel at a level if its score is above the level's threshold. Thresholds
-are fitted on validation rows only. Held-out classes can stand for novel ones: their rows are not trained on,
+are fitted on validation rows only. Held-out classes can serve as novel ones: their rows are not trained on,
 and their labels are all zero.
 """
 

@@ -18,8 +18,8 @@ class HierarchyVocabulary(Vocabulary):
     Attributes:
         parents: the index of each subclass's superclass.
         novel: the labels of the novel superclass and of the novel subclass; they have no logit.
-        held_out: names of the classes held out of training; they have no logit either. A superclass stands
-            for its subclasses too.
+        held_out: names of the classes held out of training; they have no logit either. A superclass
+            implies its subclasses.
     """
 
     parents: tuple[int, ...] = ()
@@ -67,11 +67,11 @@ class HierarchyVocabulary(Vocabulary):
         }
 
     def unique_labels(self) -> list[str]:
-        """Return the labels after their level, as in `superclass 1` and `subclass 1`."""
+        """Return the labels prefixed with their level, as in `superclass 1` and `subclass 1`."""
         return self._after_level(self.labels)
 
     def display(self) -> list[str]:
-        """Return each class for people, after its level: its label and its name, if they differ."""
+        """Return each class for display, prefixed with its level: its label and its name, if they differ."""
         return self._after_level(super().display())
 
     def same_classes(self, other: Vocabulary) -> bool:

@@ -131,7 +131,7 @@ def test_an_error_is_one_line_with_the_file(tmp_path: Path, arrays: dict[str, An
     assert "\n" not in str(caught.value)
 
 
-def test_no_such_file(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"rows\.npz: no such file; expected an \.npz file, as .*arrays X"):
         read_features(tmp_path / "rows.npz")
 

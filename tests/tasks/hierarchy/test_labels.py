@@ -123,7 +123,7 @@ def test_a_subclass_with_two_superclasses_is_an_error(folder: Path) -> None:
     )
 
 
-def test_other_errors(folder: Path) -> None:
+def test_unusable_label_settings_and_labels_are_errors(folder: Path) -> None:
     with pytest.raises(UserError, match=re.escape("labels.vocabulary: expected null with table.superclass")):
         read_labelled(replace(config(folder), labels=replace(LABELS, vocabulary=["1"])))
     with pytest.raises(UserError, match=re.escape("(name yours with --table.superclass_column)")):

@@ -67,7 +67,7 @@ def test_the_superclass_score_is_the_sum_of_both_heads() -> None:
     np.testing.assert_allclose([superclasses, subclasses], [[0.25 + 0.5], [0.5]])
 
 
-def test_auroc() -> None:
+def test_auroc_is_the_share_of_pairs_in_order() -> None:
     """By hand: of the four pairs of a novel and a known row three are in order."""
     novel = np.array([0, 1, 0, 1])
     assert novelty_auroc(np.array([0.1, 0.3, 0.4, 0.8]), novel) == 0.75
@@ -86,7 +86,7 @@ def test_ties_go_to_the_highest_threshold() -> None:
     assert fit_novelty_threshold(np.array([1.0, 2.0, 3.0, 4.0]), np.array([0, 1, 0, 1])) == 3.5
 
 
-def test_uninformative_scores_make_nothing_novel() -> None:
+def test_uninformative_scores_predict_no_novel_rows() -> None:
     scores, novel = np.array([1.0, 2.0, -3.0]), np.array([0, 0, 1])
     assert not (scores > fit_novelty_threshold(scores, novel)).any()
 

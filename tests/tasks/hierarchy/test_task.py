@@ -43,7 +43,7 @@ def task(hierarchy: HierarchyConfig | None = None, **loss: Any) -> Hierarchical:
     return made
 
 
-def test_the_settings_choose_the_task() -> None:
+def test_a_superclass_column_chooses_the_hierarchy() -> None:
     assert isinstance(task_of(Config(), Vocabulary(("1",), ("1",))), Multilabel)
     assert task().heads == {"superclass": 2, "subclass": 3}
 
@@ -53,13 +53,13 @@ def test_thresholds_separate_known_from_novel_rows() -> None:
     assert thresholds == {"superclass": (-7 - 2) / 2, "subclass": (-7 - 2) / 2}
 
 
-def test_without_novel_rows_the_known_shares_count() -> None:
+def test_without_novel_rows_thresholds_follow_the_known_shares() -> None:
     settings = HierarchyConfig(novelty="max_logit", superclass_known_share=1.0, subclass_known_share=0.5)
     thresholds = task(settings).fit(LABELS[:2], LOGITS[:2])
     assert thresholds == {"superclass": -16.0, "subclass": -8.0}
 
 
-def test_the_configured_score_counts() -> None:
+def test_the_configured_novelty_score_is_used() -> None:
     scores = task(HierarchyConfig(novelty="energy")).scores(LOGITS)[1]
     np.testing.assert_allclose(scores, -np.log(np.exp(LOGITS[:, 2:].astype(float)).sum(axis=1)))
 
@@ -113,7 +113,7 @@ def test_metrics_that_have_no_rows_are_none() -> None:
 @pytest.mark.parametrize(
     ("decoding", "predicted"), [("independent", [0, 0]), ("masked", [0, 1]), ("joint", [1, 0])]
 )
-def test_the_configured_decoding_counts(decoding: Any, predicted: list[int]) -> None:
+def test_the_configured_decoding_is_used(decoding: Any, predicted: list[int]) -> None:
     classes = task(HierarchyConfig(decoding=decoding)).predict_known(np.array([[1.0, 0, 9, 3, 0]]))
     assert [int(level[0]) for level in classes] == predicted
 

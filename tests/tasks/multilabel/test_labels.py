@@ -68,7 +68,7 @@ def test_an_unknown_label_is_an_error_unless_dropped(folder: Path) -> None:
     assert len(found.records) == 40
 
 
-def test_label_names(folder: Path) -> None:
+def test_labels_are_displayed_with_their_names(folder: Path) -> None:
     (folder / "label_names.csv").write_text("Label,Name\n1,person\n18,dog\n")
     assert labelled(folder).vocabulary.display() == ["1 person", "3", "18 dog"]
 
@@ -86,7 +86,7 @@ def test_labels_of_the_test_rows(folder: Path) -> None:
     assert read_test_labels(config, task, records) is None
 
 
-def test_named_labels(tmp_path: Path) -> None:
+def test_a_delimiter_separates_labels_that_are_names(tmp_path: Path) -> None:
     folder = make_data(tmp_path / "named", rows=6, test_rows=1)
     (folder / "train.csv").write_text("ImageID,Labels,Caption\n0.jpg,traffic light|bus,a\n1.jpg,bus,b\n")
     found = labelled(folder, LabelsConfig(delimiter="|"))
