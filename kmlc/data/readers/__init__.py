@@ -1,7 +1,7 @@
-"""Readers, one file format a module. Which one reads a data folder is chosen here.
+"""Readers, one file format a module. The reader of a data folder is chosen here.
 
-A reader returns a `Table`. A new format is a module with functions that read its training and its test rows,
-and a line in `_read`.
+It returns a `Table`. A new format is a module with functions that read its training and its test rows, and a
+line in `_read`. Files of feature vectors are no data folder: `kmlc.tasks.rows` chooses their reader, `npz`.
 """
 
 from collections.abc import Callable
