@@ -1,4 +1,4 @@
-"""The table of models that `train.py --models` prints; nothing is built, so that it comes at once."""
+"""The table of models that `train.py --models` prints; no model is built, so it prints immediately."""
 
 import csv
 from pathlib import Path

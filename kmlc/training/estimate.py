@@ -69,7 +69,7 @@ class Cost:
     epoch: float
 
     def seconds(self, epochs: int) -> float:
-        """Return the seconds of a training of so many epochs; early stopping is not foreseen."""
+        """Return the seconds of a training with this number of epochs; early stopping is ignored."""
         return self.start + epochs * self.epoch
 
 

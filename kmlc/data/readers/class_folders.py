@@ -1,4 +1,4 @@
-"""Reads images that lie in one folder for each class, as a table like that of a CSV file.
+"""Reads images in one folder for each class, as a table like that of a CSV file.
 
     my_folder/train/cat/1.jpg     or     my_folder/cat/1.jpg         the label is cat
     my_folder/test/1.jpg          or     my_folder/test/cat/1.jpg    not labelled, or cat
@@ -76,8 +76,8 @@ def read_training_folders(folder: Path, config: TableConfig) -> Table:
 def read_test_folder(folder: Path, config: TableConfig) -> Table:
     """Read the images to predict of a data folder that has no test table.
 
-    They lie in `test/` (`table.test` without its suffix). Folders in it count as class folders if every image
-    lies in one of them.
+    They are in `test/` (`table.test` without its suffix). Folders in it count as class folders if every image
+    is in one of them.
 
     Args:
         folder: the data folder.
