@@ -178,13 +178,13 @@ def main(argv: Sequence[str]) -> None:
         from kmlc.reports.hparams import write_hparams
         from kmlc.tuning.plan import print_plan
         from kmlc.tuning.run import tune
-        from kmlc.tuning.study import begin_or_continue, begun_study
+        from kmlc.tuning.study import start_or_continue, started_study
 
     config = called.study
     if called.dry_run:
-        print_plan(config, called.options, begun_study(config, called.run))
+        print_plan(config, called.options, started_study(config, called.run))
         return
-    study = begin_or_continue(config, called.run)
+    study = start_or_continue(config, called.run)
 
     def report_trial(number: int, values: Values, metrics: Mapping[str, float]) -> None:
         write_hparams(study.path, f"{number:02d}", values, metrics)

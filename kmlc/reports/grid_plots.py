@@ -12,7 +12,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocato
 
 from kmlc.markdown import metric_title
 from kmlc.plotting import BLUE, GREEN, GREY, ORANGE, PINK, style_axes
-from kmlc.reports.grid_trials import ReportedTrial, canonical, format_value, short_names
+from kmlc.reports.grid_trials import ReportedTrial
+from kmlc.setting_values import canonical, format_value, short_names
 from kmlc.tuning.grid import EPOCHS, Grid, Range
 
 _COLOURS = (BLUE, ORANGE, GREEN, PINK, "#E69F00", "#56B4E9", GREY, "#000000")

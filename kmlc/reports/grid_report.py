@@ -13,13 +13,11 @@ from kmlc.reports import grid_plots
 from kmlc.reports.grid_trials import (
     ReportedTrial,
     finished,
-    format_value,
-    format_values,
     join_trials,
     ranks,
-    short_names,
     table_metrics,
 )
+from kmlc.setting_values import format_value, format_values, short_names
 from kmlc.tuning.grid import EPOCHS, Grid
 
 _FEWEST_TO_CORRELATE = 4

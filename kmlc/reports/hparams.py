@@ -28,7 +28,7 @@ def write_hparams(folder: Path, name: str, values: Mapping[str, Any], metrics: M
         metrics: its metrics.
 
     Raises:
-        UserError: if the disk refuses.
+        UserError: if the file cannot be written.
 
     Example:
         write_hparams(Path("runs/my-study"), "3-seed42", {"train.epochs": 3}, {"micro_f1": 0.85})

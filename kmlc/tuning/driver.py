@@ -16,7 +16,7 @@ from kmlc.tuning.keep import drop_weights
 from kmlc.tuning.options import Options
 from kmlc.tuning.outcome import Outcome, Work
 from kmlc.tuning.progress import StudyProgress
-from kmlc.tuning.records import TrialRun, begun_runs, beside
+from kmlc.tuning.records import TrialRun, beside, started_runs
 from kmlc.tuning.rows import SharedRows
 from kmlc.tuning.study import Study, StudyConfig
 from kmlc.tuning.trial import Job, train_trial
@@ -46,7 +46,7 @@ class Driver:
         """Record that a trial begins, and return the work of training it.
 
         Raises:
-            UserError: if the trial was recorded with other values, or the disk refuses.
+            UserError: if the trial was recorded with other values, or a file cannot be written.
         """
         trials = [
             TrialRun(RunDirectory(self.study.trial(number, seed)), number, values, seed)
@@ -66,7 +66,7 @@ class Driver:
 
     def end(self, number: int, outcome: Outcome) -> None:
         """Record how a trial ended, write results.csv, and say it."""
-        trials = [trial for trial in begun_runs(self.study) if trial.number == number]
+        trials = [trial for trial in started_runs(self.study) if trial.number == number]
         if outcome.error:
             failed = next((trial for trial in trials if not trial.run.finished), trials[0])
             replace(failed, error=outcome.error).save()
@@ -81,7 +81,7 @@ class Driver:
             return None
         shorter = [
             other
-            for other in begun_runs(self.study)
+            for other in started_runs(self.study)
             if other.run.finished
             and other.run.checkpoint.is_file()
             and other.seed == trial.seed
@@ -92,8 +92,8 @@ class Driver:
 
 def _check_same(trial: TrialRun) -> None:
     record = beside(trial.run, ".json")
-    if record.is_file() and (begun := read_json(record)["values"]) != trial.values:
+    if record.is_file() and (started := read_json(record)["values"]) != trial.values:
         raise UserError(
-            f"{trial.run.path}: this trial was begun with {begun}, the search asks for {dict(trial.values)}; "
-            "start another study with --run"
+            f"{trial.run.path}: this trial was started with {started}, "
+            f"the search asks for {dict(trial.values)}; start another study with --run"
         )

@@ -61,7 +61,7 @@ class Grid:
 
     Attributes:
         name: the file's name without its suffix.
-        title: one line for people.
+        title: one human-readable line.
         model: the model that every trial starts from, unless `model` itself varies.
         vary: the values, or the range, of each setting that varies, by dotted key.
         settings: settings of every trial, over those of the model, by dotted key.
@@ -116,7 +116,7 @@ class Grid:
         return {key: axis.min if isinstance(axis, Range) else axis[0] for key, axis in self.axes().items()}
 
     def axes(self) -> dict[str, list[Any] | Range]:
-        """Return what varies, the epochs last and in ascending order."""
+        """Return the settings that vary, the epochs last and in ascending order."""
         axes = {key: values for key, values in self.vary.items() if key != EPOCHS}
         epochs = self.vary.get(EPOCHS)
         if epochs is not None:

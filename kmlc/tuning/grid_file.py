@@ -59,9 +59,9 @@ def read_grid(name: str) -> Grid:
         if not isinstance(value, kind) or (key in ("model", "vary") and not value):
             raise UserError(f"{path}: {key}: expected {_DESCRIBED[kind]}; got {value!r}")
     content["settings"] = dotted(content.get("settings", {}))
-    for part in ("settings", "vary"):
-        for key in content[part]:
-            _check_choice(f"{path}: {part}", key, list(setting_types()), "the key of a setting")
+    for group in ("settings", "vary"):
+        for key in content[group]:
+            _check_choice(f"{path}: {group}", key, list(setting_types()), "the key of a setting")
     content["vary"] = {key: _axis(f"{path}: vary: {key}", value) for key, value in content["vary"].items()}
     grid = Grid(**{"title": path.stem, **content, "name": path.stem})
     _check_choice(f"{path}: model", grid.model, model_names())

@@ -9,11 +9,11 @@ EngineName = Literal["inline", "processes", "ray"]
 
 @dataclass(frozen=True)
 class Options:
-    """The options of `tune.py` beside what to search.
+    """How the trials of a study are trained.
 
     Attributes:
         engine: where trials are trained; None is inline for one worker, else processes.
-        workers: trials at a time; None is one, or with Ray as many as the cluster has room for.
+        workers: trials at a time; None is one, or with Ray as many as fit into the cluster.
         address: the Ray cluster.
         cpus: CPUs of a trial on Ray.
         gpus: GPUs of a trial on Ray, such as 0.5.
@@ -21,7 +21,7 @@ class Options:
         share: whether a trial continues one that differs from it in fewer epochs alone.
         cache: where decoded pixels are kept for the trials that read the same images: on disk, in the study;
             in memory, on Linux's file system there; or nowhere.
-        cache_gb: the most gigabytes of them.
+        cache_gb: maximum size of the cache, in gigabytes.
     """
 
     engine: EngineName | None = None

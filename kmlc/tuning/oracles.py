@@ -160,8 +160,8 @@ def build_oracle(config: StudyConfig, max_epochs: int, seed: int) -> ResumableOr
     """Return the oracle of a search.
 
     Args:
-        config: what is searched.
-        max_epochs: the most epochs of a trial, for Hyperband, which sets the epochs itself.
+        config: the search.
+        max_epochs: maximum number of epochs of a trial, for Hyperband, which sets the epochs itself.
         seed: of the random draws, 0 or above.
 
     Raises:

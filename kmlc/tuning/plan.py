@@ -4,6 +4,7 @@ import os
 
 from kmlc.errors import UserError
 from kmlc.progress import duration
+from kmlc.setting_values import format_values
 from kmlc.training.estimate import Cost, Key, cost_key, measure_cost
 from kmlc.tuning.engines.worker import core_shares
 from kmlc.tuning.options import Options
@@ -17,7 +18,7 @@ def print_plan(config: StudyConfig, options: Options, study: Study | None = None
 
     A few steps of each kind of trial are trained to measure them, on the cores that a worker would have. The
     time of a study is the sum over its trials, the epochs that they share counted once, divided by the
-    workers. Early stopping is not foreseen. What is finished in `study`, if it was begun, is not counted.
+    workers. Early stopping is ignored. What is finished in `study`, if it was started, is not counted.
 
     Raises:
         UserError: for a search that draws its trials, or data that cannot be trained on.
@@ -33,7 +34,7 @@ def print_plan(config: StudyConfig, options: Options, study: Study | None = None
     finished = ranking(results(study, config), config).index if study else ()
     count, width = len(trials), len(str(len(trials)))
     for number, (values, cost) in enumerate(zip(trials, costs, strict=True), start=1):
-        settings = "  ".join(f"{key.rpartition('.')[2]} {value}" for key, value in values.items())
+        settings = format_values(values)
         seeds = f"  {config.seeds} seeds" if config.seeds > 1 else ""
         time = duration(config.seeds * cost.seconds(alone[number]))
         print(f"{number:>{width}}/{count}  {settings}{seeds}  {'finished' if number in finished else time}")

@@ -4,7 +4,9 @@ import time
 
 import pandas as pd
 
+from kmlc.markdown import metric_title
 from kmlc.progress import duration
+from kmlc.setting_values import format_values
 from kmlc.tuning.records import ranking, write_results
 from kmlc.tuning.study import Study, StudyConfig
 
@@ -37,15 +39,13 @@ class StudyProgress:
     def _line(self, table: pd.DataFrame, number: int) -> str:
         rows, grid = table[table["trial"] == number], self.config.grid
         count = self.config.trial_count
-        values = "  ".join(
-            f"{key.rpartition('.')[2]} {rows[key].iloc[0]}" for key in grid.vary if key in rows
-        )
+        values = format_values({key: rows[key].iloc[0] for key in grid.vary if key in rows})
         line = f"trial {number:>2}{f'/{count}' if count else ''}  {values}  "
         error = next(filter(None, rows["error"]), "")
         if error:
             return f"{line}failed: {error}"
         best = ranking(table, self.config)
-        line += f"{grid.objective.replace('_', ' ')} {best[number]:.4f}"
+        line += f"{metric_title(grid.objective)} {best[number]:.4f}"
         line += f"  {duration(60 * rows['minutes'].sum())}"
         best_line = f"best {best.iloc[0]:.4f} (trial {best.index[0]})"
         line += "  best so far" if best.index[0] == number else f"  {best_line}"

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from kmlc.errors import UserError
-from kmlc.files import read_json, write_json, write_text
+from kmlc.files import read_json, write_csv, write_json
 from kmlc.training.run_directory import RunDirectory
 from kmlc.tuning.grid import Values
 from kmlc.tuning.study import Study, StudyConfig
@@ -34,7 +34,7 @@ class TrialRun:
     error: str = ""
 
     def save(self) -> None:
-        """Write <run>.json beside the run directory, so that `begun_runs` finds it."""
+        """Write <run>.json beside the run directory, so that `started_runs` finds it."""
         trial = {"number": self.number, "values": dict(self.values), "seed": self.seed, "error": self.error}
         self.run.path.parent.mkdir(exist_ok=True)
         write_json(beside(self.run, ".json"), trial)
@@ -63,8 +63,8 @@ def beside(run: RunDirectory, suffix: str) -> Path:
     return run.path.with_name(run.path.name + suffix)
 
 
-def begun_runs(study: Study) -> list[TrialRun]:
-    """Return every trial and seed that was begun, by number, then by seed."""
+def started_runs(study: Study) -> list[TrialRun]:
+    """Return every trial and seed that was started, by number, then by seed."""
     # Names that begin with a dot are files that are being written.
     trials = [
         TrialRun(RunDirectory(path.with_suffix("")), **read_json(path))
@@ -74,11 +74,11 @@ def begun_runs(study: Study) -> list[TrialRun]:
 
 
 def forget_failed(study: Study, config: StudyConfig) -> None:
-    """Forget the trials that failed, with all their seeds; the search comes to them as to new ones.
+    """Forget the trials that failed, with all their seeds; the search trains them as new ones.
 
     Not in Bayesian search and Hyperband, which choose later trials by earlier ones, also by failed ones.
     """
-    trials = begun_runs(study)
+    trials = started_runs(study)
     failed = {trial.number for trial in trials if trial.error}
     if not failed or config.search not in ("grid", "random"):
         return
@@ -97,7 +97,7 @@ def results(study: Study, config: StudyConfig) -> pd.DataFrame:
     Hyperband's trials also differ in their epochs, which then have a column.
     """
     rows: list[dict[str, Any]] = []
-    for trial in begun_runs(study):
+    for trial in started_runs(study):
         if trial.run.finished or trial.error:
             row = {"trial": trial.number, **trial.values, "seed": trial.seed}
             row |= run_metrics(trial.run) if trial.run.finished else {}
@@ -112,7 +112,7 @@ def results(study: Study, config: StudyConfig) -> pd.DataFrame:
 def write_results(study: Study, config: StudyConfig) -> pd.DataFrame:
     """Write `results` to results.csv, and return them."""
     table = results(study, config)
-    write_text(study.results, table.to_csv(index=False, lineterminator="\n"))
+    write_csv(study.results, table)
     return table
 
 

@@ -22,7 +22,7 @@ class SharedRows:
         fraction: the fraction of the labelled rows.
         seed: chooses them, the same ones for every trial.
         cache: folder for decoded pixels; None decodes anew each time.
-        cache_bytes: the most bytes in it.
+        cache_bytes: maximum size of the cache.
     """
 
     fraction: float
@@ -56,7 +56,12 @@ def forget_rows() -> None:
 
 def _reads(config: Config) -> str:
     """Return the settings that reading depends on, as a string."""
-    parts: list[Any] = [config.data, config.table, config.labels, *task_type(config).label_settings(config)]
+    settings: list[Any] = [
+        config.data,
+        config.table,
+        config.labels,
+        *task_type(config).label_settings(config),
+    ]
     # The data report notes whether captions are missing.
-    parts += [config.images.max_pixels, config.tower.input, config.captions.encoder == "none"]
-    return json.dumps(parts, default=dataclasses.asdict)
+    settings += [config.images.max_pixels, config.tower.input, config.captions.encoder == "none"]
+    return json.dumps(settings, default=dataclasses.asdict)

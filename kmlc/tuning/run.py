@@ -43,9 +43,9 @@ def tune(
     """Train every trial of a search, or those that an earlier command left or that failed in it.
 
     Args:
-        study: where.
-        config: what is searched, the same as when the study was begun.
-        options: how.
+        study: the study's directory.
+        config: the search, the same as when the study was started.
+        options: how it is trained.
         report_trial: called with each finished trial.
         report_study: called at the end, and when the search is stopped.
 
@@ -55,7 +55,7 @@ def tune(
 
     Example:
         config = StudyConfig(read_grid("report2"))
-        tune(begin_or_continue(config), config, Options(workers=2))
+        tune(start_or_continue(config), config, Options(workers=2))
     """
     valid = [*metrics_of(config.first_config()), "val_loss"]
     if config.grid.objective not in valid:
@@ -94,7 +94,7 @@ def _search(study: Study, config: StudyConfig, options: Options, report: TrialRe
         try:
             search(oracle, engine, driver.begin, driver.end)
         except (KeyboardInterrupt, UserError, OSError):
-            print(f"Stopped; finished trials are in {study.results}. The same command goes on with the rest.")
+            print(f"Stopped; finished trials are in {study.results}. The same command continues the study.")
             raise
         finally:
             forget_rows()

@@ -20,11 +20,11 @@ End = Callable[[int, Outcome], object]
 def search(oracle: ResumableOracle, engine: Engine, begin: Begin, end: End) -> None:
     """Run the trials that are left of a search.
 
-    A trial whose worker dies is begun again, and fails after the engine's number of attempts. `end` is called
-    before the oracle is told.
+    A trial whose worker dies is started again, and fails after the engine's number of attempts. `end` is
+    called before `oracle.tell`.
 
     Raises:
-        UserError: if the state cannot be written, if an outcome ends the search, or out of `begin` and `end`.
+        UserError: if the state cannot be written, if an outcome ends the search, or as `begin` and `end` do.
     """
     objective = oracle.objective.name
     running: dict[Future[Outcome], tuple[int, int, Values]] = {}

@@ -30,7 +30,7 @@ class StudyConfig:
         grid: the settings that vary, and those that do not.
         search: how trials are chosen: all of a grid, or by one of KerasTuner's searches.
         flags: settings of every trial, over those of the grid, as arguments such as "--images.size=48".
-        max_trials: the most trials; None is all of a grid.
+        max_trials: maximum number of trials; None is all of a grid.
         fraction: the fraction of the labelled rows that is used.
         seeds: the number of seeds that each trial is trained with: the settings' seed and those after it.
     """
@@ -71,7 +71,7 @@ class StudyConfig:
         return self.grid.size if self.max_trials is None else min(self.grid.size, self.max_trials)
 
     def epochs_to_train(self, share: bool) -> dict[int, int]:
-        """Return the most epochs that each trial trains, by its number; 1 in a search that draws its trials.
+        """Return the maximum epochs of each trial, by its number; 1 in a search that draws its trials.
 
         With `share` a trial continues the one that differs from it in fewer epochs alone.
         """
@@ -109,7 +109,7 @@ class Study:
 
     @property
     def report(self) -> Path:
-        """Our metrics beside the published ones."""
+        """Our metrics and the published ones."""
         return self.path / "results.md"
 
     @property
@@ -142,18 +142,18 @@ class Study:
         return self.trials / f"{number:02d}-seed{seed}"
 
 
-def begin_or_continue(config: StudyConfig, path: Path | None = None) -> Study:
+def start_or_continue(config: StudyConfig, path: Path | None = None) -> Study:
     """Return the study of a command: an unfinished one of the same search, or a new one.
 
     Args:
-        config: what is searched.
+        config: the search.
         path: its directory; None takes the newest unfinished one in runs/, and makes one if there is none.
 
     Raises:
         UserError: if `path` holds a study of another search, one that is finished, or other files.
     """
     if path is None:
-        study = begun_study(config) or Study(new_run(f"tune-{config.grid.name}").path)
+        study = started_study(config) or Study(new_run(f"tune-{config.grid.name}").path)
     else:
         study = Study(path)
         path.mkdir(parents=True, exist_ok=True)
@@ -172,7 +172,7 @@ def begin_or_continue(config: StudyConfig, path: Path | None = None) -> Study:
     return study
 
 
-def begun_study(config: StudyConfig, path: Path | None = None) -> Study | None:
+def started_study(config: StudyConfig, path: Path | None = None) -> Study | None:
     """Return the unfinished study of this search at `path`, or the newest one in runs/, or None."""
     paths = [each.parent for each in RUNS.glob("*/study.yaml")] if path is None else [path]
     mine = []

@@ -3,21 +3,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kmlc.reports.grid_report import write_grid_report
-from kmlc.reports.grid_trials import (
-    canonical,
-    format_value,
-    format_values,
-    join_trials,
-    normalise,
-    short_names,
-)
+from kmlc.reports.grid_trials import join_trials
+from kmlc.setting_values import canonical
 from kmlc.tuning.grid import Grid, Range
 from kmlc.tuning.grid_file import read_grid
 
@@ -220,30 +213,6 @@ def test_plots_are_written_and_shown(tmp_path: Path) -> None:
     assert (tmp_path / "models" / "plots" / "model_comparison.png").is_file()
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        (30.0, 30),
-        ("30", 30),
-        (np.float64(0.001), "1e-3"),
-        (0.1 + 0.2, 0.3),
-        (np.int64(3), 3),
-        ("True", True),
-        ("[64, 32.0]", [64, 32]),
-        (float("nan"), None),
-        ("null", None),
-        ("none", "none"),
-    ],
-)
-def test_equal_values_have_one_canonical_form(one: object, other: object) -> None:
-    assert canonical(one) == canonical(other)
-
-
-@pytest.mark.parametrize(("one", "other"), [(True, 1), (0.5, 0.50001), ("none", None), ("a", "b"), ([1], 1)])
-def test_different_values_have_different_canonical_forms(one: object, other: object) -> None:
-    assert canonical(one) != canonical(other)
-
-
 VALUES = st.one_of(
     st.booleans(),
     st.integers(-(10**9), 10**9),
@@ -263,27 +232,3 @@ def test_trials_match_their_published_rows_after_a_csv(values: list[Any]) -> Non
     trials = join_trials(grid, read(table.to_csv(index=False)))
     assert len(trials) == len(values)
     assert all(trial.mean("micro_f1") == pytest.approx(10 * trial.published["micro_f1"]) for trial in trials)
-
-
-def test_short_names_and_shown_values() -> None:
-    assert short_names(["loss.name", "fusion.name", "train.epochs", "model"]) == {
-        "loss.name": "loss",
-        "fusion.name": "fusion",
-        "train.epochs": "epochs",
-        "model": "model",
-    }
-    assert short_names(["fusion.dropout", "tower.dropout", "seed"]) == {
-        "fusion.dropout": "fusion.dropout",
-        "tower.dropout": "tower.dropout",
-        "seed": "seed",
-    }
-    assert [format_value(value) for value in (0.0012345678, "none", None, [1, 2], True, 50.0)] == [
-        "0.001235",
-        "none",
-        "null",
-        "[1, 2]",
-        "true",
-        "50",
-    ]
-    assert format_values({"train.epochs": 3, "loss.name": "bce"}) == "epochs 3, loss bce"
-    assert normalise(np.array([1.0, 2.5]).tolist()) == [1, 2.5]

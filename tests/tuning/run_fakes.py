@@ -27,10 +27,10 @@ def finish(run: RunDirectory, metric: float = 0.5, epochs: int = 1) -> None:
 def trial(study: Study, number: int, seed: int = 42, error: str = "") -> TrialRun:
     """Begin a trial."""
     values = {"train.learning_rate": 0.01, "train.epochs": number}
-    begun = TrialRun(RunDirectory(study.trial(number, seed)), number, values, seed, error)
-    begun.save()
-    begun.run.path.mkdir(exist_ok=True)
-    return begun
+    started = TrialRun(RunDirectory(study.trial(number, seed)), number, values, seed, error)
+    started.save()
+    started.run.path.mkdir(exist_ok=True)
+    return started
 
 
 class Trainings:

@@ -30,7 +30,7 @@ FRACTIONS = st.floats(0, 1, exclude_min=True)
 @given(st.integers(2, 60), FRACTIONS, FRACTIONS, st.integers(0, 2**32 - 1))
 def test_a_smaller_fraction_is_part_of_a_larger_one(rows: int, one: float, other: float, seed: int) -> None:
     data = labelled(rows)
-    small, large = (fraction_of(data, part, seed).records.ids for part in sorted([one, other]))
+    small, large = (fraction_of(data, rate, seed).records.ids for rate in sorted([one, other]))
     assert len(small) == max(2, round(min(one, other) * rows))
     assert set(small) <= set(large) <= set(data.records.ids)
     assert small == sorted(small, key=int)
@@ -49,25 +49,25 @@ def test_the_seed_chooses_the_rows() -> None:
 
 def test_rows_stay_whole_and_the_report_says_what_is_used() -> None:
     data = labelled(40)
-    part = fraction_of(data, 0.25, 7)
-    rows = [int(name) for name in part.records.ids]
-    assert part.records.labels.tolist() == [[row % 2 == 0, row % 3 == 0] for row in rows]
-    assert part.records.images == part.records.captions == part.records.ids
-    assert (part.report.rows, part.report.used) == (40, 10)
-    assert part.report.label_counts == {
+    small = fraction_of(data, 0.25, 7)
+    rows = [int(name) for name in small.records.ids]
+    assert small.records.labels.tolist() == [[row % 2 == 0, row % 3 == 0] for row in rows]
+    assert small.records.images == small.records.captions == small.records.ids
+    assert (small.report.rows, small.report.used) == (40, 10)
+    assert small.report.label_counts == {
         "a": sum(row % 2 == 0 for row in rows),
         "b": sum(row % 3 == 0 for row in rows),
     }
-    kept, outside = part.report.findings
+    kept, outside = small.report.findings
     assert kept.rows == ["0"]
     assert (outside.what, outside.action) == ("row outside the fraction", "excluded")
-    assert outside.rows == [name for name in data.records.ids if name not in part.records.ids]
+    assert outside.rows == [name for name in data.records.ids if name not in small.records.ids]
     assert (data.report.used, len(data.report.findings)) == (40, 1)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_fraction_of_a_folder_keeps_its_label_counts(data: Path, seed: int) -> None:
     whole = read_labelled(Config(data=str(data)))
-    part = fraction_of(whole, 0.5, seed)
-    assert sum(part.report.label_counts.values()) == part.records.labels.sum()
-    assert list(part.report.label_counts) == list(whole.report.label_counts)
+    small = fraction_of(whole, 0.5, seed)
+    assert sum(small.report.label_counts.values()) == small.records.labels.sum()
+    assert list(small.report.label_counts) == list(whole.report.label_counts)

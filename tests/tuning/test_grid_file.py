@@ -120,7 +120,7 @@ def test_an_invalid_file_is_one_line(tmp_path: Path, text: str, expected: str) -
     assert message(tmp_path, text).startswith(expected)
 
 
-def test_no_such_grid(tmp_path: Path) -> None:
+def test_an_unknown_grid_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         read_grid("reprot2")
     assert str(caught.value).startswith("--grid: expected one of fusion, report1-captions, ")
@@ -140,11 +140,11 @@ YAML = st.recursive(
 
 
 @settings(max_examples=30)
-@given(part=st.sampled_from(["title", "vary", "settings", "metrics", "published", "objective"]), value=YAML)
+@given(key=st.sampled_from(["title", "vary", "settings", "metrics", "published", "objective"]), value=YAML)
 def test_any_content_is_read_or_refused_in_one_line(
-    tmp_path_factory: pytest.TempPathFactory, part: str, value: object
+    tmp_path_factory: pytest.TempPathFactory, key: str, value: object
 ) -> None:
-    content = {"model": "mlp", "vary": {"train.epochs": [1, 3]}, part: value}
+    content = {"model": "mlp", "vary": {"train.epochs": [1, 3]}, key: value}
     try:
         assert read_grid(write(tmp_path_factory.getbasetemp(), yaml.safe_dump(content))).name == "mine"
     except UserError as error:

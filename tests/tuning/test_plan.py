@@ -16,7 +16,7 @@ from kmlc.tuning.grid_file import read_grid
 from kmlc.tuning.options import Options
 from kmlc.tuning.records import TrialRun
 from kmlc.tuning.rows import SharedRows
-from kmlc.tuning.study import StudyConfig, begin_or_continue, begun_study
+from kmlc.tuning.study import StudyConfig, start_or_continue, started_study
 from tests.tuning.run_fakes import finish
 
 REPORT2 = StudyConfig(read_grid("report2"))  # sixteen trials, pairs of 1 and 3 epochs
@@ -74,7 +74,7 @@ def test_the_time_of_a_study(
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == expected
     assert len(measured) == 2  # of each batch size one; the rest does not change the time of an epoch
-    assert lines[2].startswith(" 1/16  dropout 0.5  batch_size 30  learning_rate 0.01  epochs 1  ")
+    assert lines[2].startswith(" 1/16  dropout 0.5, batch_size 30, learning_rate 0.01, epochs 1  ")
     assert lines[3].endswith({1: "  35 s", 3: "  3 seeds  2 min"}[seeds])
 
 
@@ -83,7 +83,7 @@ def test_finished_trials_of_a_study_take_no_time(
 ) -> None:
     grid = Grid("own", "", "mlp", {"seed": [1, 2], "train.epochs": [1, 3]}, objective="micro_map")
     config = StudyConfig(grid)
-    study = begin_or_continue(config, tmp_path)
+    study = start_or_continue(config, tmp_path)
     for number, values in enumerate(config.trials()[:3], start=1):
         run = TrialRun(RunDirectory(study.trial(number, values["seed"])), number, values, values["seed"])
         run.save()
@@ -92,12 +92,12 @@ def test_finished_trials_of_a_study_take_no_time(
     monkeypatch.setattr(plan, "measure_cost", lambda config, data: Cost(start=5.0, epoch=10.0))
     monkeypatch.setattr(plan, "core_shares", lambda workers: [set()])
     monkeypatch.setattr(SharedRows, "read", lambda self, config: None)
-    plan.print_plan(config, Options(), begun_study(config, tmp_path))
+    plan.print_plan(config, Options(), started_study(config, tmp_path))
     lines = capsys.readouterr().out.splitlines()
     assert [line.rpartition("  ")[2] for line in lines[1:5]] == ["finished", "finished", "15 s", "35 s"]
     assert lines[-1] == "2 of 4 trials: about 40 s, shared epochs trained once"
-    assert begun_study(replace(config, seeds=2), tmp_path) is None
-    assert begun_study(config, tmp_path / "new") is None
+    assert started_study(replace(config, seeds=2), tmp_path) is None
+    assert started_study(config, tmp_path / "new") is None
 
 
 def test_a_search_that_draws_has_no_plan() -> None:

@@ -10,8 +10,8 @@ import pytest
 from kmlc.errors import UserError
 from kmlc.files import read_yaml
 from kmlc.tuning.keep import drop_weights
-from kmlc.tuning.records import begun_runs, best_run, ranking, results, run_metrics
-from kmlc.tuning.study import Study, StudyConfig, begin_or_continue
+from kmlc.tuning.records import best_run, ranking, results, run_metrics, started_runs
+from kmlc.tuning.study import Study, StudyConfig, start_or_continue
 from tests.tuning.run_fakes import finish, trial
 
 
@@ -20,14 +20,14 @@ def test_files_that_are_being_written_are_no_trials(tmp_path: Path) -> None:
     for number, seed in [(100, 42), (2, 42), (10, 42), (2, 7)]:
         trial(study, number, seed)
     (study.trials / ".123-01-seed42.json").write_text("{")
-    found = [(trial.number, trial.seed) for trial in begun_runs(study)]
+    found = [(trial.number, trial.seed) for trial in started_runs(study)]
     assert found == [(2, 7), (2, 42), (10, 42), (100, 42)]
 
 
 def test_the_minutes_are_those_of_all_epochs(tmp_path: Path) -> None:
-    begun = trial(Study(tmp_path), 1)
-    finish(begun.run, epochs=2)
-    assert run_metrics(begun.run)["minutes"] == 1.5
+    started = trial(Study(tmp_path), 1)
+    finish(started.run, epochs=2)
+    assert run_metrics(started.run)["minutes"] == 1.5
 
 
 def test_a_trial_that_diverged_with_one_seed_is_last(tmp_path: Path, config: StudyConfig) -> None:
@@ -69,20 +69,20 @@ def test_other_files_are_not_taken_for_a_study(tmp_path: Path, config: StudyConf
     """Its `cache` would be removed at the end."""
     (tmp_path / "cache").mkdir()
     with pytest.raises(UserError, match="expected a study, a new folder or an empty one"):
-        begin_or_continue(config, tmp_path)
+        start_or_continue(config, tmp_path)
     (tmp_path / "cache").rmdir()
     (tmp_path / ".12-study.yaml").touch()
-    begin_or_continue(config, tmp_path)
+    start_or_continue(config, tmp_path)
 
 
 def test_what_only_the_report_says_may_change(tmp_path: Path, config: StudyConfig) -> None:
-    study = begin_or_continue(config, tmp_path / "study")
+    study = start_or_continue(config, tmp_path / "study")
     published = [{"train.epochs": 1, "train.learning_rate": 0.01, "micro_map": 0.5}]
     grid = dataclasses.replace(
         config.grid, title="Another", source="a paper", metrics=["micro_map"], published=published
     )
     other = dataclasses.replace(config, grid=grid)
-    assert begin_or_continue(other, study.path) == study
+    assert start_or_continue(other, study.path) == study
     assert read_yaml(study.config)["grid"]["published"] == published
 
 
@@ -90,7 +90,7 @@ def test_a_study_of_other_content_is_of_another_search(tmp_path: Path, config: S
     for content in ("format: 1\n", "format: 1\ngrid: 3\n", "format: 1\ngrid: {vary: {}}\n"):
         (tmp_path / "study.yaml").write_text(content)
         with pytest.raises(UserError, match="this study has another grid or other options"):
-            begin_or_continue(config, tmp_path)
+            start_or_continue(config, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_broken_study_is_passed_over(
     path = Path("runs/broken")
     path.mkdir(parents=True)
     (path / "study.yaml").write_text(broken)
-    study = begin_or_continue(config)
-    assert begin_or_continue(config) == study
+    study = start_or_continue(config)
+    assert start_or_continue(config) == study
     with pytest.raises(UserError, match=rf"study\.yaml: {re.escape(said)}"):
-        begin_or_continue(config, path)
+        start_or_continue(config, path)

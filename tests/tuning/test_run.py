@@ -16,16 +16,16 @@ from kmlc.lock import locked
 from kmlc.tuning import run as run_module
 from kmlc.tuning.grid import Values
 from kmlc.tuning.options import Options
-from kmlc.tuning.records import begun_runs, results
+from kmlc.tuning.records import results, started_runs
 from kmlc.tuning.run import tune
-from kmlc.tuning.study import Search, StudyConfig, begin_or_continue
+from kmlc.tuning.study import Search, StudyConfig, start_or_continue
 from tests.tuning.run_fakes import Trainings, trial
 
 OPTIONS = Options(cache="off", share=False)
 
 
 def test_a_second_command_is_kept_off(tmp_path: Path, config: StudyConfig, trainings: Trainings) -> None:
-    study = begin_or_continue(config, tmp_path / "study")
+    study = start_or_continue(config, tmp_path / "study")
     with locked(study.path), pytest.raises(UserError, match=f"in use by process {os.getpid()} on"):
         tune(study, config, OPTIONS)
     assert trainings.runs == []
@@ -46,13 +46,13 @@ def test_an_objective_that_the_labels_do_not_have(
     grid = dataclasses.replace(config.grid, objective=objective)
     config = dataclasses.replace(config, grid=grid, flags=[*config.flags, *flags])
     with pytest.raises(UserError, match=f"^objective: expected one of {expected}; got {objective}$"):
-        tune(begin_or_continue(config, tmp_path / "study"), config, OPTIONS)
+        tune(start_or_continue(config, tmp_path / "study"), config, OPTIONS)
     assert trainings.runs == []
 
 
 def test_best_yaml_is_written_last(tmp_path: Path, config: StudyConfig, trainings: Trainings) -> None:
     """A study was taken for finished when its report was not written yet, and could not be gone on with."""
-    study = begin_or_continue(config, tmp_path / "study")
+    study = start_or_continue(config, tmp_path / "study")
 
     def killed(table: pd.DataFrame, total: int | None) -> None:
         assert len(list(study.trials.glob("*/best.weights.h5"))) == 1
@@ -65,7 +65,7 @@ def test_best_yaml_is_written_last(tmp_path: Path, config: StudyConfig, training
     assert not study.finished
     told = []
     tune(
-        begin_or_continue(config, study.path), config, OPTIONS, report_study=lambda *given: told.append(given)
+        start_or_continue(config, study.path), config, OPTIONS, report_study=lambda *given: told.append(given)
     )
     ((table, total),) = told
     assert (len(table), total) == (4, 4)
@@ -77,7 +77,7 @@ def test_decoded_pixels_are_removed_whatever_the_last_command_said(
     tmp_path: Path, config: StudyConfig, trainings: Trainings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_module, "_MEMORY", tmp_path / "memory")
-    study = begin_or_continue(config, tmp_path / "study")
+    study = start_or_continue(config, tmp_path / "study")
     folders = run_module._cache_folders(study).values()
     for folder in folders:
         folder.mkdir(parents=True)
@@ -93,7 +93,7 @@ def test_a_combination_that_cannot_be_trained_does_not_end_the_search(
             raise UserError("tower.weights: could not be downloaded")
 
     trainings.before = refuse
-    study = begin_or_continue(config, tmp_path / "study")
+    study = start_or_continue(config, tmp_path / "study")
     tune(study, config, OPTIONS)
     error = "tower.weights: could not be downloaded"
     assert results(study, config)["error"].tolist() == [error, error, "", ""]
@@ -108,7 +108,7 @@ def test_a_disk_that_refuses_ends_the_search(
     tmp_path: Path, config: StudyConfig, trainings: Trainings
 ) -> None:
     trainings.before = refuse_the_disk
-    study = begin_or_continue(config, tmp_path / "study")
+    study = start_or_continue(config, tmp_path / "study")
     with pytest.raises(UserError, match="could not be written"):
         tune(study, config, OPTIONS)
     assert trainings.runs == ["01-seed42"]
@@ -119,11 +119,11 @@ def test_data_that_cannot_be_read_ends_the_search(
     tmp_path: Path, config: StudyConfig, trainings: Trainings
 ) -> None:
     config = dataclasses.replace(config, flags=[f"--data={tmp_path / 'nowhere'}"])
-    study = begin_or_continue(config, tmp_path / "study")
+    study = start_or_continue(config, tmp_path / "study")
     with pytest.raises(UserError, match="no such folder"):
         tune(study, config, OPTIONS)
     assert trainings.runs == []
-    assert len(begun_runs(study)) == 1
+    assert len(started_runs(study)) == 1
 
 
 @pytest.mark.parametrize("search", ["grid", "random"])
@@ -141,35 +141,35 @@ def test_failed_trials_are_tried_again(
 
     trainings.before = fail
     config = dataclasses.replace(config, search=search, max_trials=4)
-    study = begin_or_continue(config, tmp_path / "study")
+    study = start_or_continue(config, tmp_path / "study")
     with pytest.raises(KeyboardInterrupt):
         tune(study, config, OPTIONS)
-    begun = {trial.number: trial.values for trial in begun_runs(study)}
+    started = {trial.number: trial.values for trial in started_runs(study)}
     trainings.before = lambda settings: None
     tune(study, config, OPTIONS)
     assert trainings.runs[4:] == ["01-seed42", "02-seed42", "04-seed42"]
     assert results(study, config)["error"].tolist() == [""] * 4
-    assert {trial.number: trial.values for trial in begun_runs(study)} == begun
+    assert {trial.number: trial.values for trial in started_runs(study)} == started
 
 
-def test_a_trial_that_was_begun_with_other_values(
+def test_a_trial_recorded_with_other_values_is_an_error(
     tmp_path: Path, config: StudyConfig, trainings: Trainings
 ) -> None:
-    study = begin_or_continue(config, tmp_path / "study")
+    study = start_or_continue(config, tmp_path / "study")
     trial(study, 3)
-    with pytest.raises(UserError, match=r"03-seed42: this trial was begun with .*, the search asks for"):
+    with pytest.raises(UserError, match=r"03-seed42: this trial was started with .*, the search asks for"):
         tune(study, config, OPTIONS)
     assert trainings.runs == ["01-seed42", "02-seed42"]
 
 
-def test_a_stop_before_a_run_was_begun(tmp_path: Path, config: StudyConfig, trainings: Trainings) -> None:
+def test_a_stop_before_a_run_was_started(tmp_path: Path, config: StudyConfig, trainings: Trainings) -> None:
     """What the stop left is no run directory, and not an empty one either."""
 
     def in_order(settings: Config) -> None:
         assert not Path(str(settings.run)).exists()
 
     trainings.before = in_order
-    study = begin_or_continue(config, tmp_path / "study")
+    study = start_or_continue(config, tmp_path / "study")
     study.trial(1, 42).mkdir(parents=True)
     (study.trial(1, 42) / "split.json").write_text("{}")
     tune(study, config, OPTIONS)
@@ -177,7 +177,7 @@ def test_a_stop_before_a_run_was_begun(tmp_path: Path, config: StudyConfig, trai
 
 
 def test_the_time_is_that_of_all_commands(tmp_path: Path, config: StudyConfig, trainings: Trainings) -> None:
-    study = begin_or_continue(config, tmp_path / "study")
+    study = start_or_continue(config, tmp_path / "study")
     write_json(study.seconds, 3000.0)
     tune(study, config, OPTIONS)
     assert 3000 < json.loads(study.seconds.read_text()) < 3060
@@ -194,7 +194,7 @@ def test_each_finished_trial_is_reported(tmp_path: Path, config: StudyConfig, tr
     def report_trial(number: int, values: Values, metrics: Mapping[str, float]) -> None:
         reported.append((number, values, metrics["micro_map"]))
 
-    tune(begin_or_continue(config, tmp_path / "study"), config, OPTIONS, report_trial)
+    tune(start_or_continue(config, tmp_path / "study"), config, OPTIONS, report_trial)
     assert reported == [
         (3, {"train.learning_rate": 0.001, "train.epochs": 1}, 0.001),
         (4, {"train.learning_rate": 0.001, "train.epochs": 2}, 0.001),

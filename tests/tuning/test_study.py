@@ -25,13 +25,13 @@ from kmlc.tuning import trial as trial_module
 from kmlc.tuning.options import Options
 from kmlc.tuning.records import write_results
 from kmlc.tuning.run import tune
-from kmlc.tuning.study import Search, Study, StudyConfig, begin_or_continue
+from kmlc.tuning.study import Search, Study, StudyConfig, start_or_continue
 
 OPTIONS = Options(cache="off")
 
 
 def run(config: StudyConfig, path: Path, options: Options = OPTIONS) -> pd.DataFrame:
-    study = begin_or_continue(config, path)
+    study = start_or_continue(config, path)
     tune(study, config, options)
     return read(study)
 
@@ -106,10 +106,10 @@ def test_only_the_best_trial_keeps_its_weights(whole: Study, config: StudyConfig
 
 def test_a_study_knows_what_it_is_of(whole: Study, config: StudyConfig) -> None:
     with pytest.raises(UserError, match="this study is finished"):
-        begin_or_continue(config, whole.path)
+        start_or_continue(config, whole.path)
     other = dataclasses.replace(config, fraction=0.5)
     with pytest.raises(UserError, match="this study has another grid or other options"):
-        begin_or_continue(other, whole.path)
+        start_or_continue(other, whole.path)
 
 
 @pytest.mark.parametrize("search", ["random", "bayesian"])
@@ -123,11 +123,11 @@ def test_the_same_command_goes_on_with_the_newest_unfinished(
     config: StudyConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    first = begin_or_continue(config)
-    assert begin_or_continue(config) == first
-    assert begin_or_continue(dataclasses.replace(config, seeds=2)) != first
+    first = start_or_continue(config)
+    assert start_or_continue(config) == first
+    assert start_or_continue(dataclasses.replace(config, seeds=2)) != first
     first.best.write_text("")
-    assert begin_or_continue(config) != first
+    assert start_or_continue(config) != first
 
 
 class Stop(keras.callbacks.Callback):
@@ -161,7 +161,7 @@ def test_a_stopped_study_goes_on_where_it_was(
     whole: Study, config: StudyConfig, tmp_path: Path, stop_in_epoch: Callable[[int], None]
 ) -> None:
     """Stopped in trial 2 and again in trial 3: nothing is trained twice, and all metrics are the same."""
-    study = begin_or_continue(config, tmp_path / "stopped")
+    study = start_or_continue(config, tmp_path / "stopped")
     # Epochs are 1: trial 1; 2: trial 2, its second; 3: trial 3; 4: trial 4, its second.
     stop_in_epoch(2)
     with pytest.raises(KeyboardInterrupt):
@@ -181,7 +181,7 @@ def test_a_stop_before_the_last_epoch_is_in_the_table(
 ) -> None:
     """The state has the epoch, history.csv has not: it was short for ever, and the study with it."""
     config = dataclasses.replace(config, max_trials=2)
-    study = begin_or_continue(config, tmp_path / "stopped")
+    study = start_or_continue(config, tmp_path / "stopped")
 
     def stopped(path: Path, history: History) -> None:
         if len(history) == 2:
@@ -239,7 +239,7 @@ def test_seeds_and_a_fraction_of_the_rows(config: StudyConfig, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_a_search_that_draws(config: StudyConfig, tmp_path: Path) -> None:
+def test_a_random_search_lists_only_its_number_of_trials(config: StudyConfig, tmp_path: Path) -> None:
     """Random search over the same values: as many trials as trials, no trial twice."""
     config = dataclasses.replace(config, search="random", max_trials=3)
     table = run(config, tmp_path / "random")
@@ -248,7 +248,7 @@ def test_a_search_that_draws(config: StudyConfig, tmp_path: Path) -> None:
 
 
 def test_results_can_be_written_before_there_are_any(config: StudyConfig, tmp_path: Path) -> None:
-    table = write_results(begin_or_continue(config, tmp_path / "new"), config)
+    table = write_results(start_or_continue(config, tmp_path / "new"), config)
     assert list(table.columns) == ["trial", "train.learning_rate", "train.epochs", "seed", "run", "error"]
     assert table.empty
 

@@ -138,7 +138,7 @@ def test_ctrl_c_says_how_to_continue(folder: Path, data: Path) -> None:
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 130
     said = (folder / "stopped.txt").read_text()
-    assert "The same command goes on with the rest." in said
+    assert "The same command continues the study." in said
     assert "Traceback" not in said
 
 

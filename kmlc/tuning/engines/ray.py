@@ -31,7 +31,7 @@ CHECK_SECONDS = 60.0
 
 
 class Ray:
-    """As many slots as there are workers, or as the cluster has room for."""
+    """As many slots as there are workers, or as fit into the cluster."""
 
     attempts = 1  # Ray itself has tried more often.
 
@@ -80,16 +80,16 @@ class Ray:
         self._ray.shutdown()
 
     def _room(self, options: Options) -> int:
-        """Return how many trials the nodes have room for at a time."""
+        """Return how many trials fit on the nodes at a time."""
         needed = {"CPU": options.cpus, "GPU": options.gpus}
         total = self._ray.cluster_resources()
-        rooms = [int(total.get(name, 0) / amount) for name, amount in needed.items() if amount]
-        if not min(rooms, default=1):
+        fits = [int(total.get(name, 0) / amount) for name, amount in needed.items() if amount]
+        if not min(fits, default=1):
             raise UserError(
                 f"--cpus {options.cpus:g} --gpus {options.gpus:g}: more than the cluster has: "
                 f"{total.get('CPU', 0):g} CPUs, {total.get('GPU', 0):g} GPUs"
             )
-        return min(rooms, default=1)
+        return min(fits, default=1)
 
     def _check_disk(self) -> None:
         """Let each node read a file that this one has just written into the study."""
