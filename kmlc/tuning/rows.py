@@ -56,12 +56,7 @@ def forget_rows() -> None:
 
 def _reads(config: Config) -> str:
     """Return the settings that reading depends on, as a string."""
-    settings: list[Any] = [
-        config.data,
-        config.table,
-        config.labels,
-        *task_type(config).label_settings(config),
-    ]
+    items: list[Any] = [config.data, config.table, config.labels, *task_type(config).label_settings(config)]
     # The data report notes whether captions are missing.
-    settings += [config.images.max_pixels, config.tower.input, config.captions.encoder == "none"]
-    return json.dumps(settings, default=dataclasses.asdict)
+    items += [config.images.max_pixels, config.tower.input, config.captions.encoder == "none"]
+    return json.dumps(items, default=dataclasses.asdict)
