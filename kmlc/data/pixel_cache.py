@@ -34,7 +34,7 @@ def cached(records: Records, folder: Path, limit_bytes: int) -> Records:
         records: rows whose images were checked; rows without an image are not changed.
         folder: the cache, on a disk or in memory (a tmpfs such as /dev/shm); created if missing, removed by
             the caller.
-        limit_bytes: the largest size of all files in the folder. An image takes 3 bytes a pixel.
+        limit_bytes: the largest size of all copies in the folder. An image takes 3 bytes a pixel.
 
     Raises:
         UserError: if the folder cannot be created.
@@ -66,7 +66,7 @@ def _fill(folder: Path, missing: Mapping[str, Path], limit_bytes: int) -> None:
     """Decode files into their copies, in order, until the limit is reached or the disk is full."""
     for partial in folder.glob(".*.bmp"):
         partial.unlink()  # left by a killed process: nobody else writes under this lock
-    room = limit_bytes - sum(file.stat().st_size for file in folder.iterdir())
+    room = limit_bytes - sum(file.stat().st_size for file in folder.glob("*.bmp"))
     pixels = tf.data.Dataset.from_tensor_slices(list(missing)).map(
         lambda path: decode(tf.io.read_file(path)), num_parallel_calls=tf.data.AUTOTUNE
     )
