@@ -25,7 +25,7 @@ from kmlc.data.images import resize
 from kmlc.settings import CONFIGS, layered
 
 SIZE = 224
-SYSTEM1 = layered([CONFIGS / "system1.yaml"], []).images
+SYSTEM1 = layered([CONFIGS / "system1.yaml"]).images
 
 Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from jsonargparse import set_parsing_settings
 
-from kmlc import __version__
 from kmlc.arguments import OneLineParser, nearest
 from kmlc.commands import NAMES
 from kmlc.commands.process import Main, command
@@ -32,7 +31,7 @@ def _without_command(argv: Sequence[str]) -> None:
 def _parser() -> OneLineParser:
     """Return the parser of all commands, for the help and for shell completion."""
     set_parsing_settings(add_print_completion_argument=True)
-    parser = OneLineParser(prog="kmlc", version=__version__)
+    parser = OneLineParser(prog="kmlc")
     commands = parser.add_subcommands(
         required=False,
         metavar="COMMAND",

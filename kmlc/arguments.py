@@ -15,6 +15,7 @@ from typing import Any, Literal, NoReturn
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
+from kmlc import __version__
 from kmlc.errors import UserError
 
 
@@ -68,6 +69,7 @@ class OneLineParser(ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, print_config=None, formatter_class=HelpFormatter, **settings)
+        self.add_argument("--version", action="version", version=f"kmlc {__version__}")
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise the message as a `UserError` of one line.
@@ -80,7 +82,9 @@ class OneLineParser(ArgumentParser):
     def _explain(self, message: str) -> str:
         if unknown := message.partition("unrecognized arguments: ")[2]:
             flag = unknown.split("=")[0].split()[0]
-            valid = [option for action in self._actions for option in action.option_strings]
+            valid = list(self._option_string_actions)
+            if below := [each for each in valid if each.startswith(f"{flag}.")]:
+                return f"{flag}: no such flag; expected one of its settings, such as {below[0]}"
             return f"{flag}: no such flag{nearest(flag, valid)}; --help lists them all"
         found = re.match(r'Parser key "([\w.]+)":', message)
         # The value that was given is on the line "Given value", or precedes the restriction that it breaks.

@@ -7,20 +7,19 @@ TensorFlow, so that `--help` is fast.
 import copy
 import dataclasses
 import functools
-import json
-import typing
-from argparse import SUPPRESS
-from collections.abc import Collection, Mapping, Sequence
+import types
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonargparse import Namespace
 
-from kmlc.arguments import OneLineParser, nearest, plain
+from kmlc.arguments import nearest, plain
 from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.files import read_yaml, write_yaml
+from kmlc.setting_flags import SettingsParser, is_of_strings, setting_groups, setting_types
 
 
 def _configs() -> Path:
@@ -30,10 +29,6 @@ def _configs() -> Path:
 
 
 CONFIGS = _configs()
-
-_SHORT = {"--epochs": "--train.epochs"}
-"""Short names of settings."""
-
 
 FORMAT = 1
 """The version of the files of a run, in its config.yaml. It changes when an older version cannot be read."""
@@ -46,7 +41,7 @@ def load_config(path: Path) -> Config:
         UserError: if the file is missing, has another format, or holds anything but valid settings.
     """
     read_settings(path, of_run=True)
-    return config_of([path], Namespace())
+    return layered([path])
 
 
 def save_config(path: Path, config: Config) -> None:
@@ -57,41 +52,6 @@ def save_config(path: Path, config: Config) -> None:
 def model_names() -> list[str]:
     """Return the names that `--model` takes, one for each file in configs/."""
     return sorted(path.stem for path in CONFIGS.glob("*.yaml"))
-
-
-class SettingsParser(OneLineParser):
-    """A parser whose flags are the settings and a command's own options.
-
-    Args:
-        skip: settings, or groups such as "train", that the command does not take.
-        **parser: arguments of the parser, such as `description`.
-    """
-
-    def __init__(self, skip: Collection[str] = (), **parser: Any) -> None:
-        super().__init__(usage="%(prog)s [options] [settings]", **parser)
-        self._keys = [key for key in setting_types() if not {key, key.partition(".")[0]} & set(skip)]
-        self.add_class_arguments(Config, skip=set(skip))
-        groups = self.groups or {}
-        for name, group in groups.items():
-            group.title = "settings" if name == "Config" else f"settings --{name}.*: {group.title}"
-        for action in self._actions:
-            if action.dest in groups:
-                action.help = SUPPRESS  # jsonargparse's `--train FILE`: files are what `--config` is for
-
-    def split(self, arguments: Sequence[str]) -> tuple[Namespace, Namespace]:
-        """Return the command's own flags with their defaults, and those settings that were given.
-
-        Raises:
-            UserError: for an unknown flag, or a value out of its range.
-        """
-        given = self.parse_args([_long(argument) for argument in arguments], defaults=False)
-        settings = Namespace()
-        for key in self._keys:
-            if key in given:
-                settings[key] = given.pop(key)
-        options = self.get_defaults()
-        options.update(given)
-        return Namespace({key: plain(value) for key, value in options.items()}), settings
 
 
 def config_from_flags(flags: Sequence[str]) -> Config:
@@ -106,43 +66,26 @@ def config_from_flags(flags: Sequence[str]) -> Config:
     return model_config([], SettingsParser().split(flags)[1])
 
 
-def model_config(files: Sequence[Path], given: Namespace) -> Config:
-    """Return a model's settings, under those of files, under those given as flags.
+def model_config(files: Sequence[Path], given: Mapping[str, Any]) -> Config:
+    """Return a model's settings, under those of files, under those that were given.
 
     Args:
         files: YAML files, weakest first; the last that names a model picks it unless `given` does.
-        given: as `SettingsParser.split` returns them.
+        given: values by dotted key, as `SettingsParser.split` returns them.
 
     Raises:
         UserError: for an unknown model or key, or a value out of its range.
     """
-    model, source = given.get("model", Config.model), "--model"
-    if "model" not in given:
-        for file in files:
-            settings = read_settings(file)
-            if "model" in settings:
-                model, source = settings["model"], f"{file}: model"
+    named = {f"{file}: model": read_settings(file) for file in files} | {"--model": given}
+    models = [(place, settings["model"]) for place, settings in named.items() if "model" in settings]
     names = model_names()
-    if model not in names:
-        closest = nearest(str(model), names)
-        raise UserError(f"{source}: expected one of {', '.join(names)}; got {model!r}{closest}")
-    return config_of([CONFIGS / f"{model}.yaml", *files], given)
-
-
-def layered(files: Sequence[Path], flags: Sequence[str]) -> Config:
-    """Return the settings of YAML files and flags, each over those before it.
-
-    Args:
-        files: the files, weakest first.
-        flags: command-line arguments such as "--train.batch_size", "30".
-
-    Raises:
-        UserError: for an unknown key, or a value out of its range.
-
-    Example:
-        layered([CONFIGS / "hybrid.yaml"], ["--seed", "7"])
-    """
-    return config_of(files, _parser().split(flags)[1])
+    for place, model in models:
+        if model not in names:
+            closest = nearest(str(model), names)
+            got = "null" if model is None else repr(model)
+            raise UserError(f"{place}: expected one of {', '.join(names)}; got {got}{closest}")
+    model = models[-1][1] if models else Config.model
+    return layered([CONFIGS / f"{model}.yaml", *files], given)
 
 
 @functools.cache
@@ -150,30 +93,37 @@ def _parser() -> SettingsParser:
     return SettingsParser()
 
 
-def config_of(files: Sequence[Path], given: Namespace) -> Config:
-    """Return the settings of files, weakest first, under those given as flags.
+def layered(files: Sequence[Path], given: Mapping[str, Any] = types.MappingProxyType({})) -> Config:
+    """Return the settings of files, weakest first, under those that were given.
+
+    Args:
+        files: YAML files of settings.
+        given: values by dotted key.
 
     Raises:
-        UserError: for an unknown key in a file, or a value out of its range.
+        UserError: for an unknown key, or a value out of its range.
+
+    Example:
+        layered([CONFIGS / "hybrid.yaml"], {"seed": 7, "labels.vocabulary": ["01", "02"]})
     """
     parser = _parser()
     settings = Namespace()
-    in_files: dict[str, Any] = {}
-    for file in files:
-        found = read_settings(file)
-        _check_keys(found, str(file))
-        in_files |= dotted(found)
+    values: dict[str, Any] = {}
+    layers = [*((f"{file}: ", dotted(read_settings(file))) for file in files), ("--", given)]
+    for source, layer in layers:
+        _check_keys(layer, source)
         try:
-            settings = parser.parse_object(copy.deepcopy(found), settings, defaults=False)
+            settings = parser.parse_object(Namespace(copy.deepcopy(dict(layer))), settings, defaults=False)
         except UserError as error:
-            raise UserError(f"{file}: {str(error).removeprefix('--')}") from None
-    parsed = parser.instantiate(parser.parse_object(given, settings))
+            raise UserError(source + str(error).removeprefix("--")) from None
+        values |= layer
+    parsed = parser.instantiate(parser.parse_object(Namespace(), settings))
     config = Config(
         **{field.name: plain(getattr(parsed, field.name)) for field in dataclasses.fields(Config)}
     )
-    # jsonargparse reads strings as YAML once more: "~" would become null, and a label "01" the number 1.
-    for key, value in in_files.items():
-        if key not in given and isinstance(value, (str, list)) and _accepts_strings(setting_types()[key]):
+    # jsonargparse reads strings as YAML: "~" would become null, and a label "01" the number 1.
+    for key, value in values.items():
+        if is_of_strings(value, setting_types().get(key)):
             config = _replaced(config, key, value)
     return config
 
@@ -186,13 +136,9 @@ def dotted(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """
     flat: dict[str, Any] = {}
     for name, value in settings.items():
-        flat |= dotted(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+        nested = isinstance(value, dict) and value
+        flat |= dotted(value, f"{prefix}{name}.") if nested else {f"{prefix}{name}": value}
     return flat
-
-
-def _accepts_strings(kind: Any) -> bool:
-    """Return whether any string, alone or in a list, is a value of a setting's type."""
-    return kind is str or any(map(_accepts_strings, typing.get_args(kind)))
 
 
 def _replaced(config: Config, key: str, value: Any) -> Config:
@@ -201,23 +147,6 @@ def _replaced(config: Config, key: str, value: Any) -> Config:
     if group:
         name, value = group, dataclasses.replace(getattr(config, group), **{name: value})
     return dataclasses.replace(config, **{name: value})
-
-
-def _long(argument: str) -> str:
-    flag, equals, value = argument.partition("=")
-    return _SHORT.get(flag, flag) + equals + value
-
-
-def setting_flags(settings: Mapping[str, Any]) -> list[str]:
-    """Return settings by their dotted keys as flags.
-
-    Example:
-        setting_flags({"images.size": 48, "train.xla": True})  # ["--images.size=48", "--train.xla=true"]
-    """
-    # JSON is YAML, which the flags are read as.
-    return [
-        f"--{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in settings.items()
-    ]
 
 
 def read_settings(path: Path, of_run: bool = False) -> dict[str, Any]:
@@ -239,23 +168,13 @@ def read_settings(path: Path, of_run: bool = False) -> dict[str, Any]:
     settings = {} if settings is None else settings
     if not isinstance(settings, dict):
         raise UserError(f"{path}: expected settings as `key: value`; got {type(settings).__name__}")
-    found = settings.pop("format", "none" if of_run else FORMAT)
-    if found != FORMAT:
+    found = settings.pop("format", None if of_run else FORMAT)
+    if type(found) is not int or found != FORMAT:
+        got = "none" if found is None else repr(found)
         raise UserError(
-            f"{path}: written by another version of kmlc (format {found}); this one reads format {FORMAT}"
+            f"{path}: written by another version of kmlc (format {got}); this one reads format {FORMAT}"
         )
     return settings
-
-
-def setting_types(owner: type = Config, prefix: str = "") -> dict[str, Any]:
-    """Return the type of every setting by its dotted key; groups (as `train`) are not among them."""
-    found: dict[str, Any] = {}
-    for name, kind in typing.get_type_hints(owner).items():
-        if dataclasses.is_dataclass(kind):
-            found |= setting_types(typing.cast(type, kind), f"{prefix}{name}.")
-        else:
-            found[prefix + name] = kind
-    return found
 
 
 def setting(config: Config, key: str) -> Any:
@@ -267,14 +186,11 @@ def setting(config: Config, key: str) -> Any:
     return functools.reduce(getattr, key.split("."), config)
 
 
-def _check_keys(settings: dict[str, Any], source: str, owner: type = Config, prefix: str = "") -> None:
-    kinds = typing.get_type_hints(owner)
-    for name, value in settings.items():
-        key = f"{prefix}{name}"
-        if name not in kinds:
-            valid = [prefix + each for each in kinds] if prefix else [*kinds, *setting_types()]
-            raise UserError(f"{source}: {key}: no such setting{nearest(key, valid)}")
-        if dataclasses.is_dataclass(kinds[name]):
-            if not isinstance(value, dict):
-                raise UserError(f"{source}: {key}: expected settings below it; got {value!r}")
-            _check_keys(value, source, typing.cast(type, kinds[name]), f"{key}.")
+def _check_keys(settings: Mapping[str, Any], source: str) -> None:
+    """Raise for a dotted key that is no setting; an empty group is none either, but does no harm."""
+    valid = setting_types()
+    for key, value in settings.items():
+        if key in setting_groups() and value != {}:
+            raise UserError(f"{source}{key}: expected settings below it; got {value!r}")
+        if key not in valid and key not in setting_groups():
+            raise UserError(f"{source}{key}: no such setting{nearest(key, [*setting_groups(), *valid])}")

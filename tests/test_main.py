@@ -30,6 +30,11 @@ def test_version_flag_prints_name_and_version(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out == f"kmlc {__version__}\n"
 
 
+def test_version_of_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--version"]) == 0
+    assert capsys.readouterr().out == f"kmlc {__version__}\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -91,7 +91,7 @@ def test_the_strongest_words_of_a_label_name_it() -> None:
 
 @pytest.mark.skipif(not ANIMALS.is_dir(), reason=f"needs the real data in {ANIMALS}")
 def test_the_animals_hierarchy_is_read_without_findings() -> None:
-    config = layered([CONFIGS / "efficientnet_hierarchy.yaml"], ["--data", str(ANIMALS)])
+    config = layered([CONFIGS / "efficientnet_hierarchy.yaml"], {"data": str(ANIMALS)})
     data = read_labelled(config)
     assert len(data.records) == 6_288
     assert data.report.findings == []

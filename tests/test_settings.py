@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from kmlc.commands.train import parse
-from kmlc.config import CaptionsConfig, Config, FusionConfig, TowerConfig
+from kmlc.config import CaptionsConfig, Config, FusionConfig, HierarchyConfig, TowerConfig
 from kmlc.errors import UserError
 from kmlc.files import write_yaml
 from kmlc.settings import load_config, model_names, save_config
@@ -77,6 +77,44 @@ def test_system2_is_the_published_form() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ('["01", "02"]', ["01", "02"]),
+        ("[yes, no]", ["yes", "no"]),
+        ("[1.5, 2, null, 1e3, 01, '5', -3]", ["1.5", 2, "null", "1e3", "01", "5", -3]),
+        ("[]", []),
+    ],
+)
+def test_labels_given_as_flags_are_what_was_typed(text: str, labels: list[int | str]) -> None:
+    assert config_of(f"--labels.vocabulary={text}").labels.vocabulary == labels
+    config = config_of("--hierarchy.held_out_subclasses", text, "--hierarchy.held_out_superclasses", text)
+    assert config.hierarchy == HierarchyConfig(held_out_subclasses=labels, held_out_superclasses=labels)
+
+
+def test_null_and_numbers_in_place_of_labels() -> None:
+    assert config_of("--labels.vocabulary=null").labels.vocabulary is None
+    assert config_of("--hierarchy.held_out_subclasses=3").hierarchy.held_out_subclasses == 3
+
+
+@pytest.mark.parametrize("text", ["#1", "~", "01", "'q'", "[1]", "", "true"])
+def test_a_string_given_as_a_flag_is_that_string(text: str) -> None:
+    config = config_of(f"--data={text}", "--run", text, f"--labels.delimiter={text}")
+    assert (config.data, config.run, config.labels.delimiter) == (text, text, text)
+
+
+def test_the_word_null_is_null_where_the_type_has_it() -> None:
+    config = config_of("--data=null", "--thresholds.no_label=null")
+    assert (config.data, config.thresholds.no_label) == (None, "null")
+
+
+@pytest.mark.parametrize("text", ["train.epochs: 3", "train: {epochs: 3}"])
+def test_a_config_file_may_have_dotted_keys(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    assert config_of("--config", str(file)).train.epochs == 3
+
+
+@pytest.mark.parametrize(
     ("arguments", "parts"),
     [
         (["--train.batch_size", "-3"], ["--train.batch_size", "a whole number above 0", "got -3"]),
@@ -105,6 +143,12 @@ def test_system2_is_the_published_form() -> None:
         (["--seed"], ["--seed", "expected one argument"]),
         (["--config", "none.yaml"], ["none.yaml: no such file"]),
         (["nonsense"], ["nonsense"]),
+        (["--fusion", "x"], ["--fusion: no such flag; expected one of its settings, such as --fusion.name"]),
+        (["--train=f.yaml"], ["--train: no such flag; expected one of its settings, such as --train.epochs"]),
+        (["--labels.vocabulary+=[a]"], ["--labels.vocabulary+: no such flag"]),
+        (["--labels.vocabulary=[[1], a]"], ["--labels.vocabulary: expected a list, each a", "got [1]"]),
+        (["--labels.vocabulary", "x"], ["--labels.vocabulary: expected a list, each a", "got x"]),
+        (["--data"], ["--data: expected one argument"]),
     ],
 )
 def test_a_wrong_flag_is_one_line(arguments: list[str], parts: list[str]) -> None:
@@ -120,6 +164,10 @@ def test_a_wrong_flag_is_one_line(arguments: list[str], parts: list[str]) -> Non
         ("train: {batch_size: x}", ["train.batch_size: expected a whole number above 0; got x"]),
         ("train: 3", ["train: expected settings below it; got 3"]),
         ("model: 3", ["model: expected one of", "got 3"]),
+        ("model: null", ["model: expected one of", "got null"]),
+        ("model: [a]", ["model: expected one of", "got ['a']"]),
+        ("trian.epochs: 3", ["trian.epochs: no such setting (did you mean train.epochs?)"]),
+        ("labels: {vocabulary: [yes]}", ["labels.vocabulary: expected a list, each a", "got True"]),
         ("train: [", ["not a YAML file of settings"]),
         ("- 3", ["expected settings as `key: value`; got list"]),
     ],

@@ -80,7 +80,16 @@ def test_the_format_is_the_first_key(tmp_path: Path) -> None:
     assert (tmp_path / "config.yaml").read_text().startswith("format: 1\nmodel: ")
 
 
-@pytest.mark.parametrize(("line", "found"), [("format: 2\n", "2"), ("", "none"), ("format: '1'\n", "1")])
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("format: 2\n", "2"),
+        ("", "none"),
+        ("format: '1'\n", "'1'"),
+        ("format: true\n", "True"),
+        ("format: 1.0\n", "1.0"),
+    ],
+)
 def test_another_format_is_one_line(line: str, found: str, tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(f"{line}seed: 1\n")

@@ -15,7 +15,8 @@ from pathlib import Path
 from kmlc.commands.process import command, quiet_imports
 from kmlc.config import Config, TowerConfig
 from kmlc.program import program
-from kmlc.settings import SettingsParser, config_of
+from kmlc.setting_flags import SettingsParser
+from kmlc.settings import layered
 
 _USED = ("data", "seed", "table", "labels")
 """Settings, and groups of them, that the report depends on."""
@@ -38,7 +39,7 @@ def parser() -> SettingsParser:
 def main(argv: Sequence[str]) -> None:
     """Parse, read the table, write the report, and say where it is."""
     options, given = parser().split(argv)
-    config = replace(config_of([], given), tower=TowerConfig(name="none"))
+    config = replace(layered([], given), tower=TowerConfig(name="none"))
 
     with quiet_imports():
         from kmlc.reports.captions import write_caption_report

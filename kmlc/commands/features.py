@@ -12,7 +12,7 @@ from pathlib import Path
 from kmlc.commands.process import command, quiet_imports
 from kmlc.commands.train import add_config_file, read_config
 from kmlc.program import command_line, program
-from kmlc.settings import SettingsParser
+from kmlc.setting_flags import SettingsParser
 
 
 def parser() -> SettingsParser:

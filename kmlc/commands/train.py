@@ -11,8 +11,9 @@ It leaves a run directory in runs/.
 
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 from jsonargparse import Namespace
@@ -21,7 +22,8 @@ from kmlc.commands.process import command, quiet_imports
 from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.program import command_line, program
-from kmlc.settings import SettingsParser, model_config, model_names
+from kmlc.setting_flags import SettingsParser
+from kmlc.settings import model_config, model_names
 
 
 def parser() -> SettingsParser:
@@ -50,7 +52,7 @@ def add_config_file(parser: SettingsParser) -> None:
     )
 
 
-def read_config(options: Namespace, given: Namespace) -> Config:
+def read_config(options: Namespace, given: Mapping[str, Any]) -> Config:
     """Return the settings that a command with `--model`, `--config` and settings was given."""
     return model_config([Path(file) for file in options.config], given)
 

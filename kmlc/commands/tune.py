@@ -13,7 +13,7 @@ from argparse import SUPPRESS
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from jsonargparse import Namespace
 from jsonargparse.typing import NonNegativeFloat, PositiveFloat, PositiveInt, restricted_number_type
@@ -22,8 +22,8 @@ from kmlc.commands.process import command, quiet_imports
 from kmlc.errors import UserError
 from kmlc.files import read_json
 from kmlc.program import command_line, program
-from kmlc.settings import SettingsParser, setting_flags
-from kmlc.tuning.grid import OBJECTIVES, Grid, Values
+from kmlc.setting_flags import SettingsParser
+from kmlc.tuning.grid import OBJECTIVES, Values
 from kmlc.tuning.grid_file import grid_names, read_grid
 from kmlc.tuning.options import Cache, EngineName, Options
 from kmlc.tuning.study import Search, StudyConfig
@@ -139,7 +139,7 @@ def parse(arguments: Sequence[str]) -> TuneCommand:
     return TuneCommand(_study(options, given), how, options.run, options.dry_run)
 
 
-def _study(options: Namespace, given: Namespace) -> StudyConfig:
+def _study(options: Namespace, given: Mapping[str, Any]) -> StudyConfig:
     if options.grid is None:
         raise UserError(f"--grid: expected one of {', '.join(grid_names())}, or a YAML file")
     grid = read_grid(options.grid)
@@ -148,21 +148,15 @@ def _study(options: Namespace, given: Namespace) -> StudyConfig:
     if options.objective is not None:
         metrics = list(dict.fromkeys([*grid.metrics, options.objective])) if grid.metrics else []
         grid = replace(grid, objective=options.objective, metrics=metrics)
-    flags = _fixed_flags(given, grid)
-    study = StudyConfig(grid, options.search, flags, options.trials, options.fraction, options.seeds)
+    for key in given:
+        if key in grid.vary:
+            raise UserError(f"--{key}: varies in the grid {grid.name}; expected a setting that does not")
+    settings = dict(sorted(given.items()))
+    study = StudyConfig(grid, options.search, settings, options.trials, options.fraction, options.seeds)
     # Errors in them are found now, not when the first trial is trained.
     study.first_config()
     _ = study.trial_count
     return study
-
-
-def _fixed_flags(given: Namespace, grid: Grid) -> list[str]:
-    """Return the settings of every trial as flags, in the order of their keys."""
-    settings = dict(sorted(given.items()))
-    for key in settings:
-        if key in grid.vary:
-            raise UserError(f"--{key}: varies in the grid {grid.name}; expected a setting that does not")
-    return setting_flags(settings)
 
 
 @command

@@ -16,7 +16,7 @@ def list_models() -> None:
     parameters = read_parameters()
     print(f"{'model':<24}{'tower':<16}{'parameters':>12}{'images':>9}  {'captions':<10}")
     for name in model_names():
-        config = layered([CONFIGS / f"{name}.yaml"], [])
+        config = layered([CONFIGS / f"{name}.yaml"])
         size = IMAGE_SIZE if config.images.size == "auto" else config.images.size
         images = f"{size} px" if config.tower.input == "image" else "-"
         print(

@@ -12,7 +12,8 @@ from kmlc.plotting import save_plot
 from kmlc.program import command_line
 from kmlc.reports import plots
 from kmlc.reports.augmentation import contact_sheet
-from kmlc.settings import load_config, setting, setting_types
+from kmlc.setting_flags import setting_types
+from kmlc.settings import load_config, setting
 from kmlc.tasks.task import Task
 from kmlc.training.prepare import load_task
 from kmlc.training.run_directory import RunDirectory

@@ -14,7 +14,8 @@ from kmlc.config import Config
 from kmlc.data.batches import evaluation_batches, training_batches
 from kmlc.data.caption_encoders import Encode, caption_encoder
 from kmlc.data.records import LabelledData, Records
-from kmlc.settings import setting, setting_types
+from kmlc.setting_flags import setting_types
+from kmlc.settings import setting
 from kmlc.tasks.registry import task_of
 from kmlc.tasks.task import Task
 from kmlc.training import environment

@@ -6,7 +6,8 @@ from typing import Literal
 from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.program import command_line
-from kmlc.settings import load_config, setting, setting_types
+from kmlc.setting_flags import setting_types
+from kmlc.settings import load_config, setting
 from kmlc.training.auto_settings import resolve_as
 from kmlc.training.run_directory import RunDirectory, existing_run, newest_run
 

@@ -2,13 +2,14 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from kmlc.config import Config
 from kmlc.errors import UserError
-from kmlc.settings import CONFIGS, layered, setting_flags
+from kmlc.settings import CONFIGS, layered
 from kmlc.tasks.registry import DIRECTIONS
 from kmlc.tasks.task import Direction
 
@@ -86,16 +87,14 @@ class Grid:
         """Whether a lower or a higher objective is better."""
         return OBJECTIVES[self.objective]
 
-    def config(self, values: Values, flags: Sequence[str] = ()) -> Config:
-        """Return the settings of a trial: those of the grid, under `flags`, under `values`.
+    def config(self, values: Values, settings: Values = MappingProxyType({})) -> Config:
+        """Return the settings of a trial: those of the grid, under `settings`, under `values`.
 
         Raises:
             UserError: for a value out of its range.
         """
-        fixed = setting_flags(self.settings)
-        varying = setting_flags({key: value for key, value in values.items() if key != "model"})
         model = values.get("model", self.model)
-        return layered([CONFIGS / f"{model}.yaml"], [*fixed, *flags, *varying])
+        return layered([CONFIGS / f"{model}.yaml"], {**self.settings, **settings, **values})
 
     def trials(self) -> Iterator[dict[str, Any]]:
         """Yield every combination of the values; the last setting varies fastest, epochs fastest of all.

@@ -11,7 +11,8 @@ from typing import Any
 from kmlc.arguments import nearest
 from kmlc.config import Config
 from kmlc.errors import UserError
-from kmlc.settings import CONFIGS, dotted, model_names, read_settings, setting_types
+from kmlc.setting_flags import setting_types
+from kmlc.settings import CONFIGS, dotted, model_names, read_settings
 from kmlc.tuning.grid import METRICS, OBJECTIVES, Grid, Range
 
 GRIDS = CONFIGS / "grids"

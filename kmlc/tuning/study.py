@@ -29,7 +29,7 @@ class StudyConfig:
     Attributes:
         grid: the settings that vary, and those that do not.
         search: how trials are chosen: all of a grid, or by one of KerasTuner's searches.
-        flags: settings of every trial, over those of the grid, as arguments such as "--images.size=48".
+        settings: settings of every trial, over those of the grid, by dotted key.
         max_trials: maximum number of trials; None is all of a grid.
         fraction: the fraction of the labelled rows that is used.
         seeds: the number of seeds that each trial is trained with: the settings' seed and those after it.
@@ -37,7 +37,7 @@ class StudyConfig:
 
     grid: Grid
     search: Search = "grid"
-    flags: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
     max_trials: int | None = None
     fraction: float = 1.0
     seeds: int = 1
@@ -48,7 +48,7 @@ class StudyConfig:
 
     def config(self, values: Values) -> Config:
         """Return the settings of a trial, with the first of its seeds."""
-        return self.grid.config(values, self.flags)
+        return self.grid.config(values, self.settings)
 
     def first_config(self) -> Config:
         """Return the settings with the first value of each that varies, for what no trial changes."""

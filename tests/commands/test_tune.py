@@ -51,7 +51,7 @@ def test_a_wrong_flag_is_an_error_that_names_it(flags: list[str], said: str | No
 
 def test_settings_override_the_grid_and_the_last_one_wins() -> None:
     command = parse(["--grid=report2", "--seed=1", "--images.size", "48", "--seed=2"])
-    assert command.study.flags == ["--images.size=48", "--seed=2"]
+    assert command.study.settings == {"images.size": 48, "seed": 2}
 
 
 def test_a_study_of_numbers_given_as_flags_can_be_saved_and_read(tmp_path: Path) -> None:

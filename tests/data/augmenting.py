@@ -17,7 +17,7 @@ from kmlc.settings import CONFIGS, layered
 # Reddish: wrong weights of the channels in grey would show.
 PHOTO = np.random.default_rng(0).integers(0, (256, 180, 90), (40, 50, 3), dtype=np.uint8)
 OFF = ImagesConfig(horizontal_flip=False, crop=1)
-SYSTEM1 = layered([CONFIGS / "system1.yaml"], []).images
+SYSTEM1 = layered([CONFIGS / "system1.yaml"]).images
 
 
 def key(number: tf.Tensor | int) -> tf.Tensor:

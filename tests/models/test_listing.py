@@ -27,7 +27,7 @@ def tower_parameters(config: Config) -> int:
 
 
 def config_of(model: str) -> Config:
-    return layered([CONFIGS / f"{model}.yaml"], [])
+    return layered([CONFIGS / f"{model}.yaml"])
 
 
 def test_the_table_names_every_model() -> None:

@@ -10,7 +10,7 @@ import pytest
 from kmlc.config import Config, TowerConfig
 from kmlc.errors import UserError
 from kmlc.models.image import TOWERS
-from kmlc.settings import CONFIGS, layered
+from kmlc.settings import config_from_flags
 from kmlc.training.restore import restore
 from kmlc.training.train import train
 from tests.helpers import TINY
@@ -27,7 +27,7 @@ def backbone(tmp_path: Path) -> keras.Model:
 def settings(data: Path, folder: Path, weights: str, *flags: str) -> Config:
     tower = ["--tower.name=simple_cnn", f"--tower.weights={weights}", "--captions.encoder=none"]
     run = [f"--data={data}", f"--run={folder / 'run'}", "--train.epochs=1"]
-    return layered([CONFIGS / "hybrid.yaml"], [*TINY, *tower, *run, *flags])
+    return config_from_flags(["--model=hybrid", *TINY, *tower, *run, *flags])
 
 
 def test_the_weights_file_is_read_only_at_the_start(data: Path, tmp_path: Path, backbone: keras.Model) -> None:

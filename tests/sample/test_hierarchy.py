@@ -64,7 +64,7 @@ def test_the_tables_change_only_with_their_version(folder: Path) -> None:
 
 @pytest.mark.parametrize("model", ["efficientnet_hierarchy", "convnext_hierarchy"])
 def test_the_models_of_system_4_read_it(folder: Path, model: str) -> None:
-    config: Config = layered([CONFIGS / f"{model}.yaml"], ["--data", str(folder)])
+    config: Config = layered([CONFIGS / f"{model}.yaml"], {"data": str(folder)})
     found = read_labelled(config)
     assert found.report.findings == []
     records, _ = read_test(config)

@@ -10,7 +10,7 @@ import pytest
 
 from kmlc.config import Config
 from kmlc.errors import UserError
-from kmlc.settings import CONFIGS, layered
+from kmlc.settings import config_from_flags
 from kmlc.training.restore import restore
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.train import train
@@ -47,7 +47,7 @@ def flags(data: Path, folder: Path) -> Callable[..., list[str]]:
 
 @pytest.fixture(scope="module")
 def settings(flags: Callable[..., list[str]]) -> Settings:
-    return lambda *arguments: layered([CONFIGS / "hybrid.yaml"], flags(*arguments))
+    return lambda *arguments: config_from_flags(["--model=hybrid", *flags(*arguments)])
 
 
 @pytest.fixture(scope="module")

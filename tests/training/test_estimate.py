@@ -5,7 +5,8 @@ import keras
 import pytest
 
 from kmlc.config import Config, FusionConfig, LossConfig, TowerConfig, TrainConfig
-from kmlc.settings import config_from_flags, setting_types
+from kmlc.setting_flags import setting_types
+from kmlc.settings import config_from_flags
 from kmlc.tasks.rows import read_labelled
 from kmlc.training.estimate import SETTINGS_WITHOUT_COST, Cost, cost_key, measure_cost
 from tests.helpers import TINY

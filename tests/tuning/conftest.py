@@ -31,7 +31,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def config(data: Path, tmp_path_factory: pytest.TempPathFactory) -> StudyConfig:
     path = tmp_path_factory.mktemp("grid") / "tiny.yaml"
     path.write_text(TINY_GRID)
-    return StudyConfig(read_grid(str(path)), flags=[f"--data={data}"])
+    return StudyConfig(read_grid(str(path)), settings={"data": str(data)})
 
 
 @pytest.fixture

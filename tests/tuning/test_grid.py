@@ -64,9 +64,9 @@ def test_epochs_come_last_and_ascend(tmp_path: Path) -> None:
     ]
 
 
-def test_values_override_flags_and_flags_override_the_grid(tmp_path: Path) -> None:
+def test_values_override_settings_and_settings_override_the_grid(tmp_path: Path) -> None:
     text = "model: mlp\nsettings: {train: {epochs: 7, batch_size: 9}, seed: 1}\nvary: {seed: [2]}\n"
-    config = read_grid(write(tmp_path, text)).config({"seed": 3}, ["--train.epochs=8", "--seed=4"])
+    config = read_grid(write(tmp_path, text)).config({"seed": 3}, {"train.epochs": 8, "seed": 4})
     assert (config.model, config.train.epochs, config.train.batch_size, config.seed) == ("mlp", 8, 9, 3)
 
 
@@ -167,3 +167,11 @@ def test_published_rows_are_those_of_the_reports(name: str) -> None:
     rows = table.rename(columns=names).to_dict("records")
     expected = [{str(key): value for key, value in row.items() if value == value} for row in rows]
     assert read_grid(name).published == expected
+
+
+def test_labels_of_a_grid_are_kept_as_they_are(tmp_path: Path) -> None:
+    text = "model: mlp\nsettings: {data: '#1'}\nvary: {labels.vocabulary: [['01', '2'], ['yes', 3]]}\n"
+    grid = read_grid(write(tmp_path, text))
+    configs = [grid.config(values) for values in grid.trials()]
+    assert [config.labels.vocabulary for config in configs] == [["01", "2"], ["yes", 3]]
+    assert {config.data for config in configs} == {"#1"}

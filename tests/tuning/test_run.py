@@ -34,17 +34,22 @@ def test_a_second_command_is_kept_off(tmp_path: Path, config: StudyConfig, train
 
 
 @pytest.mark.parametrize(
-    ("objective", "flags", "expected"),
+    ("objective", "settings", "expected"),
     [
-        ("superclass_accuracy", [], "micro_f1, macro_f1, .*, val_loss"),
-        ("micro_map", ["--table.superclass_column=super"], "superclass_accuracy, .*, val_loss"),
+        ("superclass_accuracy", {}, "micro_f1, macro_f1, .*, val_loss"),
+        ("micro_map", {"table.superclass_column": "super"}, "superclass_accuracy, .*, val_loss"),
     ],
 )
 def test_an_objective_that_the_labels_do_not_have(
-    objective: str, flags: list[str], expected: str, tmp_path: Path, config: StudyConfig, trainings: Trainings
+    objective: str,
+    settings: dict[str, str],
+    expected: str,
+    tmp_path: Path,
+    config: StudyConfig,
+    trainings: Trainings,
 ) -> None:
     grid = dataclasses.replace(config.grid, objective=objective)
-    config = dataclasses.replace(config, grid=grid, flags=[*config.flags, *flags])
+    config = dataclasses.replace(config, grid=grid, settings=config.settings | settings)
     with pytest.raises(UserError, match=f"^objective: expected one of {expected}; got {objective}$"):
         tune(start_or_continue(config, tmp_path / "study"), config, OPTIONS)
     assert trainings.runs == []
@@ -118,7 +123,7 @@ def test_a_disk_that_refuses_ends_the_search(
 def test_data_that_cannot_be_read_ends_the_search(
     tmp_path: Path, config: StudyConfig, trainings: Trainings
 ) -> None:
-    config = dataclasses.replace(config, flags=[f"--data={tmp_path / 'nowhere'}"])
+    config = dataclasses.replace(config, settings={"data": str(tmp_path / "nowhere")})
     study = start_or_continue(config, tmp_path / "study")
     with pytest.raises(UserError, match="no such folder"):
         tune(study, config, OPTIONS)

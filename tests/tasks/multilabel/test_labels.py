@@ -30,8 +30,8 @@ def test_system_1_skips_labels_outside_its_competition(folder: Path) -> None:
         for line, cell in zip((first, second, third), ("12 x 3", "25", "1 18"), strict=True)
     ]
     table.write_text("\n".join([header, *changed, *others]) + "\n")
-    file, own = CONFIGS / "system1.yaml", f"--data={folder}"
-    found = read_labelled(layered([file], [own]))
+    file, own = CONFIGS / "system1.yaml", {"data": str(folder)}
+    found = read_labelled(layered([file], own))
     assert found.vocabulary.labels == tuple(str(label) for label in range(1, 20) if label != 12)
     assert found.records.ids[:2] == ["0.jpg", "2.jpg"]
     assert [found.vocabulary.decode(row) for row in found.records.labels[:2]] == ["3", "1 18"]
@@ -40,7 +40,7 @@ def test_system_1_skips_labels_outside_its_competition(folder: Path) -> None:
     assert noted["unknown label"] == ["0.jpg: 12", "1.jpg: 25"]
     assert noted["row with no valid label"] == ["1.jpg"]
     # Without its vocabulary, the labels are those of the data.
-    own_labels = read_labelled(layered([file], [own, "--labels.kind=auto", "--labels.vocabulary=null"]))
+    own_labels = read_labelled(layered([file], {**own, "labels.kind": "auto", "labels.vocabulary": None}))
     assert own_labels.vocabulary.labels == ("1", "3", "12", "18", "25")
 
 
