@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 from PIL import Image, UnidentifiedImageError
 
@@ -94,7 +95,7 @@ def encode(image: Image.Image) -> bytes:
 
 
 def decode(content: tf.Tensor) -> tf.Tensor:
-    """Decode JPEG, PNG, WebP, BMP or the first frame of a GIF.
+    """Decode JPEG, PNG, BMP, or the first frame of a WebP or GIF.
 
     Args:
         content: a file's bytes, a scalar string. CMYK, grey, palette and 16-bit images become 8-bit RGB;
@@ -103,9 +104,32 @@ def decode(content: tf.Tensor) -> tf.Tensor:
     Returns:
         uint8 tensor of shape (height, width, 3).
     """
-    image = tf.io.decode_image(content, channels=3, expand_animations=False)
+    image = tf.cond(
+        _needs_pillow(content),
+        lambda: tf.numpy_function(_decode_with_pillow, [content], tf.uint8, stateful=False),
+        lambda: tf.io.decode_image(content, channels=3, expand_animations=False),
+    )
     image.set_shape((None, None, 3))
     return image
+
+
+def _needs_pillow(content: tf.Tensor) -> tf.Tensor:
+    """Return whether a file is a WebP with transparency or animation, a scalar bool.
+
+    TensorFlow refuses the former, and may crash on the latter. The flags of the header:
+    https://developers.google.com/speed/webp/docs/riff_container
+    """
+    header = tf.io.decode_raw(content, tf.uint8, fixed_length=25)
+    is_webp = tf.reduce_all(header[8:12] == list(b"WEBP"))
+    lossless = tf.reduce_all(header[12:16] == list(b"VP8L")) & (header[24] & 0b0001_0000 != 0)
+    extended = tf.reduce_all(header[12:16] == list(b"VP8X")) & (header[20] & 0b0001_0010 != 0)
+    return is_webp & (lossless | extended)
+
+
+def _decode_with_pillow(content: bytes | np.ndarray) -> np.ndarray:
+    # TensorFlow passes bytes in a pipeline, but an array of one object when it runs eagerly.
+    with Image.open(io.BytesIO(np.asarray(content, object).item())) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def resize(image: tf.Tensor, size: int) -> tf.Tensor:

@@ -25,6 +25,17 @@ def claim_size(path: Path, width: int, height: int) -> None:
     path.write_bytes(content[:12] + chunk + struct.pack(">I", zlib.crc32(chunk)) + content[33:])
 
 
+def with_alpha() -> Image.Image:
+    image = SMOOTH.copy()
+    image.putalpha(Image.linear_gradient("L").resize(SMOOTH.size).point(lambda level: 128 + level // 2))
+    return image
+
+
+def animated(image: Image.Image, path: Path) -> None:
+    others = [image.transpose(Image.Transpose.ROTATE_180)] * 3
+    image.save(path, lossless=True, exact=True, save_all=True, append_images=others, duration=100)
+
+
 def sixteen_bit(path: Path) -> None:
     Image.fromarray((GREY * 257).astype(np.uint16)).save(path)
 
@@ -38,6 +49,10 @@ GOOD: dict[str, tuple[Callable[[Path], None], np.ndarray, float]] = {
     "16bit.png": (sixteen_bit, GREY[..., None], 1),
     "alpha.png": (lambda path: SMOOTH.convert("RGBA").save(path), PIXELS, 0),
     "lossless.webp": (lambda path: SMOOTH.save(path, lossless=True), PIXELS, 0),
+    "alpha.webp": (lambda path: with_alpha().save(path, lossless=True, exact=True), PIXELS, 0),
+    "alpha_lossy.webp": (lambda path: with_alpha().save(path, quality=95), PIXELS, 3),
+    "animated.webp": (lambda path: animated(SMOOTH, path), PIXELS, 0),
+    "animated_alpha.webp": (lambda path: animated(with_alpha(), path), PIXELS, 0),
     "still.bmp": (SMOOTH.save, PIXELS, 0),
 }
 
@@ -92,6 +107,11 @@ def wrong_body(path: Path) -> None:
     path.write_bytes(content)
 
 
+def truncated_webp(path: Path) -> None:
+    with_alpha().resize((90, 90)).save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "none.jpg": (lambda path: None, "missing"),
     "folder.jpg": (Path.mkdir, "missing"),
@@ -99,6 +119,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "text.jpg": (text_file, "not an image"),
     "truncated.jpg": (truncated_jpeg, "corrupt"),
     "truncated.png": (truncated_png, "corrupt"),
+    "truncated.webp": (truncated_webp, "corrupt"),
     "body.png": (wrong_body, "corrupt"),
     "large.png": (lambda path: claim_size(path, 20_000, 20_000), "oversized"),
     "medium.png": (lambda path: claim_size(path, 101, 100), "oversized"),
