@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from jsonargparse import Namespace
 
-from kmlc.arguments import nearest, plain
+from kmlc.arguments import OneLineParser, nearest, plain
 from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.files import read_yaml, write_yaml
@@ -147,6 +147,29 @@ def _replaced(config: Config, key: str, value: Any) -> Config:
     if group:
         name, value = group, dataclasses.replace(getattr(config, group), **{name: value})
     return dataclasses.replace(config, **{name: value})
+
+
+def parsed_setting(key: str, value: Any) -> Any:
+    """Return the value of one setting as `Config` holds it, without building all the others.
+
+    Raises:
+        UserError: for a value out of its range, of another type, or a number in quotes.
+
+    Example:
+        parsed_setting("train.learning_rate", 1)  # 1.0
+    """
+    kind = setting_types()[key]
+    if is_of_strings(value, kind):
+        return value
+    parser = OneLineParser()
+    parser.add_argument(f"--{key}", type=kind)
+    try:
+        parsed = plain(parser.parse_object({key: value}, defaults=False)[key])
+    except UserError as error:
+        raise UserError(str(error).removeprefix("--")) from None
+    if isinstance(value, str) and isinstance(parsed, int | float):
+        raise UserError(f"{key}: expected a number without quotes; got {value!r}")
+    return parsed
 
 
 def read_settings(path: Path, of_run: bool = False) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from kmlc.errors import UserError
 from kmlc.files import read_json
 from kmlc.program import command_line, program
 from kmlc.setting_flags import SettingsParser
-from kmlc.tuning.grid import OBJECTIVES, Values
+from kmlc.tuning.grid import OBJECTIVES, Range, Values
 from kmlc.tuning.grid_file import grid_names, read_grid
 from kmlc.tuning.options import Cache, EngineName, Options
 from kmlc.tuning.study import Search, StudyConfig
@@ -133,10 +133,23 @@ def parse(arguments: Sequence[str]) -> TuneCommand:
         parse(["--grid", "report2", "--workers", "2", "--images.size", "48"])
     """
     options, given = parser().split(arguments)
+    how = Options(**{field.name: options[field.name] for field in fields(Options)})
+    _check_engine(how)
+    return TuneCommand(_study(options, given), how, options.run, options.dry_run)
+
+
+def _check_engine(options: Options) -> None:
     if options.engine == "inline" and options.workers not in (None, 1):
         raise UserError(f"--engine inline: expected no more than one worker; got --workers {options.workers}")
-    how = Options(**{field.name: options[field.name] for field in fields(Options)})
-    return TuneCommand(_study(options, given), how, options.run, options.dry_run)
+    for name in ("address", "cpus", "gpus"):
+        value = getattr(options, name)
+        if options.engine != "ray" and value != getattr(Options, name):
+            raise UserError(f"--{name}: goes with --engine ray; got {value} without it")
+    for name, amount in (("cpus", options.cpus), ("gpus", options.gpus)):
+        if amount and not 1e-4 <= amount <= 1e6:  # Ray counts in steps of 0.0001
+            raise UserError(f"--{name}: expected a number from 0.0001 to 1000000; got {amount}")
+    if options.gpus > 1 and options.gpus % 1:
+        raise UserError(f"--gpus: expected a fraction of one GPU, or whole ones; got {options.gpus}")
 
 
 def _study(options: Namespace, given: Mapping[str, Any]) -> StudyConfig:
@@ -154,7 +167,12 @@ def _study(options: Namespace, given: Mapping[str, Any]) -> StudyConfig:
     settings = dict(sorted(given.items()))
     study = StudyConfig(grid, options.search, settings, options.trials, options.fraction, options.seeds)
     # Errors in them are found now, not when the first trial is trained.
-    study.first_config()
+    seeds = grid.vary.get("seed", [study.first_config().seed])
+    highest = seeds.max if isinstance(seeds, Range) else max(seeds)
+    if highest + study.seeds - 1 >= 2**32:
+        raise UserError(
+            f"--seeds {study.seeds}: expected seeds up to 4294967295; got {highest} and those after it"
+        )
     _ = study.trial_count
     return study
 
@@ -168,9 +186,10 @@ def main(argv: Sequence[str]) -> None:
         import pandas as pd
 
         from kmlc.reports.grid_notes import notes
+        from kmlc.reports.grid_plan import print_plan
         from kmlc.reports.grid_report import write_grid_report
         from kmlc.reports.hparams import write_hparams
-        from kmlc.tuning.plan import print_plan
+        from kmlc.tuning.engines.ray import connect
         from kmlc.tuning.run import tune
         from kmlc.tuning.study import start_or_continue, started_study
 
@@ -178,6 +197,8 @@ def main(argv: Sequence[str]) -> None:
     if called.dry_run:
         print_plan(config, called.options, started_study(config, called.run))
         return
+    if called.options.engine == "ray":
+        connect(called.options.address)  # first: without a cluster no directory is made
     study = start_or_continue(config, called.run)
 
     def report_trial(number: int, values: Values, metrics: Mapping[str, float]) -> None:

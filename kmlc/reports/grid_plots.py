@@ -156,6 +156,9 @@ def _scatter(axes: Axes, axis: Range, values: np.ndarray, scores: np.ndarray) ->
     axes.plot(values, scores, "o", color=BLUE, alpha=0.7, markersize=6, markeredgewidth=0)
     if axis.log:
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1,) if axis.max / axis.min > 10 else (1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _categories(axis: list[object] | Range, key: str, trials: Sequence[ReportedTrial]) -> list[str]:

@@ -25,6 +25,10 @@ METRICS = frozenset({"minutes", "train_loss", *OBJECTIVES, *(f"test_{name}" for 
 """The metrics that a table can show of a trial: columns of results.csv."""
 
 
+LARGEST = 2**53
+"""Bounds lie below it: whole numbers up to it are exact as floats."""
+
+
 def shares(shorter: Values, longer: Values) -> bool:
     """Return whether one trial is the first epochs of another: they differ in their epochs alone."""
     if EPOCHS not in longer:
@@ -50,7 +54,8 @@ class Range:
     whole: bool = False
 
     def __post_init__(self) -> None:
-        numbers = all(isinstance(bound, int | float) for bound in (self.min, self.max))
+        kinds = (int,) if self.whole is True else (int, float)
+        numbers = all(type(bound) in kinds and abs(bound) < LARGEST for bound in (self.min, self.max))
         switches = all(isinstance(switch, bool) for switch in (self.log, self.whole))
         if not (numbers and switches and self.min < self.max and (self.min > 0 or not self.log)):
             raise ValueError(f"not a range: {self}")

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from kmlc.arguments import nearest
-from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.setting_flags import setting_types
-from kmlc.settings import CONFIGS, dotted, model_names, read_settings
+from kmlc.settings import CONFIGS, dotted, model_names, parsed_setting, read_settings
 from kmlc.tuning.grid import METRICS, OBJECTIVES, Grid, Range
 
 GRIDS = CONFIGS / "grids"
@@ -49,7 +48,7 @@ def read_grid(name: str) -> Grid:
         list(read_grid("report2").trials())  # sixteen
     """
     path = Path(name)
-    if path.suffix not in (".yaml", ".yml"):
+    if path.suffix.lower() not in (".yaml", ".yml"):
         _check_choice("--grid", name, grid_names(), f"one of {', '.join(grid_names())}, or a YAML file")
         path = GRIDS / f"{name}.yaml"
     content = {key: value for key, value in read_settings(path).items() if value is not None}
@@ -62,7 +61,10 @@ def read_grid(name: str) -> Grid:
     content["settings"] = dotted(content.get("settings", {}))
     for group in ("settings", "vary"):
         for key in content[group]:
-            _check_choice(f"{path}: {group}", key, list(setting_types()), "the key of a setting")
+            valid = [
+                each for each in setting_types() if each != "run" and (group, each) != ("settings", "model")
+            ]
+            _check_choice(f"{path}: {group}", key, valid, "a dotted key, such as train.epochs")
     content["vary"] = {key: _axis(f"{path}: vary: {key}", value) for key, value in content["vary"].items()}
     grid = Grid(**{"title": path.stem, **content, "name": path.stem})
     _check_choice(f"{path}: model", grid.model, model_names())
@@ -99,28 +101,25 @@ def _number(value: Any) -> Any:
 
 
 def _check_values(path: Path, grid: Grid) -> None:
-    """Build the settings with every value once: an error is found now, and not hours into a search."""
-    samples = {key: _samples(axis) if isinstance(axis, Range) else axis for key, axis in grid.vary.items()}
-    first = {key: values[0] for key, values in samples.items()}
-    for key, values in samples.items():
-        configs: list[Config] = []
-        for value in values:
-            if key == "model":
-                _check_choice(f"{path}: vary: model", value, model_names())
-            try:
-                config = grid.config(first | {key: value})
-            except UserError as error:
-                raise UserError(f"{path}: {error}") from None
-            if config in configs:  # 1 and 1.0 are the same seed
-                other = values[configs.index(config)]
-                raise UserError(f"{path}: vary: {key}: {other!r} and {value!r} are the same value")
-            configs.append(config)
-
-
-def _samples(axis: Range) -> list[float]:
-    """Return the bounds of a range, and a fraction between them unless it is of whole numbers."""
-    bounds = [axis.min, axis.max]
-    return bounds if axis.whole else [*bounds, axis.min + (axis.max - axis.min) / math.pi]
+    """Check every value by itself, and then the settings: an error is found now, not hours into a search."""
+    try:
+        for key, value in grid.settings.items():
+            parsed_setting(key, value)
+        for key, axis in grid.vary.items():
+            if isinstance(axis, Range):
+                fraction = axis.min + (axis.max - axis.min) / math.pi
+                axis = [axis.min, axis.max] if axis.whole else [axis.min, axis.max, fraction]
+            seen: dict[str, Any] = {}
+            for value in axis:
+                if key == "model":
+                    _check_choice(f"{path}: vary: model", value, model_names())
+                parsed = repr(parsed_setting(key, value))
+                if parsed in seen:  # 1 and 1.0 are the same learning rate
+                    raise UserError(f"vary: {key}: {seen[parsed]!r} and {value!r} are the same value")
+                seen[parsed] = value
+        grid.config(grid.first_values())
+    except UserError as error:
+        raise UserError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
 
 
 def _check_metrics(path: Path, grid: Grid) -> None:

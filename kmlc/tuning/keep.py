@@ -2,9 +2,8 @@
 
 import shutil
 
-from kmlc.training.run_directory import RunDirectory
-from kmlc.tuning.grid import shares
-from kmlc.tuning.records import TrialRun, ranking, results, started_runs
+from kmlc.tuning.grid import EPOCHS, shares
+from kmlc.tuning.records import ranking, results, started_runs
 from kmlc.tuning.study import Study, StudyConfig
 
 
@@ -16,22 +15,21 @@ def drop_weights(study: Study, config: StudyConfig, keep: int, share: bool) -> N
     """
     table = results(study, config)
     dropped = {*ranking(table, config).index[keep:], *table.loc[table["error"] != "", "trial"]}
-    for trial in started_runs(study):
-        if not (trial.run.finished or trial.error) or (share and _needed(trial, study, config)):
+    runs = started_runs(study)
+    started = {(trial.number, trial.seed) for trial in runs if trial.run.config.is_file()}
+    trials = list(enumerate(config.trials(), start=1)) if share and EPOCHS in config.grid.vary else []
+    for trial in runs:
+        if not (trial.run.finished or trial.error):
+            continue
+        if not (trial.run.checkpoint.is_file() or trial.run.best_weights.is_file()):
+            continue  # dropped before
+        if share and config.search == "hyperband" and not study.finished:
+            continue
+        # A trial that has not started continues this one.
+        if any((number, trial.seed) not in started and shares(trial.values, each) for number, each in trials):
             continue
         shutil.rmtree(trial.run.checkpoint.parent, ignore_errors=True)
         for unfinished in trial.run.path.glob(f".*-{trial.run.best_weights.name}"):
             unfinished.unlink(missing_ok=True)  # of a process that was killed
         if trial.number in dropped:
             trial.run.best_weights.unlink(missing_ok=True)
-
-
-def _needed(trial: TrialRun, study: Study, config: StudyConfig) -> bool:
-    """Return whether a trial that has not started can continue this one."""
-    if config.search == "hyperband":
-        return not study.finished
-    for number, values in enumerate(config.trials(), start=1):
-        started = RunDirectory(study.trial(number, trial.seed)).config.is_file()
-        if shares(trial.values, values) and not started:
-            return True
-    return False

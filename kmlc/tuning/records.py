@@ -12,7 +12,7 @@ from kmlc.errors import UserError
 from kmlc.files import read_json, write_csv, write_json
 from kmlc.training.run_directory import RunDirectory
 from kmlc.tuning.grid import Values
-from kmlc.tuning.study import Study, StudyConfig
+from kmlc.tuning.study import RETRYING, Study, StudyConfig
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,7 @@ def beside(run: RunDirectory, suffix: str) -> Path:
 
 def started_runs(study: Study) -> list[TrialRun]:
     """Return every trial and seed that was started, by number, then by seed."""
-    # Names that begin with a dot are files that are being written.
-    trials = [
-        TrialRun(RunDirectory(path.with_suffix("")), **read_json(path))
-        for path in study.trials.glob("[0-9]*-seed*[0-9].json")
-    ]
+    trials = [TrialRun(RunDirectory(path.with_suffix("")), **read_json(path)) for path in study.records()]
     return sorted(trials, key=lambda trial: (trial.number, trial.seed))
 
 
@@ -80,8 +76,9 @@ def forget_failed(study: Study, config: StudyConfig) -> None:
     """
     trials = started_runs(study)
     failed = {trial.number for trial in trials if trial.error}
-    if not failed or config.search not in ("grid", "random"):
+    if not failed or config.search not in RETRYING:
         return
+    study.best.unlink(missing_ok=True)
     # Without a state these searches choose the same trials again; finished ones are not trained twice. The
     # state goes first: a stop in between loses no trial.
     study.oracle.unlink(missing_ok=True)
@@ -130,7 +127,7 @@ def ranking(table: pd.DataFrame, config: StudyConfig) -> pd.Series:
     return means.sort_values(ascending=config.grid.direction == "min", kind="stable")
 
 
-def best_run(study: Study, config: StudyConfig) -> RunDirectory:
+def best_run(study: Study, config: StudyConfig) -> TrialRun:
     """Return the best seed's run of the best trial; it is an error if no trial has a number as objective."""
     table = results(study, config)
     best = ranking(table, config)
@@ -142,4 +139,4 @@ def best_run(study: Study, config: StudyConfig) -> RunDirectory:
     rows = table[table["trial"] == best.index[0]]
     metrics = rows[config.grid.objective]
     place = metrics.idxmin() if config.grid.direction == "min" else metrics.idxmax()
-    return RunDirectory(study.path / rows["run"][place])
+    return next(trial for trial in started_runs(study) if trial.run.path == study.path / rows["run"][place])

@@ -13,7 +13,7 @@ import pandas as pd
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_json
 from kmlc.lock import locked
-from kmlc.settings import load_config, save_config
+from kmlc.settings import save_config
 from kmlc.tasks.registry import metrics_of
 from kmlc.tuning.driver import Driver, TrialReport
 from kmlc.tuning.engines import open_engine
@@ -76,7 +76,7 @@ def tune(
             write_json(study.seconds, earlier + time.monotonic() - start)
             report_study(write_results(study, config), total)
         # Last: it marks the study as finished.
-        save_config(study.best, replace(load_config(best.config), run=None))
+        save_config(study.best, replace(config.config(best.values), seed=best.seed))
 
 
 def _search(study: Study, config: StudyConfig, options: Options, report: TrialReport) -> None:

@@ -16,6 +16,9 @@ Begin = Callable[[int, Values], Work]
 End = Callable[[int, Outcome], object]
 """Records how a trial ended, by its number."""
 
+CHECK_SECONDS = 5.0
+"""How often the engine is checked while trials run."""
+
 
 def search(oracle: ResumableOracle, engine: Engine, begin: Begin, end: End) -> None:
     """Run the trials that are left of a search.
@@ -24,7 +27,8 @@ def search(oracle: ResumableOracle, engine: Engine, begin: Begin, end: End) -> N
     called before `oracle.tell`.
 
     Raises:
-        UserError: if the state cannot be written, if an outcome ends the search, or as `begin` and `end` do.
+        UserError: if the state cannot be written, if an outcome ends the search, or out of
+            `begin`, `end` and the engine's `check`.
     """
     objective = oracle.objective.name
     running: dict[Future[Outcome], tuple[int, int, Values]] = {}
@@ -38,7 +42,9 @@ def search(oracle: ResumableOracle, engine: Engine, begin: Begin, end: End) -> N
             running[engine.submit(slot, begin(*asked))] = slot, *asked
         if not running:
             return
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
+        done = wait(running, CHECK_SECONDS, FIRST_COMPLETED).done
+        engine.check()
+        for future in done:
             slot, number, values = running.pop(future)
             try:
                 outcome = future.result()

@@ -11,12 +11,15 @@ from typing import Any, Literal
 
 from kmlc.config import Config
 from kmlc.errors import UserError
-from kmlc.files import write_yaml
+from kmlc.files import read_json, write_yaml
 from kmlc.settings import FORMAT, dotted, read_settings
 from kmlc.training.run_directory import RUNS, new_run
 from kmlc.tuning.grid import EPOCHS, Grid, Values, shares
 
 Search = Literal["grid", "random", "bayesian", "hyperband"]
+
+RETRYING = ("grid", "random")
+"""The searches whose failed trials the next command tries again."""
 
 REPORTED = {"grid.title", "grid.metrics", "grid.published", "grid.source"}
 """What only the report of a study shows, by dotted key."""
@@ -137,6 +140,10 @@ class Study:
         """Whether every trial has ended."""
         return self.best.is_file()
 
+    def records(self) -> list[Path]:
+        """Return the record of each trial and seed that was started; files being written begin with a dot."""
+        return list(self.trials.glob("[0-9]*-seed*[0-9].json"))
+
     def trial(self, number: int, seed: int) -> Path:
         """Return the run directory of a trial with one of its seeds."""
         return self.trials / f"{number:02d}-seed{seed}"
@@ -166,7 +173,7 @@ def start_or_continue(config: StudyConfig, path: Path | None = None) -> Study:
             f"{study.path}: this study has another grid or other options, see its study.yaml; "
             "name another directory with --run"
         )
-    if study.finished:
+    if not _is_left(study, config):
         raise UserError(f"{study.path}: this study is finished; its table is {study.report}")
     write_yaml(study.config, {"format": FORMAT} | dataclasses.asdict(config))
     return study
@@ -178,9 +185,15 @@ def started_study(config: StudyConfig, path: Path | None = None) -> Study | None
     mine = []
     for study in map(Study, paths):
         with suppress(UserError):
-            if not study.finished and _is_of(study, config):
+            if _is_of(study, config) and _is_left(study, config):
                 mine.append(study)
     return max(mine, key=lambda study: study.config.stat().st_mtime, default=None)
+
+
+def _is_left(study: Study, config: StudyConfig) -> bool:
+    """Return whether trials are left, those that failed included where they are tried again."""
+    retrying = config.search in RETRYING and any(read_json(each)["error"] for each in study.records())
+    return retrying or not study.finished
 
 
 def _is_of(study: Study, config: StudyConfig) -> bool:

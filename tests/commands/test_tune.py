@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kmlc.commands.tune import parse
+from kmlc.commands.tune import main, parse
 from kmlc.errors import UserError
 from kmlc.tuning.options import Options
 from kmlc.tuning.study import start_or_continue, started_study
@@ -34,6 +34,16 @@ def test_flags_set_the_options_of_the_engine() -> None:
         (["--workers=1" + "0" * 400], None),
         (["--workers=0"], "--workers: expected a whole number above 0; got 0"),
         (["--engine=inline", "--workers=2"], "--engine inline: expected no more than one worker; got "),
+        (["--workers=2", "--gpus=1"], "--gpus: goes with --engine ray; got 1.0 without it"),
+        (["--engine=inline", "--cpus=4"], "--cpus: goes with --engine ray; got 4.0 without it"),
+        (["--engine=processes", "--address=x"], "--address: goes with --engine ray; got x without it"),
+        (["--engine=ray", "--cpus=inf"], "--cpus: expected a number from 0.0001 to 1000000; got inf"),
+        (["--engine=ray", "--cpus=0.00001"], "--cpus: expected a number from 0.0001 to 1000000; got 1e-05"),
+        (["--engine=ray", "--gpus=1.5"], "--gpus: expected a fraction of one GPU, or whole ones; got 1.5"),
+        (
+            ["--seed=4294967295", "--seeds=2"],
+            "--seeds 2: expected seeds up to 4294967295; got 4294967295 and those after it",
+        ),
         (["--engine=slurm"], "--engine: expected one of inline, processes, ray"),
         (["--search=random"], "--search random: expected --trials, the number of trials; got none"),
         (["--model=vgg16"], "--model: the grid names the model; expected no --model with --grid report2"),
@@ -47,6 +57,14 @@ def test_a_wrong_flag_is_an_error_that_names_it(flags: list[str], said: str | No
         parse(arguments)
     else:
         assert said in error_of(*arguments)
+
+
+def test_a_name_that_is_too_long_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["--grid=report2", f"--run={'x' * 300}"]) == 2
+    assert capsys.readouterr().err.endswith(": File name too long\n")
 
 
 def test_settings_override_the_grid_and_the_last_one_wins() -> None:

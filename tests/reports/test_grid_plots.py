@@ -82,6 +82,17 @@ def test_a_range_is_drawn_as_a_scatter_plot() -> None:
     assert points(rates.lines[0]) == ([1e-4, 1e-1], [0.5, 0.7])
 
 
+def test_a_logarithmic_axis_has_no_labels_between_the_powers_of_ten() -> None:
+    """Those of minor ticks overprinted each other."""
+    grid = Grid("g", "G", "mlp", {"train.learning_rate": Range(1e-4, 1e-2, log=True)})
+    rates = [1e-4, 5e-4, 8e-3]
+    figure = main_effects(grid, [trial({"train.learning_rate": rate}, micro_f1=rate) for rate in rates])
+    figure.canvas.draw()
+    axis = figure.axes[0].xaxis
+    assert [label.get_text() for label in axis.get_minorticklabels() if label.get_text()] == []
+    assert {"0.0001", "0.001"} <= set(ticks(figure.axes[0]))
+
+
 def test_equal_objectives_are_inside_the_axis() -> None:
     grid = Grid("g", "G", "mlp", {"seed": [1, 2]})
     trials = [trial({"seed": seed}, micro_f1=0.5) for seed in (1, 2)]

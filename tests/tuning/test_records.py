@@ -39,7 +39,7 @@ def test_a_trial_that_diverged_with_one_seed_is_last(tmp_path: Path, config: Stu
     assert found.index.tolist() == [3, 2, 1]
     assert found.tolist()[:2] == pytest.approx([0.4, 0.3])
     assert math.isnan(found[1])
-    assert best_run(study, config).path == study.trial(3, 43)
+    assert best_run(study, config).run.path == study.trial(3, 43)
 
 
 def test_a_study_all_of_whose_trials_diverged_says_so(tmp_path: Path, config: StudyConfig) -> None:

@@ -13,10 +13,11 @@ from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.files import write_json
 from kmlc.lock import locked
+from kmlc.settings import load_config
 from kmlc.tuning import run as run_module
 from kmlc.tuning.grid import Values
 from kmlc.tuning.options import Options
-from kmlc.tuning.records import results, started_runs
+from kmlc.tuning.records import best_run, results, started_runs
 from kmlc.tuning.run import tune
 from kmlc.tuning.study import Search, StudyConfig, start_or_continue
 from tests.tuning.run_fakes import Trainings, trial
@@ -53,6 +54,53 @@ def test_an_objective_that_the_labels_do_not_have(
     with pytest.raises(UserError, match=f"^objective: expected one of {expected}; got {objective}$"):
         tune(start_or_continue(config, tmp_path / "study"), config, OPTIONS)
     assert trainings.runs == []
+
+
+def test_best_yaml_holds_the_settings_of_the_search(
+    tmp_path: Path, config: StudyConfig, trainings: Trainings
+) -> None:
+    """It held those of the run, with what `auto` meant on a fraction of the rows."""
+
+    def resolve(config: Config) -> None:
+        object.__setattr__(config.loss, "alpha", [0.5])
+
+    trainings.before = resolve
+    config = dataclasses.replace(config, seeds=2)
+    study = start_or_continue(config, tmp_path / "study")
+    tune(study, config, OPTIONS)
+    best = best_run(study, config)
+    assert load_config(study.best) == dataclasses.replace(config.config(best.values), seed=best.seed)
+
+
+def test_the_same_command_tries_failed_trials_of_a_finished_study_again(
+    tmp_path: Path, config: StudyConfig, trainings: Trainings
+) -> None:
+    """It said that the study is finished. A stop in between must not leave it finished."""
+    study = start_or_continue(config, tmp_path / "study")
+
+    def fail_second(config: Config) -> None:
+        if len(trainings.runs) == 2:
+            raise ValueError("no luck")
+
+    trainings.before = fail_second
+    tune(study, config, OPTIONS)
+    assert study.finished
+    assert len(trainings.runs) == 4
+
+    def stop(config: Config) -> None:
+        assert not study.finished
+        raise KeyboardInterrupt
+
+    trainings.before = stop
+    with pytest.raises(KeyboardInterrupt):
+        tune(start_or_continue(config, study.path), config, OPTIONS)
+    trainings.before = lambda config: None
+    tune(start_or_continue(config, study.path), config, OPTIONS)
+    failed = trainings.runs[1]
+    assert trainings.runs[4:] == [failed, failed]
+    assert study.finished
+    with pytest.raises(UserError, match="this study is finished"):
+        start_or_continue(config, study.path)
 
 
 def test_best_yaml_is_written_last(tmp_path: Path, config: StudyConfig, trainings: Trainings) -> None:

@@ -28,6 +28,9 @@ class Engine(Protocol):
     def submit(self, slot: int, work: Work) -> Future[Outcome]:
         """Start a trial in a free slot, from 0."""
 
+    def check(self) -> None:
+        """Raise a `UserError` if no trial can end any more."""
+
     def close(self) -> None:
         """End all workers at once."""
 

@@ -23,5 +23,8 @@ class Inline:
         future.set_result(work())
         return future
 
+    def check(self) -> None:
+        """Do nothing."""
+
     def close(self) -> None:
         """Do nothing."""

@@ -40,6 +40,9 @@ class Processes:
         self._workers[slot] = _Worker(self._cores[slot], self._folder / f"worker-{slot + 1}.txt")
         return self._workers[slot].submit(work)
 
+    def check(self) -> None:
+        """Do nothing: a death ends the future."""
+
     def close(self) -> None:
         """End all workers at once."""
         for worker in self._workers.values():
@@ -56,11 +59,15 @@ class _Worker:
         self._pool = ProcessPoolExecutor(1, context, _start, arguments)
 
     def submit(self, work: Work) -> Future[Outcome]:
-        return self._pool.submit(work)
+        self._last = self._pool.submit(work)
+        return self._last
 
     def close(self) -> None:
-        self._leash.close()
+        """End the process, at once if a trial runs; an idle one ends by itself, and frees its semaphores."""
+        if not self._last.done():
+            self._leash.close()
         self._pool.shutdown()
+        self._leash.close()
 
 
 def _start(leash: Connection, cores: set[int], variables: Mapping[str, str], log: Path) -> None:

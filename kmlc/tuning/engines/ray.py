@@ -12,10 +12,12 @@ machine ask for a token.
 import os
 import pickle
 import signal
+import socket
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 from kmlc.errors import UserError
 from kmlc.files import write_text
@@ -36,34 +38,19 @@ class Ray:
     attempts = 1  # Ray itself has tried more often.
 
     def __init__(self, options: Options, folder: Path) -> None:
-        # Ray reads these when it is imported. It retries without end after running out of memory otherwise.
-        os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        try:
-            import ray
-            from ray import exceptions
-        except ImportError:
-            raise UserError('--engine ray: Ray is not installed; pip install "kmlc[ray]"') from None
-        self._ray, self._folder = ray, folder.absolute()
+        self._ray = ray = connect(options.address)
+        self._head = ray.get_runtime_context().gcs_address
+        self._folder = folder.absolute()
         self.deaths: tuple[type[BaseException], ...] = (
-            exceptions.WorkerCrashedError,
-            exceptions.NodeDiedError,
-            exceptions.OutOfMemoryError,
-            exceptions.LocalRayletDiedError,
+            ray.exceptions.WorkerCrashedError,
+            ray.exceptions.NodeDiedError,
+            ray.exceptions.OutOfMemoryError,
+            ray.exceptions.LocalRayletDiedError,
         )
-        handler = signal.getsignal(signal.SIGTERM)  # Ray sets its own
         try:
-            ray.init(options.address, log_to_driver=False, logging_level="ERROR")
-        except (OSError, ValueError, RuntimeError) as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise UserError(
-                f"--address {options.address}: no Ray cluster answers ({reason}); start one with "
-                "`ray start --head`"
-            ) from None
-        signal.signal(signal.SIGTERM, handler)
-        try:
+            room = self._room(options)
             self._check_disk()
-            self.slots = options.workers or self._room(options)
+            self.slots = options.workers or room
         except BaseException:
             self.close()
             raise
@@ -75,21 +62,27 @@ class Ray:
         log = self._folder / f"worker-{slot + 1}.txt"
         return self._run.remote(pickle.dumps(work), Path.cwd(), environment(), log).future()
 
+    def check(self) -> None:
+        """Raise a `UserError` if the cluster is gone; Ray would wait for it, and its own calls hang."""
+        try:
+            _call(self._head)
+        except OSError as error:
+            raise UserError(f"--address {self._head}: the Ray cluster is gone ({error})") from None
+
     def close(self) -> None:
         """Leave the cluster, which ends the trials that still run."""
         self._ray.shutdown()
 
     def _room(self, options: Options) -> int:
         """Return how many trials fit on the nodes at a time."""
-        needed = {"CPU": options.cpus, "GPU": options.gpus}
-        total = self._ray.cluster_resources()
-        fits = [int(total.get(name, 0) / amount) for name, amount in needed.items() if amount]
-        if not min(fits, default=1):
-            raise UserError(
-                f"--cpus {options.cpus:g} --gpus {options.gpus:g}: more than the cluster has: "
-                f"{total.get('CPU', 0):g} CPUs, {total.get('GPU', 0):g} GPUs"
-            )
-        return min(fits, default=1)
+        needed = {"CPU": options.cpus} | ({"GPU": options.gpus} if options.gpus else {})
+        nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        room = sum(min(int(node.get(name, 0) / needed[name]) for name in needed) for node in nodes)
+        if not room:
+            have = sorted({f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs" for node in nodes})
+            flags = f"--cpus {options.cpus:g} --gpus {options.gpus:g}"
+            raise UserError(f"{flags}: more than any node of the cluster has: {'; '.join(have)}")
+        return room
 
     def _check_disk(self) -> None:
         """Let each node read a file that this one has just written into the study."""
@@ -114,6 +107,43 @@ class Ray:
                     )
         finally:
             file.unlink(missing_ok=True)
+
+
+def connect(address: str) -> Any:
+    """Join the cluster unless this process has, and return the module `ray`.
+
+    Raises:
+        UserError: if Ray is not installed, or no cluster answers.
+    """
+    # Ray reads these when it is imported. It retries without end after running out of memory otherwise.
+    os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "^")  # else a paragraph for each worker that dies
+    try:
+        import ray
+    except ImportError:
+        raise UserError('--engine ray: Ray is not installed; pip install "kmlc[ray]"') from None
+    if ray.is_initialized():
+        return ray
+    address = os.environ.get("RAY_ADDRESS", address) if address == "auto" else address
+    handler = signal.getsignal(signal.SIGTERM)  # Ray sets its own
+    try:
+        if address != "auto":
+            _call(address)
+        ray.init(address, log_to_driver=False, logging_level="ERROR")
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise UserError(
+            f"--address {address}: no Ray cluster answers ({reason}); start one with `ray start --head`"
+        ) from None
+    signal.signal(signal.SIGTERM, handler)
+    return ray
+
+
+def _call(address: str) -> None:
+    """Raise an `OSError` if nobody listens at HOST:PORT; Ray itself tries for a minute."""
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host.strip("[]"), port), timeout=5).close()
 
 
 def _read(file: Path) -> str:

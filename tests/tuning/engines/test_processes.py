@@ -1,6 +1,8 @@
 """Worker processes: a death costs an attempt of one trial, and they end with the driver."""
 
 import os
+import subprocess
+import sys
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from kmlc.tuning.engines.processes import Processes
 from kmlc.tuning.options import Options
 from kmlc.tuning.outcome import Outcome
+from tests.helpers import ROOT
 from tests.tuning.tuning_fakes import (
     TRIALS,
     Fake,
@@ -75,6 +78,37 @@ def test_workers_end_within_a_second_of_a_driver_that_was_killed(tmp_path: Path)
     wait_until(lambda: not any(map(alive, workers)), seconds=1)
     run_search(tmp_path, fake)
     assert_complete(tmp_path)
+
+
+DRIVER = """
+import locking
+from pathlib import Path
+from kmlc.tuning.engines.processes import Processes
+from kmlc.tuning.options import Options
+if __name__ == "__main__":
+    engine = Processes(Options(workers=2), Path("."))
+    for slot in range(2):
+        engine.submit(slot, locking.trial).result()
+    engine.close()
+"""
+"""A driver whose workers make a semaphore, as tqdm does."""
+
+
+def test_idle_workers_free_their_semaphores(tmp_path: Path) -> None:
+    """Python warned of leaked semaphores at the end of each study with workers."""
+    (tmp_path / "locking.py").write_text(
+        "import multiprocessing\nkept = []\ndef trial():\n    kept.append(multiprocessing.RLock())\n"
+    )
+    (tmp_path / "driver.py").write_text(DRIVER)
+    done = subprocess.run(
+        [sys.executable, "driver.py"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
 
 
 def environment(names: tuple[str, ...]) -> Outcome:

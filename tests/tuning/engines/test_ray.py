@@ -1,18 +1,22 @@
 """Ray on two nodes of this machine: a lost node, a deadly trial, a killed driver, a missing disk."""
 
+import subprocess
 import sys
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kmlc.commands.tune import main
 from kmlc.errors import UserError
 from kmlc.tuning.engines.ray import Ray
 from kmlc.tuning.options import Options
 from kmlc.tuning.outcome import Outcome
 from kmlc.tuning.search import search
+from tests.helpers import ROOT
 from tests.tuning.tuning_fakes import (
     Fake,
     alive,
@@ -116,8 +120,56 @@ def test_a_node_that_does_not_share_the_disk_is_named(
 @pytest.mark.slow
 def test_a_trial_that_needs_more_than_the_cluster_has(cluster: Any, tmp_path: Path) -> None:
     cluster.add_node(num_cpus=1, node_ip_address="127.0.0.1")
-    with pytest.raises(UserError, match=r"^--cpus 1 --gpus 1: more than the cluster has: 1 CPUs, 0 GPUs$"):
-        Ray(Options(address=cluster.address, gpus=1), tmp_path)
+    cluster.add_node(num_cpus=1, node_ip_address="127.0.0.1")
+    # It waited for ever when --workers was given, and when two nodes had as much between them.
+    for flags, needed in ({"gpus": 0.5}, "--cpus 1 --gpus 0.5"), ({"cpus": 2}, "--cpus 2 --gpus 0"):
+        with pytest.raises(
+            UserError,
+            match=f"^{needed}: more than any node of the cluster has: 0 CPUs, 0 GPUs; 1 CPUs, 0 GPUs$",
+        ):
+            Ray(Options(address=cluster.address, workers=1, **flags), tmp_path)
+    with closing(Ray(Options(address=cluster.address, cpus=0.5), tmp_path)) as engine:
+        assert engine.slots == 4
+
+
+@pytest.mark.slow
+def test_a_cluster_that_goes_away_ends_the_search(cluster: Any, tmp_path: Path) -> None:
+    """The driver waited for ever, and so did `ray.nodes()`."""
+    cluster.add_node(num_cpus=1, node_ip_address="127.0.0.1")
+    fake = Fake(tmp_path / "log", stuck=1)
+
+    def stop() -> None:
+        wait_until(lambda: numbers(fake.log, "begin"))
+        cluster.head_node.kill_all_processes(check_alive=False)
+
+    stopping = threading.Thread(target=stop)
+    stopping.start()
+    engine = Ray(Options(address=cluster.address), tmp_path)
+    gone = pytest.raises(UserError, match=f"^--address {cluster.address}: the Ray cluster is gone")
+    with gone, closing(engine):
+        search(grid(tmp_path), engine, fake.begin, dict[int, Outcome]().__setitem__)
+    stopping.join()
+
+
+@pytest.mark.slow
+def test_ray_is_silent_about_workers_that_die(cluster: Any, tmp_path: Path) -> None:
+    """It printed a paragraph in yellow for each. In a process of its own: Ray reads the setting at import."""
+    cluster.add_node(num_cpus=1, node_ip_address="127.0.0.1")
+    code = (
+        "import os, sys; from pathlib import Path; from kmlc.tuning.engines.ray import Ray\n"
+        "from functools import partial; from kmlc.tuning.options import Options\n"
+        "engine = Ray(Options(address=sys.argv[1]), Path(sys.argv[2]))\n"
+        "print(type(engine.submit(0, partial(os._exit, 1)).exception()).__name__)\n"
+        "engine.close()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, cluster.address, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    assert done.stdout + done.stderr == "WorkerCrashedError\n"
 
 
 @pytest.mark.slow
@@ -127,3 +179,18 @@ def test_no_cluster_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(UserError, match=r"^--address auto: no Ray cluster answers \(.*`ray start --head`"):
         Ray(Options(), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:99999", "nowhere", "[::1]:1"])
+def test_an_address_where_nobody_answers_is_one_line_at_once(
+    address: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Ray tried for a minute, with lines of its own, when the study's directory was made already."""
+    pytest.importorskip("ray")
+    start, run = time.monotonic(), tmp_path / "study"
+    assert main(["--grid=report2", "--engine=ray", f"--address={address}", f"--run={run}"]) == 2
+    said = capfd.readouterr().err
+    assert f"--address {address}: no Ray cluster answers (" in said
+    assert said.count("\n") == 1
+    assert not run.exists()
+    assert time.monotonic() - start < 30

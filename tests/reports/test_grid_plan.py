@@ -7,9 +7,9 @@ import pytest
 
 from kmlc.config import Config
 from kmlc.errors import UserError
+from kmlc.reports import grid_plan as plan
 from kmlc.training.estimate import Cost
 from kmlc.training.run_directory import RunDirectory
-from kmlc.tuning import plan
 from kmlc.tuning.engines import worker
 from kmlc.tuning.grid import Grid
 from kmlc.tuning.grid_file import read_grid

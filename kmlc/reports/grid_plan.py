@@ -34,15 +34,15 @@ def print_plan(config: StudyConfig, options: Options, study: Study | None = None
     finished = ranking(results(study, config), config).index if study else ()
     count, width = len(trials), len(str(len(trials)))
     for number, (values, cost) in enumerate(zip(trials, costs, strict=True), start=1):
-        settings = format_values(values)
         seeds = f"  {config.seeds} seeds" if config.seeds > 1 else ""
         time = duration(config.seeds * cost.seconds(alone[number]))
-        print(f"{number:>{width}}/{count}  {settings}{seeds}  {'finished' if number in finished else time}")
+        left = "finished" if number in finished else time
+        print(f"{number:>{width}}/{count}  {format_values(values)}{seeds}  {left}")
         total += 0 if number in finished else config.seeds * cost.seconds(shared[number])
     by = f" on {workers} workers" if workers > 1 else ""
     once = ", shared epochs trained once" if options.share else ""
-    left = f"{count - len(finished)} of {count}" if len(finished) else count
-    print(f"{left} trials: about {duration(total / min(workers, count))}{by}{once}")
+    trained = f"{count - len(finished)} of {count}" if len(finished) else count
+    print(f"{trained} trials: about {duration(total / min(workers, count))}{by}{once}")
 
 
 def _trial_costs(config: StudyConfig) -> list[Cost]:
