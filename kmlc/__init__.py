@@ -6,6 +6,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kmlc.errors import UserError
+
 if TYPE_CHECKING:
     # Imported by `load`, as TensorFlow takes seconds.
     from kmlc.prediction.predictor import Predictor
@@ -33,4 +35,7 @@ def load(*runs: str | PathLike[str], tta: str = "none") -> Predictor:
     """
     from kmlc.prediction.predictor import load_predictor
 
+    for run in runs:
+        if not isinstance(run, str | PathLike):
+            raise UserError(f"expected the path of a run directory; got {run!r}")
     return load_predictor([Path(run) for run in runs], tta)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from kmlc.commands.process import command, quiet_imports
 from kmlc.config import Config, TowerConfig
+from kmlc.errors import UserError
 from kmlc.program import program
 from kmlc.setting_flags import SettingsParser
 from kmlc.settings import layered
@@ -39,6 +40,8 @@ def parser() -> SettingsParser:
 def main(argv: Sequence[str]) -> None:
     """Parse, read the table, write the report, and say where it is."""
     options, given = parser().split(argv)
+    if options.out.exists() and not options.out.is_dir():
+        raise UserError(f"--out: expected a folder; got the file {options.out}")
     config = replace(layered([], given), tower=TowerConfig(name="none"))
 
     with quiet_imports():

@@ -1,12 +1,12 @@
 """Images and captions from a caller of the library, as checked records."""
 
-import math
 from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from kmlc.config import Config
@@ -39,8 +39,8 @@ def records_of(images: Images, captions: Captions, config: Config) -> Records:
     if config.tower.input == "features" and images is not None:
         features = images = _features(images)
     single = isinstance(images, str | PathLike | bytes | Image.Image)
-    image_rows = _listed(images, single)
-    caption_rows = _listed(captions, isinstance(captions, str))
+    image_rows = _listed(images, single, "images", "paths, bytes or Pillow images")
+    caption_rows = _listed(captions, isinstance(captions, str), "captions", "strings")
     if image_rows is not None and caption_rows is not None and len(image_rows) != len(caption_rows):
         got = f"{len(image_rows):,} images and {len(caption_rows):,} captions"
         raise UserError(f"expected a caption for each image, None where there is none; got {got}")
@@ -51,7 +51,7 @@ def records_of(images: Images, captions: Captions, config: Config) -> Records:
         image_rows = [None] * rows
     names = [_name(row, image) for row, image in enumerate(image_rows)]
     if single:
-        names = [str(images) if _is_path(images) else "image"]
+        names = [(str(images) if _is_path(images) else "") or "image"]
     return Records(
         [str(row) for row in range(rows)],
         _checked(image_rows, names, config.images.max_pixels),
@@ -73,10 +73,14 @@ def _features(vectors: Any) -> np.ndarray:
     return features
 
 
-def _listed(values: Any, single: bool) -> list[Any] | None:
-    if values is None:
-        return None
-    return [values] if single else list(values)
+def _listed(values: Any, single: bool, name: str, expected: str) -> list[Any] | None:
+    """Return the rows, None for no rows at all."""
+    if values is None or single:
+        return None if values is None else [values]
+    try:
+        return list(values)
+    except TypeError:
+        raise UserError(f"{name}: expected {expected}; got {type(values).__name__}") from None
 
 
 def _name(row: int, image: Any) -> str:
@@ -99,6 +103,8 @@ def _content(image: Any, name: str, max_pixels: int) -> str | bytes:
     if isinstance(image, bytes):
         return image
     if _is_path(image):
+        if not _is_unicode(str(Path(image))):
+            raise UserError(f"{name!a}: expected a path in Unicode")
         return str(Path(image))
     if not isinstance(image, Image.Image):
         raise UserError(f"{name}: expected a path, bytes or a Pillow image; got {type(image).__name__}")
@@ -127,9 +133,16 @@ def _caption(row: int, caption: Any) -> str:
         return ""
     if not isinstance(caption, str):
         raise UserError(f"captions[{row}]: expected a string or None; got {type(caption).__name__}")
+    if not _is_unicode(caption):
+        raise UserError(f"captions[{row}]: expected Unicode text; got {caption!r}")
     return caption.strip()  # as in a table
 
 
+def _is_unicode(text: str) -> bool:
+    """Return whether UTF-8 can encode a string: it has no lone surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _missing(value: Any) -> bool:
-    """Return whether a value is None, or the NaN of a pandas column."""
-    return value is None or (isinstance(value, float) and math.isnan(value))
+    """Return whether a value is None, or what pandas has in its place: NaN, NA or NaT."""
+    return pd.api.types.is_scalar(value) and bool(pd.isna(value))

@@ -79,7 +79,7 @@ def test_a_pillow_image_is_its_pixels(
 def test_none_is_a_missing_image_or_caption(predictor: Predictor, rows: tuple[list[Path], list[str]]) -> None:
     paths, captions = rows
     expected = predictor.predict([paths[0], None], ["", captions[1]])
-    for none in (None, float("nan")):
+    for none in (None, float("nan"), np.float32("nan"), pd.NA, pd.NaT):
         found = predictor.predict(pd.Series([paths[0], none], dtype=object), pd.Series([none, captions[1]]))
         pd.testing.assert_frame_equal(found, expected)
     nothing: list[None] = [None] * len(paths)
@@ -138,6 +138,10 @@ def test_an_error_names_the_row(
         ([path, 7], "images[1]: expected a path, bytes or a Pillow image; got int"),
         ([], "expected at least one image or caption; got none"),
         (None, "expected at least one image or caption; got none"),
+        (5, "images: expected paths, bytes or Pillow images; got int"),
+        (True, "images: expected paths, bytes or Pillow images; got bool"),
+        (np.array("x.jpg"), "images: expected paths, bytes or Pillow images; got ndarray"),
+        ("", f"image: missing; {formats}"),
     ]:
         with pytest.raises(UserError) as raised:
             predictor.predict(images)  # type: ignore[arg-type]
@@ -152,6 +156,17 @@ def test_captions_of_another_length_are_an_error(
         predictor.predict(rows[0], ["a dog"])
     with pytest.raises(UserError, match=r"^captions\[1\]: expected a string or None; got int$"):
         predictor.predict(captions=["a dog", 3])  # type: ignore[list-item]
+    with pytest.raises(UserError, match=r"^captions: expected strings; got int$"):
+        predictor.predict(rows[0], 5)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"^captions\[0\]: expected Unicode text; got '\\udcff'$"):
+        predictor.predict(captions=["\udcff"])
+
+
+@pytest.mark.parametrize("run", [None, 5, ["runs/a", "runs/b"]])
+def test_a_run_that_is_no_path_is_one_line(run: object) -> None:
+    with pytest.raises(UserError) as raised:
+        kmlc.load(run)  # type: ignore[arg-type]
+    assert str(raised.value) == f"expected the path of a run directory; got {run!r}"
 
 
 def test_importing_the_library_is_light() -> None:
