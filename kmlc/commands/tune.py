@@ -190,8 +190,8 @@ def main(argv: Sequence[str]) -> None:
         from kmlc.reports.grid_report import write_grid_report
         from kmlc.reports.hparams import write_hparams
         from kmlc.tuning.engines.ray import connect
-        from kmlc.tuning.run import tune
         from kmlc.tuning.study import start_or_continue, started_study
+        from kmlc.tuning.tune import tune
 
     config = called.study
     if called.dry_run:

@@ -59,11 +59,11 @@ EXPECTED_RANGE = "expected min below max (and above 0 with log), and optionally 
         ),
         (
             "model: mlp\nvary: {train.batch_size: [30, -1]}",
-            "--train.batch_size: expected a whole number above 0; got -1",
+            "train.batch_size: expected a whole number above 0; got -1",
         ),
         (
             "model: mlp\nvary: {seed: [1]}\nsettings: {train.precision: half}",
-            "--train.precision: expected one of auto, float32, mixed_float16, mixed_bfloat16; got half",
+            "train.precision: expected one of auto, float32, mixed_float16, mixed_bfloat16; got half",
         ),
         ("model: mlp\nvary: {seed: [1, 2, 1]}", "vary: seed: 1 and 1 are the same value"),
         (
@@ -81,7 +81,7 @@ EXPECTED_RANGE = "expected min below max (and above 0 with log), and optionally 
         ),
         (
             "model: mlp\nvary: {train.batch_size: {min: 8, max: 64}}",
-            "--train.batch_size: expected a whole number above 0; got 25.8",
+            "train.batch_size: expected a whole number above 0; got 25.8",
         ),
         (
             "model: mlp\nvary: {model: [mlp, hybird]}",

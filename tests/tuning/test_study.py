@@ -24,8 +24,8 @@ from kmlc.training.train import train
 from kmlc.tuning import trial as trial_module
 from kmlc.tuning.options import Options
 from kmlc.tuning.records import write_results
-from kmlc.tuning.run import tune
 from kmlc.tuning.study import Search, Study, StudyConfig, start_or_continue
+from kmlc.tuning.tune import tune
 
 OPTIONS = Options(cache="off")
 

@@ -19,7 +19,7 @@ from kmlc.tuning.grid import Grid, Range
 from kmlc.tuning.options import Options
 from kmlc.tuning.oracles import ResumableOracle, build_oracle
 from kmlc.tuning.outcome import Outcome, Work
-from kmlc.tuning.search import search
+from kmlc.tuning.run_and_retry import search
 from kmlc.tuning.study import StudyConfig
 
 AXES: dict[str, list[Any] | Range] = {"a": [1, 2, 3], "b": ["x", "y"], "c": [None, [1, 2]]}
@@ -42,7 +42,7 @@ objective: micro_map
 
 # Processes start as forks of one that has imported the libraries, which takes seconds.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["kmlc.tuning.search"])
+PROCESSES.set_forkserver_preload(["kmlc.tuning.run_and_retry"])
 
 
 def grid(folder: Path) -> ResumableOracle:

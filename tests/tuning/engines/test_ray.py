@@ -15,7 +15,7 @@ from kmlc.errors import UserError
 from kmlc.tuning.engines.ray import Ray
 from kmlc.tuning.options import Options
 from kmlc.tuning.outcome import Outcome
-from kmlc.tuning.search import search
+from kmlc.tuning.run_and_retry import search
 from tests.helpers import ROOT
 from tests.tuning.tuning_fakes import (
     Fake,

@@ -14,12 +14,12 @@ from kmlc.errors import UserError
 from kmlc.files import write_json
 from kmlc.lock import locked
 from kmlc.settings import load_config
-from kmlc.tuning import run as run_module
+from kmlc.tuning import tune as tune_module
 from kmlc.tuning.grid import Values
 from kmlc.tuning.options import Options
 from kmlc.tuning.records import best_run, results, started_runs
-from kmlc.tuning.run import tune
 from kmlc.tuning.study import Search, StudyConfig, start_or_continue
+from kmlc.tuning.tune import tune
 from tests.tuning.run_fakes import Trainings, trial
 
 OPTIONS = Options(cache="off", share=False)
@@ -129,9 +129,9 @@ def test_best_yaml_is_written_last(tmp_path: Path, config: StudyConfig, training
 def test_decoded_pixels_are_removed_whatever_the_last_command_said(
     tmp_path: Path, config: StudyConfig, trainings: Trainings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_module, "_MEMORY", tmp_path / "memory")
+    monkeypatch.setattr(tune_module, "_MEMORY", tmp_path / "memory")
     study = start_or_continue(config, tmp_path / "study")
-    folders = run_module._cache_folders(study).values()
+    folders = tune_module._cache_folders(study).values()
     for folder in folders:
         folder.mkdir(parents=True)
     tune(study, config, OPTIONS)

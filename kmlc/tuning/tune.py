@@ -23,7 +23,7 @@ from kmlc.tuning.oracles import build_oracle
 from kmlc.tuning.progress import StudyProgress
 from kmlc.tuning.records import best_run, forget_failed, write_results
 from kmlc.tuning.rows import SharedRows, forget_rows
-from kmlc.tuning.search import search
+from kmlc.tuning.run_and_retry import search
 from kmlc.tuning.study import Study, StudyConfig
 
 _MEMORY = Path("/dev/shm")

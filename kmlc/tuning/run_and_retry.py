@@ -1,4 +1,4 @@
-"""The loop of a search: ask the oracle for trials, let the engine run them, tell the oracle the results."""
+"""The loop of a search: ask the oracle for trials, run them, retry lost ones, tell the oracle the results."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -14,7 +14,7 @@ from kmlc.errors import UserError
 from kmlc.tuning.engines.inline import Inline
 from kmlc.tuning.options import Options
 from kmlc.tuning.outcome import Outcome, Work
-from kmlc.tuning.search import search
+from kmlc.tuning.run_and_retry import search
 from tests.tuning.tuning_fakes import (
     TRIALS,
     Fake,
