@@ -10,6 +10,7 @@ modality. The last model trains the two branches alone first, and then only the 
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 from kmlc.arguments import OneLineParser
 from kmlc.commands.process import command
@@ -44,10 +45,12 @@ MODELS = {
 def main(argv: Sequence[str]) -> None:
     """Train each model that has no finished run, and print a table of all."""
     parser = OneLineParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--fusion", action="append", choices=MODELS, help="only this one; may be repeated")
-    names = parser.parse_args(argv).fusion or MODELS
+    parser.add_argument(
+        "--fusion", action="append", type=Literal[tuple(MODELS)], help="only this one; may be repeated"
+    )
+    chosen = parser.parse_args(argv).fusion or MODELS
     lines = ["| fusion | both | without captions | without images |", "| --- | ---: | ---: | ---: |"]
-    for name in names:
+    for name in chosen:
         run = RunDirectory(RUNS / f"fusion-{name.replace(',', '').replace(' ', '-')}")
         if not run.finished:
             config = config_from_flags(["--model", "hybrid", "--run", str(run.path), *MODELS[name]])
