@@ -10,10 +10,10 @@ modality. The last model trains the two branches alone first, and then only the 
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 from kmlc.arguments import OneLineParser
 from kmlc.commands.process import command
+from kmlc.errors import UserError
 from kmlc.prediction.predictor import predict_logits
 from kmlc.settings import config_from_flags
 from kmlc.tasks.rows import read_test, read_test_labels
@@ -45,10 +45,11 @@ MODELS = {
 def main(argv: Sequence[str]) -> None:
     """Train each model that has no finished run, and print a table of all."""
     parser = OneLineParser(description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "--fusion", action="append", type=Literal[tuple(MODELS)], help="only this one; may be repeated"
-    )
+    parser.add_argument("--fusion", action="append", help=f"one of {', '.join(MODELS)}; may be repeated")
     chosen = parser.parse_args(argv).fusion or MODELS
+    for name in chosen:
+        if name not in MODELS:
+            raise UserError(f"--fusion: expected one of {', '.join(MODELS)}; got {name}")
     lines = ["| fusion | both | without captions | without images |", "| --- | ---: | ---: | ---: |"]
     for name in chosen:
         run = RunDirectory(RUNS / f"fusion-{name.replace(',', '').replace(' ', '-')}")
