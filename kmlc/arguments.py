@@ -38,8 +38,6 @@ class HelpFormatter(DefaultHelpFormatter):
     def _format_action_invocation(self, action: Action) -> str:
         action = copy.copy(action)
         action.metavar = _metavar(action)
-        # jsonargparse's second form of a list, `--flag+`, appends to it.
-        action.option_strings = [each for each in action.option_strings if not each.endswith("+")]
         return super()._format_action_invocation(action)
 
 

@@ -1,6 +1,7 @@
 """The flags of the settings, on the command line of every command that takes settings."""
 
 import dataclasses
+import functools
 import re
 import types
 import typing
@@ -105,6 +106,7 @@ def _long(argument: str) -> str:
     return _SHORT.get(flag, flag) + equals + value
 
 
+@functools.cache
 def setting_types(owner: type = Config, prefix: str = "") -> dict[str, Any]:
     """Return the type of every setting by its dotted key; groups (as `train`) are not among them."""
     found: dict[str, Any] = {}
@@ -116,6 +118,7 @@ def setting_types(owner: type = Config, prefix: str = "") -> dict[str, Any]:
     return found
 
 
+@functools.cache
 def setting_groups() -> list[str]:
     """Return the keys that have settings below them, such as "train"."""
     return list(dict.fromkeys(key.partition(".")[0] for key in setting_types() if "." in key))
