@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -60,9 +61,73 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+def read_json(path: Path, expected: type = object) -> Any:
+    """Read a JSON file.
+
+    Args:
+        path: the file.
+        expected: the Python type of the whole value, such as `dict`.
+
+    Raises:
+        UserError: if the file is missing, unreadable or no JSON in UTF-8, if the value has another type, or
+            if it holds what kmlc never writes: NaN, infinity, a key twice in one object, whole numbers of
+            more than 64 bits, or half a surrogate pair.
+
+    Example:
+        metrics = read_json(Path("runs/mine/metrics.json"), dict)
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        value = json.loads(
+            text,
+            object_pairs_hook=_without_duplicates,
+            parse_constant=_not_finite,
+            parse_float=_finite,
+            parse_int=_of_64_bits,
+        )
+        if re.search(r"\\u[dD]", text):  # half a surrogate pair could not be written again
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except OSError as error:
+        raise UserError(f"{path}: could not be read: {error.strerror}") from None
+    except RecursionError:
+        raise UserError(f"{path}: damaged; expected JSON; got too many nested values") from None
+    except ValueError as error:
+        raise UserError(f"{path}: damaged; expected JSON ({error})") from None
+    if not isinstance(value, expected):
+        raise UserError(f"{path}: damaged; expected {_JSON_NAMES[expected]}; got {_JSON_NAMES[type(value)]}")
+    return value
+
+
+_JSON_NAMES: dict[type, str] = {
+    **{dict: "an object", list: "a list", str: "a string", bool: "true or false"},
+    **{int: "a number", float: "a number", type(None): "null"},
+}
+"""JSON's words for Python's types."""
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"the key {name!r} is there twice")
+        found[name] = value
+    return found
+
+
+def _not_finite(text: str) -> float:
+    raise ValueError(f"{text} is not a finite number")
+
+
+def _finite(text: str) -> float:
+    return float(text) if math.isfinite(float(text)) else _not_finite(text)
+
+
+def _of_64_bits(text: str) -> int:
+    if not -(2**63) <= int(text) < 2**64:
+        raise ValueError(f"{text[:20]}… has more than 64 bits")
+    return int(text)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -54,13 +54,13 @@ def load_encoder_state(path: Path) -> EncoderState:
     Example:
         state = load_encoder_state(Path("runs/2026-01-31-hybrid/encoder.json"))
     """
+    values = read_json(path, dict)
     try:
-        values = _checked(EncoderState, read_json(path))
+        _check(EncoderState, values)
         if values["backbone"] is not None:
-            values["backbone"] = BertSizes(**_checked(BertSizes, values["backbone"]))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; expected the encoder state of a run") from None
-    except (ValueError, OSError) as error:  # a JSON or Unicode error is a ValueError, too
+            _check(BertSizes, values["backbone"])
+            values["backbone"] = BertSizes(**values["backbone"])
+    except ValueError as error:
         raise UserError(f"{path}: damaged; expected the encoder state of a run ({error})") from None
     return EncoderState(**values | {"vocabulary": tuple(values["vocabulary"])})
 
@@ -74,10 +74,10 @@ _TYPES: dict[str, tuple[type, ...]] = {
 """The JSON types of each key; those of all others are whole numbers."""
 
 
-def _checked(kind: type[EncoderState | BertSizes], saved: Any) -> dict[str, Any]:
-    """Return what a file holds for a dataclass, if it is exactly its fields with their types."""
+def _check(kind: type[EncoderState | BertSizes], saved: dict[str, Any]) -> None:
+    """Raise a `ValueError` unless a file holds exactly the fields of a dataclass."""
     names = [field.name for field in fields(kind)]
-    if not isinstance(saved, dict) or sorted(saved) != sorted(names):
+    if sorted(saved) != sorted(names):
         raise ValueError(f"expected the keys {', '.join(names)}")
     for name, value in saved.items():
         # By the type itself: isinstance takes true for a whole number.
@@ -86,4 +86,3 @@ def _checked(kind: type[EncoderState | BertSizes], saved: Any) -> dict[str, Any]
             raise ValueError(f"{name}: expected {types[0].__name__}, got {type(value).__name__}")
     if not all(isinstance(piece, str) for piece in saved.get("vocabulary", [])):
         raise ValueError("vocabulary: expected strings")
-    return saved

@@ -59,7 +59,7 @@ class ResumableOracle(keras_tuner.Oracle):
             trials = [Trial.from_state(each) for each in state["trials"]]
             self.trials = {trial.trial_id: trial for trial in trials}
             self.set_state(state)
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        except (UserError, ValueError, LookupError, TypeError, AttributeError) as error:
             reason = str(error).partition("\n")[0]
             raise UserError(
                 f"{file}: is not the whole state of this search ({type(error).__name__}: {reason}); "

@@ -54,7 +54,7 @@ def test_wrong_value_ends_in_one_line(change: dict[str, Any], message: str, tmp_
 def test_damaged_file_ends_in_one_line(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "encoder.json"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"encoder\.json: damaged; expected the encoder state") as raised:
+    with pytest.raises(UserError, match=r"encoder\.json: damaged; expected ") as raised:
         load_encoder_state(path)
     assert "\n" not in str(raised.value)
 
