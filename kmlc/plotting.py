@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kmlc.files import write_with
+
+# Dollar signs in labels and names would start a formula, which fails if it is none.
+matplotlib.rcParams["text.parse_math"] = False
 
 # Okabe and Ito's palette, whose colours colour-blind people can tell apart.
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#999999"

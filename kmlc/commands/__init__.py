@@ -1,3 +1,3 @@
 """The commands, one module each: parse, call one function, say what to type next."""
 
-NAMES = ("train", "tune", "predict", "captions", "compare", "features")
+NAMES = ("train", "tune", "predict", "report", "captions", "compare", "features")

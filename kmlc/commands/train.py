@@ -21,7 +21,7 @@ from jsonargparse import Namespace
 from kmlc.commands.process import command, quiet_imports
 from kmlc.config import Config
 from kmlc.errors import UserError
-from kmlc.program import command_line, program
+from kmlc.program import command_line, program, quoted
 from kmlc.setting_flags import SettingsParser
 from kmlc.settings import model_config, model_names
 
@@ -91,7 +91,11 @@ def main(argv: Sequence[str]) -> None:
 
     resume = options.resume if options.resume in (None, "newest") else Path(options.resume)
     run = train(config, resume)
-    write_report(run)
+    try:
+        write_report(run)
+    except (KeyboardInterrupt, UserError, OSError):
+        print(f"\nThe run is finished, its report is not. To write it:\n  {command_line('report', run.path)}")
+        raise
     print(f"\nReport:       {run.path / 'report.md'}")
     print(f"Predict:      {command_line('predict', '--run', run.path, '--out', 'submission.csv')}")
-    print(f"TensorBoard:  tensorboard --logdir {run.path / 'tensorboard'}")
+    print(f"TensorBoard:  tensorboard --logdir {quoted(run.path / 'tensorboard')}")

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from kmlc.config import Config
 from kmlc.data.augment import augment, epoch_key, fold_in
 from kmlc.data.images import decode, resize
+from kmlc.errors import UserError
 from kmlc.files import read_json
 from kmlc.reports import plots
 from kmlc.settings import load_config
@@ -26,16 +27,16 @@ def contact_sheet(run: RunDirectory) -> Figure | None:
     Returns:
         The figure, or None if the run uses no images or their files no longer exist.
 
-    Raises:
-        UserError: if the data folder no longer exists.
-
     Example:
         figure = contact_sheet(RunDirectory(Path("runs/2026-01-31-hybrid")))
     """
     config = load_config(run.config)
     if config.tower.input != "image":
         return None
-    folder = image_folder(config)
+    try:
+        folder = image_folder(config)
+    except UserError:  # the data folder no longer exists
+        return None
     paths = enumerate(folder / name for name in read_json(run.split)["training"])
     found = [(row, path) for row, path in paths if path.is_file()][:IMAGES]
     if not found:

@@ -140,5 +140,5 @@ def _panels(
 
 
 def _short(name: str, length: int) -> str:
-    """Return a name cut to a length; a dollar sign is escaped, because it starts a formula."""
-    return (name if len(name) <= length else f"{name[: length - 1]}…").replace("$", r"\$")
+    """Return a name cut to a length."""
+    return name if len(name) <= length else f"{name[: length - 1]}…"

@@ -13,7 +13,7 @@ from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
 from kmlc.files import write_csv, write_text
-from kmlc.markdown import markdown_table
+from kmlc.markdown import escape, markdown_table
 from kmlc.plotting import save_plot
 from kmlc.reports import caption_plots
 from kmlc.reports.caption_words import clean, strongest_words
@@ -95,8 +95,8 @@ def write_caption_report(data: LabelledData, config: Config, folder: Path) -> No
     limit = f"; the plots show the {DRAWN} most frequent" if len(names) > DRAWN else ""
     sections = [
         "# Captions",
-        f"{data.report.file}: {len(captions):,} rows, {sum(map(bool, captions)):,} of them with a caption; "
-        f"{len(names)} labels{limit}.",
+        f"{escape(data.report.file)}: {len(captions):,} rows, {sum(map(bool, captions)):,} of them with a "
+        f"caption; {len(names)} labels{limit}.",
         "## Words of each label",
         "Captions are lower-cased, reduced to letters, cleaned of stop words and lemmatised. The captions of "
         "all rows with a label form one document. Its words are ranked by TF-IDF, "
@@ -149,7 +149,7 @@ def _cooccurrence_table(vocabulary: Vocabulary, shares: np.ndarray, rows: np.nda
 
 def _words_section(names: Sequence[str], words: Sequence[Mapping[str, float]], rows: np.ndarray) -> str:
     lines = [
-        [name, ", ".join(_ranked(each)), f"{count:,}"]
+        [escape(name), ", ".join(_ranked(each)), f"{count:,}"]
         for name, each, count in zip(names, words, rows, strict=True)
     ]
     return markdown_table(["label", f"{RANKED} strongest words", "rows"], lines, text_columns=2)

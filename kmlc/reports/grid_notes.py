@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from kmlc.files import read_json
+from kmlc.markdown import code, escape
 from kmlc.program import command_line
 from kmlc.progress import duration
 from kmlc.reports.grid_trials import finished
@@ -23,7 +24,7 @@ def notes(folder: Path, results: pd.DataFrame, seconds: float, arguments: Sequen
         seconds: the time that the study has taken.
         arguments: the command-line arguments.
     """
-    lines = [f"Command: `{command_line('tune', *arguments)}`, which took {duration(seconds)} in all"]
+    lines = [f"Command: {code(command_line('tune', *arguments))}, which took {duration(seconds)} in all"]
     for path in results.loc[finished(results), "run"][:1]:
         run = RunDirectory(folder / path)
         rows = {split: len(names) for split, names in read_json(run.split).items() if names}
@@ -34,7 +35,8 @@ def notes(folder: Path, results: pd.DataFrame, seconds: float, arguments: Sequen
             if settings.tower.input == "image"
             else ""
         )
-        lines.append(f"Data: {settings.data or 'the built-in sample'}, {splits}{size}")
+        data = escape(settings.data) if settings.data else "the built-in sample"
+        lines.append(f"Data: {data}, {splits}{size}")
         machine = f"{environment['cpu_count']} cores, {', '.join(environment['devices'])}"
         versions = ", ".join(f"{name} {environment['packages'][name]}" for name in ("tensorflow", "keras"))
         lines.append(f"Machine: {environment['platform']}, {machine}; {versions}")

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from kmlc.files import write_text
-from kmlc.markdown import markdown_table, metric_title
+from kmlc.markdown import escape, markdown_table, metric_title
 from kmlc.plotting import save_plot
 from kmlc.reports import grid_plots
 from kmlc.reports.grid_trials import (
@@ -41,7 +41,7 @@ def write_grid_report(
     """
     trials = join_trials(grid, results)
     sections = [
-        f"# {grid.title}",
+        f"# {escape(grid.title)}",
         "\n".join(_status(grid, trials, total)),
         *(["\n".join(f"- {note}" for note in notes)] if notes else []),
         _table(grid, trials),
@@ -62,14 +62,15 @@ def _status(grid: Grid, trials: Sequence[ReportedTrial], total: int | None) -> l
         return [head]
     best = ours[ranks(ours, grid).index(1)]
     name, decimals = metric_title(grid.objective), _decimals(grid, grid.objective)
-    lines = [f"{head} Best by {name}: {format_values(best.values)}, {_ours(best, grid.objective, decimals)}."]
+    values, ours_best = escape(format_values(best.values)), _ours(best, grid.objective, decimals)
+    lines = [f"{head} Best by {name}: {values}, {ours_best}."]
     if grid.objective in trials[0].published:
         published = trials[0]
         score = _number(grid.objective, published.published[grid.objective], decimals)
         trial = (
             "the same trial"
             if published is best
-            else f"{format_values(published.values)}; ours: {_rank(published, ours, grid)}"
+            else f"{escape(format_values(published.values))}; ours: {_rank(published, ours, grid)}"
         )
         lines.append(f"The published best ({score}) is {trial}.")
     return lines
@@ -93,7 +94,7 @@ def _table(grid: Grid, trials: Sequence[ReportedTrial]) -> str:
     header += [*(["seeds"] if several else []), "our rank"]
     rows = []
     for trial, rank in zip(trials, ranks(trials, grid), strict=True):
-        row = [format_value(trial.values[key]) for key in keys]
+        row = [escape(format_value(trial.values[key])) for key in keys]
         for metric in metrics:
             row += _cells(grid, trial, metric)
         if several:
@@ -136,8 +137,8 @@ def _failures(grid: Grid, results: pd.DataFrame) -> list[str]:
     if failed.empty:
         return []
     lines = [
-        f"- trial {row['trial']} ({format_values({key: row[key] for key in grid.axes()})}), "
-        f"seed {row['seed']}: {' '.join(str(row['error']).split())}"
+        f"- trial {row['trial']} ({escape(format_values({key: row[key] for key in grid.axes()}))}), "
+        f"seed {row['seed']}: {escape(str(row['error']))}"
         for row in failed.to_dict("records")
     ]
     return ["## Failed trials\n\n" + "\n".join(lines)]

@@ -6,12 +6,11 @@ from pathlib import Path
 
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_text
-from kmlc.markdown import markdown_table
+from kmlc.markdown import code, escape, markdown_table
 from kmlc.plotting import save_plot
-from kmlc.program import command_line
 from kmlc.reports import plots
 from kmlc.settings import load_config
-from kmlc.training.run_directory import existing_run
+from kmlc.training.run_directory import check_finished, existing_run
 
 TRAINING_BELOW = 0.92
 VALIDATION_FROM = 0.85
@@ -52,9 +51,7 @@ def read_fit(path: Path) -> Fit:
         UserError: if there is no run, it has not finished, or its training rows were not evaluated.
     """
     run = existing_run(path)
-    if not run.finished:
-        resume = command_line("train", "--resume", path)
-        raise UserError(f"{path}: the run has not finished; {resume} continues it")
+    check_finished(run)
     metrics = read_json(run.metrics)
     if "training" not in metrics:
         raise UserError(f"{path}: not evaluated on training rows; train with --train.evaluate_training true")
@@ -93,8 +90,8 @@ def _table(fits: Sequence[Fit]) -> str:
     bounds = f"training < {TRAINING_BELOW:.0%}, validation ≥ {VALIDATION_FROM:.0%}"
     rows = [
         [
-            f"`{fit.run}`",
-            fit.model,
+            code(fit.run),
+            escape(fit.model),
             f"{fit.training:.2%}",
             f"{fit.validation:.2%}",
             f"{100 * fit.gap:.2f} points",

@@ -7,9 +7,9 @@ import pandas as pd
 
 from kmlc.config import Config
 from kmlc.files import read_json, write_text
-from kmlc.markdown import format_number, markdown_table, metric_title
+from kmlc.markdown import code, escape, format_number, markdown_table, metric_title
 from kmlc.plotting import save_plot
-from kmlc.program import command_line
+from kmlc.program import quoted
 from kmlc.reports import plots
 from kmlc.reports.augmentation import contact_sheet
 from kmlc.setting_flags import setting_types
@@ -21,6 +21,8 @@ from kmlc.training.run_directory import RunDirectory
 
 def write_report(run: RunDirectory) -> None:
     """Write `report.md`, its tables and `plots/*.png` of a finished run; existing files are replaced.
+
+    A later call writes the same; images that no longer exist keep their plot.
 
     Example:
         write_report(RunDirectory(Path("runs/2026-01-31-hybrid")))
@@ -44,18 +46,19 @@ def write_report(run: RunDirectory) -> None:
         *_augmentation(run),
         _settings(config),
         _environment(read_json(run.environment)),
-        f"## Predict\n\n    {command_line('predict', '--run', run.path, '--out', 'submission.csv')}",
+        # The same in every report of the run, whichever command writes it.
+        f"## Predict\n\n    python -m kmlc predict {quoted('--run', run.path, '--out', 'submission.csv')}",
     ]
     write_text(run.report, "\n\n".join(sections) + "\n")
 
 
 def _head(run: RunDirectory, config: Config, metrics: dict[str, Any], task: Task) -> str:
     score = metrics["validation"][task.objective]
-    data = config.data or "the built-in rows"
+    data = escape(config.data) if config.data else "the built-in rows"
     title = metric_title(task.objective)
     return (
-        f"# {run.path.name}\n\n"
-        f"Model `{config.model}`, {metrics['parameters']:,} parameters, on {data}. "
+        f"# {escape(run.path.name)}\n\n"
+        f"Model {code(config.model)}, {metrics['parameters']:,} parameters, on {data}. "
         f"{title[0].upper()}{title[1:]} on the validation rows: **{score:.4f}** "
         f"(epoch {metrics['best_epoch']} of {metrics['epochs']})."
     )
@@ -76,11 +79,11 @@ def _metrics(metrics: dict[str, Any]) -> str:
 
 def _data(data: dict[str, Any], split: dict[str, list[str]]) -> str:
     splits = ", ".join(f"{len(ids):,} {name}" for name, ids in split.items())
-    section = f"## Data\n\n{data['file']}: {data['rows']:,} rows, {data['used']:,} used ({splits})."
+    section = f"## Data\n\n{escape(data['file'])}: {data['rows']:,} rows, {data['used']:,} used ({splits})."
     if not data["findings"]:
         return section
     findings = [
-        f"- {each['what']}: {each['count']:,}, {each['action']} (first: {' '.join(each['rows'][0].split())})"
+        f"- {escape(each['what'])}: {each['count']:,}, {each['action']} (first: {escape(each['rows'][0])})"
         for each in data["findings"]
     ]
     return "\n".join([section, "", *findings, "", "Every one of them is listed in `data_report.json`."])
@@ -88,10 +91,11 @@ def _data(data: dict[str, Any], split: dict[str, list[str]]) -> str:
 
 def _augmentation(run: RunDirectory) -> list[str]:
     """Write `plots/augmentation.png` and return its section, none for a run without images."""
-    figure = contact_sheet(run)
-    if figure is None:
+    figure, plot = contact_sheet(run), run.plots / "augmentation.png"
+    if figure is not None:
+        save_plot(plot, figure)
+    elif not plot.is_file():
         return []
-    save_plot(run.plots / "augmentation.png", figure)
     return [
         "## Augmentation\n\nThe first training images, and their augmentations in the first epochs.",
         "![Training images and their augmentations](plots/augmentation.png)",
@@ -104,7 +108,7 @@ def _settings(config: Config) -> str:
     for key in setting_types():
         value, usual = setting(config, key), setting(default, key)
         if value != usual:
-            rows.append([f"`{key}`", f"`{value}`", f"`{usual}`"])
+            rows.append([code(str(each)) for each in (key, value, usual)])
     if not rows:
         return "## Settings\n\nAll have their defaults; they are in `config.yaml`."
     return "## Settings that differ from the defaults\n\n" + markdown_table(

@@ -10,13 +10,12 @@ from kmlc.data.encoder_state import load_encoder_state
 from kmlc.errors import UserError
 from kmlc.files import read_json, sha256
 from kmlc.models.build import build_model
-from kmlc.program import command_line
 from kmlc.settings import load_config
 from kmlc.tasks.task import Task, Thresholds
 from kmlc.training import environment
 from kmlc.training.checkpoint import load_weights
 from kmlc.training.prepare import load_task
-from kmlc.training.run_directory import RunDirectory
+from kmlc.training.run_directory import RunDirectory, check_finished
 
 
 @dataclass(frozen=True)
@@ -47,11 +46,7 @@ def restore(run: RunDirectory) -> TrainedRun:
     Example:
         trained = restore(newest_run(finished=True))
     """
-    if not run.finished:
-        resume = command_line("train", "--resume", run.path)
-        raise UserError(
-            f"{run.path}: this run is not finished; continue it ({resume}) or name a finished one"
-        )
+    check_finished(run)
     config = load_config(run.config)
     if not run.best_weights.is_file():
         raise UserError(

@@ -44,7 +44,8 @@ def _is_empty(path: Path) -> bool:
 def check_unfinished(run: RunDirectory) -> None:
     """Raise a `UserError` if a run is finished."""
     if run.finished:
-        raise UserError(f"{run.path}: this run is finished; there is nothing to continue")
+        left = "" if run.report.is_file() else f"; {command_line('report', run.path)} writes its report"
+        raise UserError(f"{run.path}: this run is finished; there is nothing to continue{left}")
 
 
 def check_not_started(run: RunDirectory) -> None:

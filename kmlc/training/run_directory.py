@@ -150,6 +150,15 @@ def existing_run(path: Path) -> RunDirectory:
     return run
 
 
+def check_finished(run: RunDirectory) -> None:
+    """Raise a `UserError` if a run is not finished."""
+    if not run.finished:
+        resume = command_line("train", "--resume", run.path)
+        raise UserError(
+            f"{run.path}: this run is not finished; continue it ({resume}) or name a finished one"
+        )
+
+
 def newest_run(finished: bool) -> RunDirectory:
     """Return the run in runs/ that finished last, or the unfinished one that was started last.
 

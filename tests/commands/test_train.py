@@ -58,7 +58,7 @@ def test_help_describes_each_setting(capsys: pytest.CaptureFixture[str]) -> None
     assert "rows in a batch" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["train", "tune", "predict", "captions", "compare", "features"])
+@pytest.mark.parametrize("command", ["train", "tune", "predict", "report", "captions", "compare", "features"])
 def test_help_does_not_import_tensorflow(command: str) -> None:
     code = (
         f"import sys; from kmlc.commands.{command} import main\n"

@@ -70,7 +70,7 @@ def test_runs_without_metrics_of_training_rows_are_refused(tmp_path: Path) -> No
 def test_unfinished_runs_are_refused(tmp_path: Path) -> None:
     path = make_run(tmp_path / "run", 0.9, 0.87)
     (path / "metrics.json").unlink()
-    with pytest.raises(UserError, match=r"the run has not finished; kmlc train --resume"):
+    with pytest.raises(UserError, match=r"this run is not finished; continue it \(kmlc train --resume"):
         read_fit(path)
     with pytest.raises(UserError, match="not a run directory"):
         read_fit(tmp_path)

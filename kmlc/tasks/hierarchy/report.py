@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kmlc.files import write_csv
-from kmlc.markdown import format_number, markdown_table
+from kmlc.markdown import escape, format_number, markdown_table
 from kmlc.plotting import save_plot
 from kmlc.tasks.hierarchy import LEVELS, plots
 from kmlc.tasks.task import Thresholds
@@ -40,7 +40,10 @@ def sections(
     subclasses = pd.DataFrame(task.subclasses(labels, logits))
     write_csv(folder / "subclasses.csv", subclasses)
     weakest = [
-        [str(value) if place < 2 else format_number(value) for place, value in enumerate(each.values())]
+        [
+            escape(str(value)) if place < 2 else format_number(value)
+            for place, value in enumerate(each.values())
+        ]
         for each in details["weakest_subclasses"]
     ]
     return [
@@ -83,7 +86,7 @@ def _novelty(
     ]
     held_out = task.vocabulary.held_out
     if held_out:
-        names = ", ".join(f"*{name}*" for name in held_out)
+        names = ", ".join(f"*{escape(name)}*" for name in held_out)
         paragraphs.append(f"Held out of training, {len(held_out)} in all: {names}.")
     known = ~task.vocabulary.validation_only(labels)
     levels = {

@@ -9,7 +9,7 @@ import pandas as pd
 
 from kmlc.data.labels import Vocabulary
 from kmlc.files import write_csv
-from kmlc.markdown import format_number, markdown_table, metric_title
+from kmlc.markdown import escape, format_number, markdown_table, metric_title
 from kmlc.plotting import save_plot
 from kmlc.tasks.multilabel import plots
 from kmlc.tasks.task import Thresholds
@@ -45,7 +45,7 @@ def sections(
     save_plot(folder / "plots" / "per_class_f1.png", plots.per_class_f1(classes, f1_columns, macro_map))
     curves = plots.precision_recall(classes, labels, scores, macro_map)
     save_plot(folder / "plots" / "precision_recall.png", curves)
-    rows = [[name, *map(format_number, values)] for name, *values in classes.values.tolist()]
+    rows = [[escape(name), *map(format_number, values)] for name, *values in classes.values.tolist()]
     header = [metric_title(name) for name in classes.columns.tolist()]
     evaluated = "All but test F1 and test average precision are" if "test_f1" in classes else "All are"
     return [
