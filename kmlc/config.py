@@ -57,6 +57,8 @@ class TableConfig:
         label_column: column with the labels; in a hierarchy, with the subclass.
         superclass_column: column with the superclass, in a hierarchy of two levels; null without one.
         caption_column: column with the captions; if the table has no such column, every caption is empty.
+        delimiter: character between two columns; auto is comma, semicolon or tab, by the header line.
+        one_record_per_line: read each line as a row, also where a caption in quotes has line breaks.
     """
 
     train: str = "train.csv"
@@ -67,6 +69,8 @@ class TableConfig:
     label_column: str = "Labels"
     superclass_column: str | None = None
     caption_column: str = "Caption"
+    delimiter: str = "auto"
+    one_record_per_line: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from kmlc.data.data_report import TableReport
+from kmlc.data.data_report import Finding, TableReport
 
 ROOT = Path(__file__).parent.parent
 
@@ -80,7 +80,12 @@ def run_command(folder: Path, *command: str) -> subprocess.CompletedProcess[str]
 
 def findings(report: TableReport) -> dict[str, list[str]]:
     """Return the rows of each kind of finding."""
-    return {each.what: each.rows for each in report.findings}
+    return findings_of(report.findings)
+
+
+def findings_of(listed: Sequence[Finding]) -> dict[str, list[str]]:
+    """Return the rows of each of these findings."""
+    return {each.what: each.rows for each in listed}
 
 
 def assert_same_history(one: Path, other: Path) -> None:

@@ -106,6 +106,7 @@ class DataFolder:
 def _note_records(report: TableReport, table: Table, ids: Sequence[str], action_for_unreadable: str) -> None:
     report.note("record that is not valid CSV", "repaired", [ids[row] for row in table.repaired])
     report.note("unreadable record", action_for_unreadable, [ids[row] for row in table.unreadable])
+    report.findings += table.findings
     for what, names in table.skipped.items():
         report.note(what, "ignored", names)
 

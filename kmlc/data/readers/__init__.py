@@ -55,7 +55,7 @@ def read_test_table(config: Config, folder: Path, file: str) -> tuple[Table, Con
 def _read(
     config: Config, folder: Path, file: str, read_folders: Callable[[Path, TableConfig], Table]
 ) -> tuple[Table, Config]:
-    path = folder / file
+    path, table = folder / file, config.table
     if path.is_file():
-        return read_csv(path, config.table.caption_column), config
+        return read_csv(path, table.caption_column, table.delimiter, table.one_record_per_line), config
     return read_folders(folder, config.table), class_folder_settings(config, folder)

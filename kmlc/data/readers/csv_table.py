@@ -2,132 +2,196 @@
 
 The competition's tables quote their captions but do not double the quotes inside them, and some captions
 contain a line break. pandas with its defaults fails on such a file, or loses rows. Here a file that is valid
-CSV is read as such. Any other is cut into records where a line begins with the file name of an image; a
-record that is still not valid is cut by position, and what lies between the other columns is the caption.
+CSV is read as such. Any other is cut into records where `RecordLines` says that they begin; a record that is
+still not valid is cut by position, and what lies between the other columns is the caption.
 """
 
+import codecs
 import csv
-import io
-import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from kmlc.data.readers.table import IMAGE_SUFFIXES, Table
+from kmlc.data.data_report import Finding
+from kmlc.data.readers.record_lines import RecordLines, usual_shapes
+from kmlc.data.readers.table import Table
 from kmlc.errors import UserError
 
-_RECORD_START = re.compile(
-    rf'^(?="?[^",\n]+(?:{"|".join(map(re.escape, IMAGE_SUFFIXES))})"?(?:,|$))', re.IGNORECASE | re.MULTILINE
-)
+# The default, 131,072 characters, is less than a long caption may have.
+csv.field_size_limit(2**31 - 1)
+
+_DELIMITERS = ",;\t"
+_ANOTHER_WAY = "kept as one record; --table.one_record_per_line true cuts there"
 
 
-def read_csv(path: Path, text_column: str) -> Table:
+class _Lines(NamedTuple):
+    """The lines of a table below its header.
+
+    Attributes:
+        path: the file.
+        header: the line with the names of the columns.
+        body: the lines below it.
+        first: the number of the first of them, counted from 1.
+        delimiter: the character between two fields.
+        text_column: the column of free text.
+    """
+
+    path: Path
+    header: str
+    body: list[str]
+    first: int
+    delimiter: str
+    text_column: str
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        return [name.strip() for name in next(csv.reader([self.header], delimiter=self.delimiter), [])]
+
+    @property
+    def layout(self) -> RecordLines | None:
+        """Where the free text is in a record; None if there is none, or nothing before it."""
+        columns = self.columns
+        before = columns.index(self.text_column) if self.text_column in columns else 0
+        return RecordLines(self.delimiter, before, len(columns) - before - 1) if before else None
+
+    def finding(self, what: str, action: str, numbers: Sequence[int]) -> list[Finding]:
+        """Return what was found in some of the lines, if there are any."""
+        rows = [f"line {self.first + number}: {self.body[number][:60]}" for number in numbers]
+        return [Finding(what, action, rows)] if rows else []
+
+
+def read_csv(
+    path: Path, text_column: str, delimiter: str = "auto", one_record_per_line: bool = False
+) -> Table:
     """Read a CSV file whose free text may hold unescaped quotes, commas and line breaks.
 
     Args:
-        path: the file, in UTF-8 (with or without byte order mark) or else Windows-1252.
+        path: the file, in UTF-8 or UTF-16 (with byte order mark), or else Windows-1252.
         text_column: the column of free text, usually the caption; the table may lack it.
+        delimiter: the character between two fields; auto is the one of comma, semicolon and tab that cuts the
+            header line into most columns.
+        one_record_per_line: read every line as a record, also where a quoted field contains line breaks.
 
     Returns:
         The table, its values without leading or trailing white space.
 
     Raises:
-        UserError: if the file is missing or empty, or if it has a broken record and its first column has no
-            image names, which mark where records begin.
+        UserError: if the file cannot be read, is empty, has two columns of one name, or no readable record.
 
     Example:
         table = read_csv(Path("train.csv"), text_column="Caption")
         captions = table.columns["Caption"]
     """
-    text = _read_text(path)
-    head, _, body = text.partition("\n")
-    header = [name.strip() for name in next(csv.reader([head]), [])]
-    if not any(header):
+    if delimiter != "auto" and (len(delimiter) != 1 or delimiter in '"\r\n'):
+        raise UserError(f"table.delimiter: expected auto or one character, no quote; got {delimiter!r}")
+    text, findings = _read_text(path)
+    all_lines = text.split("\n")
+    place = next((number for number, line in enumerate(all_lines) if line.strip()), None)
+    if place is None:
         raise UserError(f"{path}: the file is empty; expected a header line and one line for each image")
-    rows = _valid_rows(body, len(header))
-    if rows is not None:
-        return Table(path, _columns(header, rows))
-    return _read_broken(path, body, header, text_column)
+    header = all_lines[place]
+    if delimiter == "auto":
+        delimiter = max(_DELIMITERS, key=lambda each: len(next(csv.reader([header], delimiter=each))))
+    lines = _Lines(path, header, all_lines[place + 1 :], place + 2, delimiter, text_column)
+    columns = lines.columns
+    repeated = next((name for name in columns if name and columns.count(name) > 1), None)
+    if repeated is not None:
+        raise UserError(f"{path}: expected each column once; got {repeated!r} twice")
+    table = None if one_record_per_line else _read_valid(lines)
+    if table is None:
+        table = _read_broken(lines, one_record_per_line)
+    table.findings[:0] = findings
+    return table
 
 
-def _read_text(path: Path) -> str:
+def _read_text(path: Path) -> tuple[str, list[Finding]]:
+    """Return the content of a file with line ends of Unix, and what was found about its encoding."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise UserError(f"{path}: expected a CSV file; it is a folder") from None
+    except OSError as error:
+        raise UserError(f"{path}: could not be read: {error.strerror}") from None
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    findings = []
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
+        text = content.decode("utf-16" if is_utf16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
         text = content.decode("cp1252", errors="replace")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+        line = content.count(b"\n", 0, error.start) + 1
+        findings = [Finding("table that is not UTF-8", "read as Windows-1252", [f"line {line}"])]
+    return text.replace("\r\n", "\n").replace("\r", "\n"), findings
 
 
-def _valid_rows(text: str, width: int) -> list[list[str]] | None:
-    """Return the rows of valid CSV without blank lines, or None if it is not valid."""
+def _read_valid(lines: _Lines) -> Table | None:
+    """Read a table of valid CSV; None if it is not valid."""
+    records = _valid_records(lines.body, lines.delimiter, len(lines.columns))
+    if records is None:
+        return None
+    table = Table(lines.path, _by_column(lines.columns, [fields for _, _, fields in records]))
+    if lines.layout is not None:
+        usual = usual_shapes(fields[0].strip() for _, _, fields in records)
+        inside = [line for start, end, _ in records for line in range(start + 1, end)]
+        found = [line for line in inside if lines.layout.like_start(lines.body[line], usual)]
+        table.findings += lines.finding("line like a record inside a quoted field", _ANOTHER_WAY, found)
+    return table
+
+
+def _valid_records(
+    lines: Sequence[str], delimiter: str, width: int
+) -> list[tuple[int, int, list[str]]] | None:
+    """Return the first line, the line after the last, and the fields of each record of valid CSV, or None."""
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
+    records, start = [], 0
     try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+        for fields in reader:
+            # The other lines are blank.
+            if len(fields) == width and (width > 1 or fields[0].strip()):
+                records.append((start, reader.line_num, fields))
+            elif len(fields) > 1 or "".join(fields).strip():
+                return None
+            start = reader.line_num
     except csv.Error:
         return None
-    return rows if all(len(row) == width for row in rows) else None
+    return records
 
 
-def _read_broken(path: Path, body: str, header: Sequence[str], text_column: str) -> Table:
+def _read_broken(lines: _Lines, one_record_per_line: bool) -> Table:
     """Read a table that is not valid CSV, record by record."""
-    starts = [match.start() for match in _RECORD_START.finditer(body)]
-    if not starts:
-        line, count = _first_broken_line(body, len(header))
-        raise UserError(
-            f"{path} line {line}: expected {len(header)} fields ({', '.join(header)}), got {count}; "
-            "quotes inside a field must be doubled"
-        )
-    if body[: starts[0]].strip():
-        starts.insert(0, 0)
+    columns, layout, body = lines.columns, lines.layout, lines.body
+    if one_record_per_line or layout is None:
+        starts = [number for number, line in enumerate(body) if line.strip()]
+        doubtful: list[int] = []
+    else:
+        starts, doubtful = layout.starts(body)
     rows: list[list[str]] = []
-    repaired, unreadable = [], []
+    repaired: list[int] = []
+    unreadable: list[int] = []
     for start, end in zip(starts, [*starts[1:], len(body)], strict=True):
-        record = body[start:end]
-        valid = _valid_rows(record, len(header))
+        valid = _valid_records(body[start:end], lines.delimiter, len(columns))
         if valid is not None and len(valid) == 1:
-            rows.append(valid[0])
-        elif (cut := _cut(record, header, text_column)) is not None:
+            rows.append(valid[0][2])
+        elif layout is not None and (fields := layout.cut("\n".join(body[start:end]))) is not None:
             repaired.append(len(rows))
-            rows.append(cut)
+            rows.append(fields)
         else:
             unreadable.append(len(rows))
-            rows.append([_unquote(record.split(",")[0]), *[""] * (len(header) - 1)])
-    return Table(path, _columns(header, rows), repaired, unreadable)
+            fields = next(csv.reader([body[start]], delimiter=lines.delimiter))
+            known = fields[: layout.before if layout else 1]
+            rows.append([*known, *[""] * (len(columns) - len(known))])
+    if rows and len(unreadable) == len(rows):
+        got = len(next(csv.reader([body[starts[0]]], delimiter=lines.delimiter)))
+        raise UserError(
+            f"{lines.path} line {lines.first + starts[0]}: expected {len(columns)} fields "
+            f"({', '.join(columns)}), got {got}, and no other line is valid either; "
+            "quotes inside a field must be doubled (table.delimiter sets the character between fields)"
+        )
+    findings = lines.finding("line that may begin a record or not", "cut as two of three signs say", doubtful)
+    return Table(lines.path, _by_column(columns, rows), repaired, unreadable, findings)
 
 
-def _first_broken_line(body: str, width: int) -> tuple[int, int]:
-    """Return the number of the first line that has not `width` fields, and how many it has."""
-    for number, line in enumerate(body.split("\n"), start=2):
-        fields = next(csv.reader([line]), [])
-        if fields and len(fields) != width:
-            return number, len(fields)
-    return 2, width
-
-
-def _cut(record: str, header: Sequence[str], text_column: str) -> list[str] | None:
-    """Cut a record by position: the free text may contain commas, the fields before and after it do not."""
-    if text_column not in header:
-        return None
-    before = header.index(text_column)
-    after = len(header) - before - 1
-    head = record.strip().split(",", before)
-    if len(head) != before + 1:
-        return None
-    tail = head[-1].rsplit(",", after)
-    if len(tail) != after + 1:
-        return None
-    return [_unquote(value) for value in [*head[:-1], *tail]]
-
-
-def _unquote(value: str) -> str:
-    """Remove one pair of quotes around a value and keep those inside it."""
-    value = value.strip()
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
-
-
-def _columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, list[str]]:
-    return {name: [row[place].strip() for row in rows] for place, name in enumerate(header)}
+def _by_column(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, list[str]]:
+    return {name: [row[place].strip() for row in rows] for place, name in enumerate(columns)}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kmlc.data.data_report import Finding
 from kmlc.errors import UserError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
@@ -17,7 +18,8 @@ class Table:
         path: the file, or the folder of images, that it was read from.
         columns: the values of each column by its name, all of the same length.
         repaired: row numbers of the records that were not valid CSV and were cut by position.
-        unreadable: row numbers of the records that could not be cut; all but their first value is empty.
+        unreadable: row numbers of the records that could not be cut; their last values are empty.
+        findings: what could be read in another way, or is not in the expected form.
         skipped: what was found and is not used, by what it is.
     """
 
@@ -25,6 +27,7 @@ class Table:
     columns: dict[str, list[str]]
     repaired: list[int] = field(default_factory=list)
     unreadable: list[int] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     skipped: dict[str, list[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:

@@ -1,5 +1,7 @@
 import csv
+import errno
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -70,6 +72,63 @@ def test_encodings_are_detected(tmp_path: Path, encoding: str) -> None:
     assert rows(path) == [("0.jpg", "Ein Café")]
 
 
+def test_a_table_that_is_not_utf_8_is_listed(tmp_path: Path) -> None:
+    path = write(tmp_path, "ImageID,Caption\n0.jpg,a\n1.jpg,Café\n", "cp1252")
+    (finding,) = read_csv(path, "Caption").findings
+    assert (finding.what, finding.rows) == ("table that is not UTF-8", ["line 3"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_header_line_shows_the_delimiter(tmp_path: Path, delimiter: str, encoding: str) -> None:
+    """Tables of spreadsheets that write ; or tabs had one column, whose name was the header line."""
+    text = 'ImageID,Labels,Caption\n0.jpg,1 3,"a b"\n'.replace(",", delimiter)
+    assert rows(write(tmp_path, text, encoding)) == [("0.jpg", "1 3", "a b")]
+
+
+def test_any_other_delimiter_is_a_setting(tmp_path: Path) -> None:
+    path = write(tmp_path, "ImageID|Caption\n0.jpg|a, b\n1.jpg|c|d\n")
+    table = read_csv(path, "Caption", delimiter="|")
+    assert table.columns == {"ImageID": ["0.jpg", "1.jpg"], "Caption": ["a, b", "c|d"]}
+    for wrong in ("", "||", '"', "\n"):
+        with pytest.raises(
+            UserError, match=r"^table\.delimiter: expected auto or one character, no quote; got"
+        ):
+            read_csv(path, "Caption", delimiter=wrong)
+
+
+def test_blank_lines_are_no_rows(tmp_path: Path) -> None:
+    """A blank first line was an empty file, a line of spaces made valid CSV invalid."""
+    assert rows(write(tmp_path, "\n \nImageID,Caption\n\n0.jpg,a\n  \n")) == [("0.jpg", "a")]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_fields_of_any_length(tmp_path: Path, place: int) -> None:
+    """A header field of more than 131,072 characters was a traceback, as was a caption in a broken table."""
+    long = "x" * 200_000
+    lines = ["ImageID,Caption", "0.jpg,a"]
+    lines[place] += long
+    table = read_csv(write(tmp_path, "\n".join(lines)), "Caption")
+    assert list(table.columns)[1] == "Caption" + long * (place == 0)
+    assert next(iter(table.columns.values())) == ["0.jpg"]
+
+
+def test_nul_bytes_are_characters(tmp_path: Path) -> None:
+    assert rows(write(tmp_path, "ImageID,Caption\n0\0.jpg,a\0b\n")) == [("0\0.jpg", "a\0b")]
+
+
+def test_two_columns_of_one_name_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"table\.csv: expected each column once; got 'Labels' twice$"):
+        read_csv(write(tmp_path, "ImageID,Labels,Labels\n0.jpg,1,2\n"), "Caption")
+
+
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, "ImageID,Caption\n")
+    monkeypatch.setattr(Path, "read_bytes", Mock(side_effect=OSError(errno.EIO, "Input/output error")))
+    with pytest.raises(UserError, match=r"table\.csv: could not be read: Input/output error$"):
+        read_csv(path, "Caption")
+
+
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.csv: no such file"):
         read_csv(tmp_path / "none.csv", "Caption")
@@ -88,9 +147,9 @@ def test_a_missing_column_is_an_error_with_the_columns(tmp_path: Path) -> None:
         table.column("Labels", "table.label_column")
 
 
-def test_a_broken_table_without_image_names_is_an_error_with_the_line(tmp_path: Path) -> None:
-    path = write(tmp_path, "ImageID,Caption\nx,good\ny,one,two\n")
-    with pytest.raises(UserError, match=r"line 3: expected 2 fields .*, got 3"):
+def test_a_table_without_a_readable_record_is_an_error_with_the_line(tmp_path: Path) -> None:
+    path = write(tmp_path, "ImageID,Labels\nx,1,2\ny,one,two\n")
+    with pytest.raises(UserError, match=r"line 2: expected 2 fields \(ImageID, Labels\), got 3"):
         read_csv(path, "Caption")
 
 

@@ -1,0 +1,186 @@
+"""Finds where records begin in lines that are not valid CSV, and cuts a record into its fields.
+
+A record is one line, or several if its free text contains line breaks. A line begins a record if two of three
+signs say so. What is usual is learned from the file itself.
+
+- shape: its first field is written like those of other records, in digits or letters, with or without a suffix
+- text: the free text after it begins with a quote, or without one if that is usual
+- before: the record before it is complete
+
+Lines on which the signs disagree could be read in another way; they are returned too.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+# A shape that fewer first fields than this share have may be that of a line inside a caption.
+_USUAL = 0.01
+_QUOTED = r' *"[^"]*(?:""[^"]*)*" *'
+
+Shape = tuple[bool, frozenset[str]]
+"""How a name is written: whether it has a suffix, and the kinds of characters before it."""
+
+
+class Opening(NamedTuple):
+    """The beginning of a record.
+
+    Attributes:
+        fields: the fields before the free text.
+        text: where the free text begins in the line.
+    """
+
+    fields: list[str]
+    text: int
+
+
+class RecordLines:
+    """How the lines of a table become records.
+
+    Args:
+        delimiter: the character between two fields.
+        before: the number of fields before the free text, 1 or more.
+        after: the number of fields after it.
+
+    Example:
+        RecordLines(",", 1, 0).starts(['0.jpg,"a "b""', '1.jpg,"c', 'd"'])  # ([0, 1], [])
+    """
+
+    def __init__(self, delimiter: str, before: int, after: int) -> None:
+        end = re.escape(delimiter)
+        bare = rf'(?! *")[^{end}\n]*'
+        field = rf"({_QUOTED}|{bare}){end}"
+        others = rf"(?:(?:{_QUOTED}|{bare}){end}){{{before - 1}}}"
+        tail = rf'(?:{end}(?:{_QUOTED}|{bare}(?<!"))){{{after}}}\Z'
+        self.delimiter, self.before, self.after = delimiter, before, after
+        self._field = re.compile(field)
+        self._head = re.compile(field + others)
+        # The first field may contain the delimiter, as in `a,b.jpg,"a dog"`.
+        self._loose_head = re.compile(rf'(.*?){end}{others}(?=")')
+        self._tail = re.compile(tail)
+        self._close = re.compile('"' + tail)
+
+    def starts(self, lines: Sequence[str]) -> tuple[list[int], list[int]]:
+        """Return the lines that begin a record, and those on which the signs disagree.
+
+        The first line always begins one.
+        """
+        table = [_Line(self, line) for line in lines]
+        openings = [line for line in table if line.opening]
+        bare = 2 * sum(line.text.startswith('"') for line in openings) < len(openings)
+        first, _ = self._vote(table, bare, set())
+        # A line whose text begins and ends with a quote is a record, whatever is before it.
+        whole = [line for line in openings if line.text.startswith('"') and self.closes(line.text[1:])]
+        names = [line.first for line in {*whole, *(table[number] for number in first)}]
+        return self._vote(table, bare, usual_shapes(names))
+
+    def like_start(self, line: str, shapes: Collection[Shape]) -> bool:
+        """Return whether a line inside a field looks like a record with a name of one of these shapes."""
+        parsed = _Line(self, line)
+        return parsed.opening is not None and parsed.text.startswith('"') and shape(parsed.first) in shapes
+
+    def cut(self, record: str) -> list[str] | None:
+        """Cut a record by position: what lies between the other fields is the free text.
+
+        Returns:
+            The fields, or None if there are too few.
+
+        Example:
+            RecordLines(",", 1, 1).cut('0.jpg,"a "b", c","cat,dog"')  # ["0.jpg", 'a "b", c', "cat,dog"]
+        """
+        record = record.rstrip()
+        opening = self.opening(record.partition("\n")[0])
+        tail = self._tail.search(record, opening.text) if opening else None
+        if opening is None or tail is None:
+            return None
+        text = record[opening.text : tail.start()].strip()
+        if len(text) > 1 and text[0] == text[-1] == '"':
+            # Quotes inside it stay as they are.
+            text = text[1:-1]
+        after = self._field.findall(tail[0][1:] + self.delimiter) if self.after else []
+        return [*opening.fields, text, *map(_unquote, after)]
+
+    def opening(self, line: str) -> Opening | None:
+        """Return the beginning of the record that begins at a line, or None if it has too few fields."""
+        found = self._head.match(line)
+        if found is None or not line.startswith('"', found.end()):
+            found = self._loose_head.match(line) or found
+        if found is None:
+            return None
+        others = self._field.findall(line, found.end(1) + 1, found.end())
+        return Opening([_unquote(field) for field in (found[1], *others)], found.end())
+
+    def closes(self, text: str) -> bool:
+        """Return whether free text that began with a quote, and its record, end at the end of this line."""
+        return self._close.search(text.rstrip()) is not None
+
+    def _vote(
+        self, table: Sequence["_Line"], bare_is_usual: bool, usual: Collection[Shape]
+    ) -> tuple[list[int], list[int]]:
+        starts: list[int] = []
+        doubtful: list[int] = []
+        complete, quoted = True, False
+        for number, line in enumerate(table):
+            if not line.line.strip():
+                continue
+            text_fits = line.opening is not None and (
+                line.text.startswith('"') or (bare_is_usual and not line.text.rstrip().endswith('"'))
+            )
+            shape_fits = shape(line.first) in usual
+            begins = not starts or shape_fits + text_fits + complete >= 2
+            if begins:
+                sure = not starts or (shape_fits and complete and line.opening is not None)
+                starts.append(number)
+                quoted = line.text.startswith('"')
+            else:
+                sure = not (shape_fits or text_fits or complete)
+            if not sure:
+                doubtful.append(number)
+            complete = not quoted or self.closes(line.text[1:] if begins else line.line)
+        return starts, doubtful
+
+
+class _Line:
+    """A line, read as if a record began there."""
+
+    def __init__(self, layout: RecordLines, line: str) -> None:
+        self.line = line
+        self.opening = layout.opening(line)
+        self._delimiter = layout.delimiter
+
+    @property
+    def text(self) -> str:
+        """The free text, and what follows it."""
+        return self.line[self.opening.text :] if self.opening else ""
+
+    @cached_property
+    def first(self) -> str:
+        """The first field."""
+        return self.opening.fields[0] if self.opening else self.line.partition(self._delimiter)[0].strip()
+
+
+def shape(name: str) -> Shape:
+    """Return how a name is written.
+
+    Example:
+        shape("img_12.jpg") == shape("photo_7.png")  # True
+    """
+    stem, dot, suffix = name.rpartition(".")
+    if not (dot and stem and len(suffix) <= 5 and suffix.isalnum()):
+        stem, suffix = name, ""
+    kinds = ("9" if each.isdecimal() else "a" if each.isalpha() else each for each in stem)
+    return bool(suffix), frozenset(kinds)
+
+
+def usual_shapes(names: Iterable[str]) -> set[Shape]:
+    """Return the shapes that are not rare among these names."""
+    counts = Counter(map(shape, names))
+    return {each for each, count in counts.items() if count >= _USUAL * counts.total()}
+
+
+def _unquote(value: str) -> str:
+    """Return the value of a field that may be in quotes."""
+    value = value.strip()
+    return value[1:-1].replace('""', '"') if len(value) > 1 and value[0] == value[-1] == '"' else value
