@@ -397,6 +397,17 @@ class HierarchyConfig:
 
 
 @dataclass(frozen=True)
+class CacheConfig:
+    """What is kept between commands, and may be deleted at any time.
+
+    Attributes:
+        folder: folder of the manifest of images; null is kmlc/ in $XDG_CACHE_HOME or ~/.cache.
+    """
+
+    folder: str | None = None
+
+
+@dataclass(frozen=True)
 class Config:
     """Settings of a run.
 
@@ -417,6 +428,7 @@ class Config:
         train: the training.
         thresholds: from probabilities to labels.
         hierarchy: two levels of labels, and novel rows.
+        cache: what is kept between commands.
     """
 
     model: str = "hybrid"
@@ -435,3 +447,4 @@ class Config:
     train: TrainConfig = field(default_factory=TrainConfig)
     thresholds: ThresholdsConfig = field(default_factory=ThresholdsConfig)
     hierarchy: HierarchyConfig = field(default_factory=HierarchyConfig)
+    cache: CacheConfig = field(default_factory=CacheConfig)

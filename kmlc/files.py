@@ -214,3 +214,22 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def cache_folder(folder: str | None = None) -> Path:
+    """Return the folder of what is kept between commands: by default kmlc/ in $XDG_CACHE_HOME or ~/.cache.
+
+    Args:
+        folder: `cache.folder`; None is the default.
+
+    Raises:
+        UserError: if no folder is given and the user has no home directory.
+    """
+    if folder is not None:
+        return Path(folder)
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kmlc"
+    except RuntimeError:
+        raise UserError(
+            "no home directory: set the environment variable XDG_CACHE_HOME to a folder that is kept"
+        ) from None

@@ -1,6 +1,7 @@
 """Settings of the whole suite, and the fixtures that several packages use."""
 
 import os
+from collections.abc import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -20,6 +21,17 @@ settings.load_profile("kmlc")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the folders with the longest tests first: two workers then end at about the same time."""
     items.sort(key=lambda item: item.path.parent.name not in ("training", "tuning"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the manifest of images and the built-in samples out of the user's own cache."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # the workers share it: each sample is drawn once
+        folder = folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        yield
 
 
 @pytest.fixture(scope="session")

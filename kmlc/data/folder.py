@@ -8,7 +8,8 @@ import numpy as np
 
 from kmlc.config import Config
 from kmlc.data.data_report import TableReport
-from kmlc.data.images import find_problems
+from kmlc.data.image_facts import NO_IMAGE, ImageFacts
+from kmlc.data.image_manifest import image_facts
 from kmlc.data.labels import KnownLabelReader, LabelReader
 from kmlc.data.readers import read_test_table, read_training_table
 from kmlc.data.readers.table import Table
@@ -48,8 +49,8 @@ class DataFolder:
         _note_records(report, table, ids, "excluded from training")
         targets = self.labels.read_labels(config, self.path, table, report)
         excluded = targets.excluded | set(table.unreadable) | _note_duplicates(report, ids)
-        paths, problems = _check_images(config, self.path, ids)
-        for problem, rows in _by_problem(problems).items():
+        paths, facts = _check_images(config, self.path, ids)
+        for problem, rows in _by_problem(facts).items():
             report.note(f"image {problem}", "excluded from training", [ids[row] for row in rows])
             excluded |= set(rows)
         kept = [row for row in range(len(table)) if row not in excluded]
@@ -63,7 +64,13 @@ class DataFolder:
         report.used = len(kept)
         counts = labels.sum(axis=0).tolist()
         report.label_counts = dict(zip(targets.vocabulary.display(), counts, strict=True))
-        records = Records([ids[row] for row in kept], [paths[row] for row in kept], captions, labels)
+        records = Records(
+            [ids[row] for row in kept],
+            [paths[row] for row in kept],
+            captions,
+            labels,
+            facts=[facts[row] for row in kept],
+        )
         return LabelledData(records, targets.vocabulary, report, targets.kind)
 
     def read_test(self) -> tuple[Records, TableReport]:
@@ -78,13 +85,13 @@ class DataFolder:
             raise UserError(f"{table.path}: no rows; expected one for each image to predict")
         report = TableReport(str(table.path), len(table), used=len(table))
         _note_records(report, table, ids, "kept without a caption")
-        paths, problems = _check_images(config, self.path, ids)
-        for problem, rows in _by_problem(problems).items():
+        paths, facts = _check_images(config, self.path, ids)
+        for problem, rows in _by_problem(facts).items():
             report.note(f"image {problem}", "replaced by a placeholder image", [ids[row] for row in rows])
             for row in rows:
-                paths[row] = ""
+                paths[row], facts[row] = "", NO_IMAGE
         captions = _captions(config, table, report, range(len(table)))
-        return Records(list(ids), paths, captions, unknown_labels(len(table))), report
+        return Records(list(ids), paths, captions, unknown_labels(len(table)), facts=facts), report
 
     def read_test_labels(self, task: KnownLabelReader, records: Records) -> np.ndarray | None:
         """Read the labels of the test rows, uint8 (rows, classes), or None if the folder has none for them.
@@ -130,21 +137,21 @@ def _captions(config: Config, table: Table, report: TableReport, rows: Sequence[
     return [column[row] for row in rows]
 
 
-def _check_images(config: Config, folder: Path, ids: Sequence[str]) -> tuple[list[str], list[str | None]]:
-    """Return each row's image file, and what is wrong with it; nothing is checked if no image is used."""
+def _check_images(config: Config, folder: Path, ids: Sequence[str]) -> tuple[list[str], list[ImageFacts]]:
+    """Return each row's image file, and what is known of it; nothing is checked if no image is used."""
     if config.tower.input != "image":
-        return [""] * len(ids), [None] * len(ids)
+        return [""] * len(ids), [NO_IMAGE] * len(ids)
     images = folder / config.table.images
     if not images.is_dir():
         raise UserError(f"{images}: no such folder; expected the images (name yours with --table.images)")
     paths = [str(images / name) for name in ids]
-    return paths, find_problems(paths, config.images.max_pixels)
+    return paths, image_facts(paths, config)
 
 
-def _by_problem(problems: Sequence[str | None]) -> dict[str, list[int]]:
+def _by_problem(facts: Sequence[ImageFacts]) -> dict[str, list[int]]:
     """Return the rows of each problem."""
     found: dict[str, list[int]] = {}
-    for row, problem in enumerate(problems):
-        if problem is not None:
-            found.setdefault(problem, []).append(row)
+    for row, each in enumerate(facts):
+        if each.problem is not None:
+            found.setdefault(each.problem, []).append(row)
     return found

@@ -1,75 +1,14 @@
-"""Images: checked before they are used, decoded and resized inside tf.data."""
+"""Images: decoded and resized inside tf.data."""
 
 import io
-import warnings
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from kmlc.progress import ProgressBar
-
-
-def find_problems(images: Sequence[str | bytes], max_pixels: int) -> list[str | None]:
-    """Return for each image why it cannot be used, or None if it can.
-
-    The size is read from the header first, so that a small file that would decode to gigabytes is never
-    decoded. The remaining images are decoded once with the decoder that training uses, because decoders
-    disagree about what is corrupt.
-
-    Args:
-        images: paths of image files, or their bytes.
-        max_pixels: the most pixels an image may have.
-
-    Returns:
-        For each image None, or a problem: "missing", "empty", "not an image", "oversized", "corrupt".
-    """
-    with warnings.catch_warnings():
-        # Pillow warns of large images; the size is checked here.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        problems = [_header_problem(image, max_pixels) for image in images]
-    promising = [row for row, problem in enumerate(problems) if problem is None]
-    for row in set(promising) - _decodable(images, promising):
-        problems[row] = "corrupt"
-    return problems
-
-
-def _header_problem(image: str | bytes, max_pixels: int) -> str | None:
-    try:
-        if (Path(image).stat().st_size if isinstance(image, str) else len(image)) == 0:
-            return "empty"
-        with Image.open(image if isinstance(image, str) else io.BytesIO(image)) as header:
-            return "oversized" if header.width * header.height > max_pixels else None
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        return "missing"
-    except Image.DecompressionBombError:
-        return "oversized"
-    except UnidentifiedImageError:
-        return "not an image"
-    except (OSError, ValueError, SyntaxError):  # what Pillow's readers raise on broken headers
-        return "corrupt"
-
-
-def _decodable(images: Sequence[str | bytes], rows: Sequence[int]) -> set[int]:
-    """Return which of the rows have an image that decodes."""
-    chosen = [images[row] for row in rows]
-
-    def decode_row(row: tf.Tensor, image: tf.Tensor, is_path: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        # TensorFlow skips the decoding unless its result is used.
-        return row, tf.shape(decode(read_image(image, is_path)))
-
-    dataset = tf.data.Dataset.from_tensor_slices(
-        (tf.constant(rows, tf.int64), tf.constant(chosen, tf.string), are_paths(chosen))
-    )
-    dataset = dataset.map(decode_row, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
-    found = set()
-    with ProgressBar(len(rows), "checking images:", unit="images") as bar:
-        for row, _ in dataset.as_numpy_iterator():
-            found.add(int(row))
-            bar.update()
-    return found
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
+"""The formats that are read, by their names in Pillow."""
 
 
 def are_paths(images: Sequence[str | bytes]) -> tf.Tensor:
@@ -128,7 +67,7 @@ def _needs_pillow(content: tf.Tensor) -> tf.Tensor:
 
 def _decode_with_pillow(content: bytes | np.ndarray) -> np.ndarray:
     # TensorFlow passes bytes in a pipeline, but an array of one object when it runs eagerly.
-    with Image.open(io.BytesIO(np.asarray(content, object).item())) as image:
+    with Image.open(io.BytesIO(np.asarray(content, object).item()), formats=FORMATS) as image:
         return np.asarray(image.convert("RGB"))
 
 

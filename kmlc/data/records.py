@@ -7,6 +7,7 @@ import numpy as np
 
 from kmlc.config import LabelKind
 from kmlc.data.data_report import TableReport
+from kmlc.data.image_facts import ImageFacts
 from kmlc.data.labels import Vocabulary
 
 
@@ -21,6 +22,7 @@ class Records:
         captions: the captions, "" where there is none.
         labels: multi-hot labels, uint8 of shape (rows, classes); no classes where labels are not known.
         features: feature vectors, float32 of shape (rows, width); None where images are read.
+        facts: what is known of each image; empty where no images are read.
     """
 
     ids: list[str]
@@ -28,9 +30,15 @@ class Records:
     captions: list[str]
     labels: np.ndarray
     features: np.ndarray | None = None
+    facts: Sequence[ImageFacts] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def sha256(self) -> list[str]:
+        """The hash of each image file, in hexadecimal; "" where there is no readable image."""
+        return [each.sha256 for each in self.facts] or [""] * len(self)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "Records":
         """Return the given rows, in the given order."""
@@ -40,6 +48,7 @@ class Records:
             [self.captions[row] for row in rows],
             self.labels[rows],
             None if self.features is None else self.features[rows],
+            [self.facts[row] for row in rows] if self.facts else (),
         )
 
 

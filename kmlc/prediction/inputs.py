@@ -10,7 +10,9 @@ import pandas as pd
 from PIL import Image
 
 from kmlc.config import Config
-from kmlc.data.images import encode, find_problems
+from kmlc.data.image_facts import NO_IMAGE, ImageFacts
+from kmlc.data.image_manifest import image_facts
+from kmlc.data.images import encode
 from kmlc.data.records import Records, unknown_labels
 from kmlc.errors import UserError
 
@@ -52,12 +54,14 @@ def records_of(images: Images, captions: Captions, config: Config) -> Records:
     names = [_name(row, image) for row, image in enumerate(image_rows)]
     if single:
         names = [(str(images) if _is_path(images) else "") or "image"]
+    contents, facts = _checked(image_rows, names, config)
     return Records(
         [str(row) for row in range(rows)],
-        _checked(image_rows, names, config.images.max_pixels),
+        contents,
         [_caption(row, caption) for row, caption in enumerate(caption_rows or [None] * rows)],
         unknown_labels(rows),
         features,
+        facts,
     )
 
 
@@ -87,14 +91,19 @@ def _name(row: int, image: Any) -> str:
     return f"images[{row}] ({image})" if _is_path(image) else f"images[{row}]"
 
 
-def _checked(images: Sequence[Any], names: Sequence[str], max_pixels: int) -> list[str | bytes]:
-    """Return each image as its path or as bytes, "" for none."""
-    contents = [_content(image, name, max_pixels) for image, name in zip(images, names, strict=True)]
+def _checked(
+    images: Sequence[Any], names: Sequence[str], config: Config
+) -> tuple[list[str | bytes], list[ImageFacts]]:
+    """Return each image as its path or as bytes, "" for none, and its facts."""
+    limit = config.images.max_pixels
+    contents = [_content(image, name, limit) for image, name in zip(images, names, strict=True)]
     rows = [row for row, content in enumerate(contents) if content != ""]
-    for row, problem in zip(rows, find_problems([contents[row] for row in rows], max_pixels), strict=True):
-        if problem is not None:
-            raise _unreadable(names[row], problem, max_pixels)
-    return contents
+    facts = [NO_IMAGE] * len(contents)
+    for row, each in zip(rows, image_facts([contents[row] for row in rows], config), strict=True):
+        if each.problem is not None:
+            raise _unreadable(names[row], each.problem, limit)
+        facts[row] = each
+    return contents, facts
 
 
 def _content(image: Any, name: str, max_pixels: int) -> str | bytes:

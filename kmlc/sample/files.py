@@ -1,7 +1,6 @@
 """What the built-in samples share: a cache, image files and tables, random number generators."""
 
 import csv
-import os
 import shutil
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from kmlc.errors import UserError
+from kmlc.files import cache_folder
 from kmlc.progress import ProgressBar
 from kmlc.sample.images import draw_image
 from kmlc.sample.scenes import Row
@@ -31,8 +31,7 @@ def cached(name: str, cache: Path | None, write: Callable[[Path], None]) -> Path
     Example:
         folder = cached("sample-1-0-1200-200", None, write)
     """
-    if cache is None:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kmlc"
+    cache = cache or cache_folder()
     folder = cache / name
     if folder.is_dir():
         return folder

@@ -1,0 +1,177 @@
+"""What is known of an image before it is used: its hash, size and orientation, and what is wrong with it."""
+
+import hashlib
+import io
+import os
+import stat
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import tensorflow as tf
+from PIL import Image, UnidentifiedImageError
+
+from kmlc.data.images import FORMATS, decode
+
+ORIENTATION = 0x0112
+"""The EXIF tag of the orientation."""
+MOST_SCANS = 500
+"""A progressive JPEG has about ten scans; each costs a pass over the image, so a file of a few kilobytes that
+has thousands would be decoded for minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What is known of an image.
+
+    Attributes:
+        sha256: of the file's content, in hexadecimal; "" if it was not read.
+        width: in pixels, as stored, before the orientation is applied; 0 if not known.
+        height: likewise.
+        orientation: how the stored image has to be turned, 1 to 8 as in EXIF; 1 is upright.
+        problem: why the image cannot be used, or None if it can: "missing", "empty", "not an image", "format
+            TIFF is not read", "oversized", "corrupt", "not a regular file", "cannot be read (reason)".
+    """
+
+    sha256: str = ""
+    width: int = 0
+    height: int = 0
+    orientation: int = 1
+    problem: str | None = None
+
+    def within(self, max_pixels: int) -> "ImageFacts":
+        """Return the same facts, with the problem "oversized" if the image has more pixels."""
+        return replace(self, problem="oversized") if self.width * self.height > max_pixels else self
+
+
+NO_IMAGE = ImageFacts()
+"""The facts of a row without an image."""
+
+
+class _Problem(Exception):
+    """Why an image cannot be used."""
+
+
+def inspect(image: str | bytes, max_pixels: int) -> ImageFacts:
+    """Read an image once; return its facts.
+
+    The size is read from the header first, so that a small file that would decode to gigabytes is never
+    decoded. Then it is decoded with the decoder that training uses, because decoders disagree about what is
+    corrupt.
+
+    Args:
+        image: path of an image file, or its bytes.
+        max_pixels: the most pixels an image may have.
+
+    Example:
+        inspect("bus.jpg", max_pixels=50_000_000).problem
+    """
+    sha256, width, height, orientation = "", 0, 0, 1
+    try:
+        content = _read(image, max_pixels) if isinstance(image, str) else image
+        if not content:
+            raise _Problem("empty")
+        sha256 = hashlib.sha256(content).hexdigest()
+        width, height, orientation = _header(content)
+        if width * height > max_pixels:
+            raise _Problem("oversized")
+        _try_to_decode(content)
+    except _Problem as problem:
+        return ImageFacts(sha256, width, height, orientation, str(problem))
+    return ImageFacts(sha256, width, height, orientation)
+
+
+def file_state(path: str, max_pixels: int) -> os.stat_result | str:
+    """Return the state of a regular file, or the problem because of which it is not read.
+
+    Opening a pipe or a device might block; and a file that is larger than any image of `max_pixels` pixels is
+    not read into memory.
+    """
+    try:
+        state = os.stat(path)  # noqa: PTH116 - a million paths
+    except (FileNotFoundError, NotADirectoryError):
+        return "missing"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    except ValueError:  # a null character, or half of a surrogate pair
+        return "cannot be read (no valid name)"
+    if stat.S_ISDIR(state.st_mode):
+        return "missing"
+    if not stat.S_ISREG(state.st_mode):
+        return "not a regular file"
+    if state.st_size == 0:
+        return "empty"
+    # At most 8 bytes a pixel (four channels of 16 bits); the rest is for metadata.
+    return state if state.st_size <= 8 * max_pixels + 2**24 else "oversized"
+
+
+@contextmanager
+def large_images_allowed() -> Iterator[None]:
+    """Let Pillow open large images without a warning while the block runs: their size is checked here.
+
+    Python's filter of warnings is one for all threads; so is this.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield
+
+
+def _read(path: str, max_pixels: int) -> bytes:
+    state = file_state(path, max_pixels)
+    if isinstance(state, str):
+        raise _Problem(state)
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123 - a million paths
+            return stream.read()
+    except FileNotFoundError:
+        raise _Problem("missing") from None
+    except OSError as error:
+        raise _Problem(f"cannot be read ({error.strerror})") from None
+
+
+def _header(content: bytes) -> tuple[int, int, int]:
+    """Return width, height and orientation."""
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as header:
+            return header.width, header.height, orientation_of(header)
+    except Image.DecompressionBombError:
+        raise _Problem("oversized") from None
+    except UnidentifiedImageError:
+        raise _Problem(_unread_format(content)) from None
+    except Exception:  # Pillow's readers raise anything on broken headers
+        raise _Problem("corrupt") from None
+
+
+def orientation_of(image: Image.Image) -> int:
+    """Return the EXIF orientation of an image, 1 to 8; 1 where none is given or its EXIF data are broken."""
+    try:
+        # Pillow's method for PNG would decode the image, to find EXIF data after its pixels.
+        orientation = Image.Image.getexif(image).get(ORIENTATION)
+    except Exception:  # Pillow's reader raises anything on broken data
+        return 1
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+
+
+def _unread_format(content: bytes) -> str:
+    """Return what is wrong with a file that is in none of the formats that are read."""
+    Image.init()
+    for name, (_, accept) in Image.OPEN.items():
+        if accept is not None and accept(content[:16]) is True:
+            return "corrupt" if name in FORMATS else f"format {name} is not read"
+    return "not an image"
+
+
+def _try_to_decode(content: bytes) -> None:
+    if content.startswith(b"\xff\xd8") and content.count(b"\xff\xda") > MOST_SCANS:
+        raise _Problem("corrupt")
+    try:
+        _decode(tf.constant(content))
+    except tf.errors.OpError:
+        raise _Problem("corrupt") from None
+
+
+@tf.function(input_signature=[tf.TensorSpec((), tf.string)])
+def _decode(content: tf.Tensor) -> tf.Tensor:
+    # TensorFlow skips the decoding unless its result is used.
+    return tf.shape(decode(content))

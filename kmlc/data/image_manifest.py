@@ -1,0 +1,178 @@
+"""The manifest of images: the facts of every image file that was checked, kept between commands.
+
+It is one SQLite file in the cache folder. A file is known by its absolute path, and its facts are used as
+long as its size and its times of modification and change are the same. The first check decodes every image,
+later ones only those that are new or changed. The manifest may be deleted at any time. If it cannot be used,
+because the disk is full or read-only or its content is damaged, a line says so and images are checked anew.
+"""
+
+import os
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import PIL
+import tensorflow as tf
+
+from kmlc.config import Config
+from kmlc.data.image_facts import ImageFacts, file_state, inspect, large_images_allowed
+from kmlc.errors import UserError
+from kmlc.files import cache_folder
+from kmlc.progress import ProgressBar
+
+VERSION = 1
+"""Increased with every change of what is checked or stored; it is part of the file's name."""
+FILE = f"images-{VERSION}-tensorflow-{tf.__version__}-pillow-{PIL.__version__}.sqlite"
+"""The name of the manifest; other decoders may find other images corrupt."""
+BATCH = 500
+"""Images in a query and in a transaction: an interrupted check loses no more than this."""
+RECENT = 2 * 10**9
+"""A file that changed so many nanoseconds before its check is checked again next time: it may have changed
+once more in the same tick of the file system's clock."""
+
+COLUMNS = """path BLOB PRIMARY KEY, size INTEGER, modified INTEGER, changed INTEGER, sha256 BLOB,
+width INTEGER, height INTEGER, orientation INTEGER, problem TEXT, checksum INTEGER"""
+
+State: TypeAlias = tuple[int, int, int]
+"""Size of a file, and its times of modification and change in nanoseconds."""
+
+
+def image_facts(images: Sequence[str | bytes], config: Config) -> list[ImageFacts]:
+    """Return the facts of each image; those of a file come from the manifest if it did not change since.
+
+    Args:
+        images: paths of image files, or their bytes.
+        config: `images.max_pixels`, the most pixels an image may have, and `cache.folder`.
+
+    Example:
+        [facts.problem for facts in image_facts(["data/1.jpg", "data/2.jpg"], Config())]
+    """
+    limit, started = config.images.max_pixels, time.time_ns()
+    found: dict[str | bytes, ImageFacts] = {}
+    states: dict[str | bytes, State] = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool, _Manifest(config.cache.folder) as manifest:
+        paths = dict.fromkeys(image for image in images if isinstance(image, str))
+        for usable, unusable in pool.map(lambda batch: _states(batch, limit), _batches(list(paths))):
+            states.update(usable.items())
+            found.update((unusable | manifest.find(usable)).items())
+        unknown = [image for image in dict.fromkeys(images) if image not in found]
+        with large_images_allowed(), ProgressBar(len(unknown), "checking images:", unit="images") as bar:
+            for batch in _batches(unknown):
+                for image, facts in zip(
+                    batch, pool.map(lambda image: inspect(image, limit), batch), strict=True
+                ):
+                    found[image] = facts
+                    bar.update()
+                settled = [
+                    path for path in batch if path in states and max(states[path][1:]) < started - RECENT
+                ]
+                manifest.add({path: (states[path], found[path]) for path in settled})
+    return [found[image].within(limit) for image in images]
+
+
+def _batches(images: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (images[start : start + BATCH] for start in range(0, len(images), BATCH))
+
+
+def _states(paths: Sequence[str], max_pixels: int) -> tuple[dict[str, State], dict[str, ImageFacts]]:
+    """Return the states of the files that can be read, and the facts of the others."""
+    found = {path: file_state(path, max_pixels) for path in paths}
+    usable, unusable = {}, {}
+    for path, state in found.items():
+        if isinstance(state, str):
+            unusable[path] = ImageFacts(problem=state)
+        else:
+            usable[path] = (state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+    return usable, unusable
+
+
+class _Manifest:
+    """The file, as a context manager. After its first failure it finds nothing and keeps nothing."""
+
+    def __init__(self, folder: str | None) -> None:
+        self._connection: sqlite3.Connection | None = None
+        self._file: Path | None = None
+        with self._or_without():
+            self._file = cache_folder(folder) / FILE
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(self._file, timeout=30)
+            # A power failure may damage the file; the checksums tell.
+            self._connection.execute("PRAGMA synchronous = OFF")
+            self._connection.execute(f"CREATE TABLE IF NOT EXISTS images ({COLUMNS}) WITHOUT ROWID")
+
+    def __enter__(self) -> "_Manifest":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def find(self, states: Mapping[str, State]) -> dict[str, ImageFacts]:
+        """Return the facts of those files that are known in the given state."""
+        keys = {_key(path): path for path in states}
+        found: dict[str, ImageFacts] = {}
+        with self._or_without():
+            if self._connection is not None:
+                query = f"SELECT * FROM images WHERE path IN ({','.join('?' * len(keys))})"
+                for *row, checksum in self._connection.execute(query, list(keys)):
+                    key, *state, sha256, width, height, orientation, problem = row
+                    if _checksum(row) == checksum and tuple(state) == states[keys[key]]:
+                        found[keys[key]] = ImageFacts(sha256.hex(), width, height, orientation, problem)
+        return found
+
+    def add(self, facts: Mapping[str, tuple[State, ImageFacts]]) -> None:
+        """Keep the facts of files in the given state, but for those that were not read or not decoded."""
+        rows = [
+            (
+                _key(path),
+                *state,
+                bytes.fromhex(each.sha256),
+                each.width,
+                each.height,
+                each.orientation,
+                each.problem,
+            )
+            for path, (state, each) in facts.items()
+            if each.sha256 and each.problem != "oversized"
+        ]
+        with self._or_without():
+            if self._connection is not None:
+                with self._connection:
+                    marks = ",".join("?" * (len(rows[0]) + 1)) if rows else ""
+                    self._connection.executemany(
+                        f"INSERT OR REPLACE INTO images VALUES ({marks})",
+                        [(*row, _checksum(row)) for row in rows],
+                    )
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def _or_without(self) -> Iterator[None]:
+        """Go on without the manifest after an error in the block; a damaged file is removed."""
+        try:
+            yield
+        except (sqlite3.Error, OSError, UserError) as error:
+            self._close()
+            reason = error.strerror if isinstance(error, OSError) else error
+            print(f"{self._file or 'cache.folder'}: images are checked without it: {reason}", flush=True)
+            if (
+                self._file
+                and isinstance(error, sqlite3.DatabaseError)
+                and not isinstance(error, sqlite3.OperationalError)
+            ):
+                self._file.unlink(missing_ok=True)
+
+
+def _key(path: str) -> bytes:
+    return os.fsencode(os.path.abspath(path))  # noqa: PTH100 - a million paths
+
+
+def _checksum(row: Sequence[Any]) -> int:
+    return zlib.crc32(repr(tuple(row)).encode())
