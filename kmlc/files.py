@@ -8,6 +8,8 @@ import os
 import re
 import shutil
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends without an error.
 
-    The temporary name keeps the suffix, for libraries that choose a format by it.
+    The temporary name keeps the suffix, for libraries that choose a format by it. A file that is replaced
+    keeps its permissions. Of a symbolic link the file that it points to is replaced. A device, a pipe and the
+    file that this process prints into are never replaced: what the block made is written into them.
 
     Raises:
         UserError: if the file cannot be written; what was at `path` is still there.
@@ -36,18 +40,55 @@ def replacing(path: Path) -> Iterator[Path]:
         with replacing(Path("best.weights.h5")) as temporary:
             model.save_weights(temporary)
     """
+    try:
+        if _is_stream(path):
+            with tempfile.TemporaryDirectory() as folder:
+                yield Path(folder) / path.name
+                with (Path(folder) / path.name).open("rb") as source, path.open("ab") as stream:
+                    shutil.copyfileobj(source, stream)
+        else:
+            yield from _replacing_file(Path(os.path.realpath(path)))
+    except OSError as error:
+        reason = error.strerror or str(error).partition("\n")[0]
+        raise UserError(f"{path}: could not be written: {reason}") from error
+
+
+def _replacing_file(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         yield temporary
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
+        with suppress(FileNotFoundError):
+            shutil.copymode(path, temporary)
         temporary.replace(path)
-    except OSError as error:
-        reason = error.strerror or str(error).partition("\n")[0]
-        raise UserError(f"{path}: could not be written: {reason}") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _is_stream(path: Path) -> bool:
+    """Return whether a path is a device, a pipe, or the file that standard output or error goes to."""
+    if not path.exists() or path.is_dir():
+        return False
+    return not path.is_file() or any(_is_descriptor(path, number) for number in (1, 2))
+
+
+def _is_descriptor(path: Path, number: int) -> bool:
+    with suppress(OSError):  # a descriptor that is closed
+        return os.path.samestat(path.stat(), os.fstat(number))
+    return False
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Return whether two paths are the same file, also through links; neither need exist.
+
+    Example:
+        same_file(Path("out.csv"), Path("./out.csv"))  # True
+    """
+    if os.path.realpath(one) == os.path.realpath(other):
+        return True
+    return one.exists() and other.exists() and one.samefile(other)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -176,6 +217,35 @@ def write_arrays(path: Path, arrays: Mapping[str, "np.ndarray"]) -> None:
     write_with(path, save)
 
 
+def read_arrays(path: Path) -> "dict[str, np.ndarray]":
+    """Read all arrays of an `.npz` file.
+
+    Raises:
+        UserError: if the file is missing or damaged, or an array needs pickle.
+    """
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            arrays = dict(saved)
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; expected arrays (.npz)") from None
+    except _DAMAGE as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise UserError(f"{path}: damaged; expected arrays (.npz): {reason}") from None
+    # NumPy returns a member of the archive in another format as bytes.
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+        raise UserError(f"{path}: damaged; expected arrays (.npz)")
+    return arrays
+
+
+# What zipfile and NumPy raise for damaged bytes, a password, an unknown compression or another format.
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, ValueError, TypeError, AttributeError),
+    *(EOFError, OSError, RuntimeError, MemoryError, KeyError, OverflowError),
+)
+
+
 def check_room(path: Path, size: int) -> None:
     """Raise if the disk has no space for a file of `size` bytes at `path`.
 
@@ -197,15 +267,21 @@ def check_writable(path: Path) -> None:
     """Check before the work that a result can be written.
 
     Raises:
-        UserError: if `path` is a folder, or its folder is missing or not writable.
+        UserError: if `path` is a folder or write-protected, or its folder is missing or not writable.
     """
     if path.is_dir():
         raise UserError(f"{path}: expected a file to write, it is a folder")
-    if not path.parent.is_dir():
-        raise UserError(f"{path.parent}: no such folder to write {path.name} in")
+    folder = Path(os.path.realpath(path)).parent
+    if not path.exists() and not folder.is_dir():
+        raise UserError(
+            f"{folder if path.is_symlink() else path.parent}: no such folder to write {path.name} in"
+        )
     try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if not _is_stream(path):
+            with tempfile.TemporaryFile(dir=folder):
+                pass
     except OSError as error:
         raise UserError(f"{path}: could not be written: {error.strerror}") from None
 

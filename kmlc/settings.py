@@ -30,7 +30,7 @@ def _configs() -> Path:
 
 CONFIGS = _configs()
 
-FORMAT = 1
+FORMAT = 2
 """The version of the files of a run, in its config.yaml. It changes when an older version cannot be read."""
 
 

@@ -77,33 +77,33 @@ def test_strings_given_as_flags_are_loaded_as_strings(text: str, tmp_path: Path)
 
 def test_the_format_is_the_first_key(tmp_path: Path) -> None:
     save_config(tmp_path / "config.yaml", Config())
-    assert (tmp_path / "config.yaml").read_text().startswith("format: 1\nmodel: ")
+    assert (tmp_path / "config.yaml").read_text().startswith("format: 2\nmodel: ")
 
 
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ("format: 2\n", "2"),
+        ("format: 1\n", "1"),
         ("", "none"),
-        ("format: '1'\n", "'1'"),
+        ("format: '2'\n", "'2'"),
         ("format: true\n", "True"),
-        ("format: 1.0\n", "1.0"),
+        ("format: 2.0\n", "2.0"),
     ],
 )
 def test_another_format_is_one_line(line: str, found: str, tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(f"{line}seed: 1\n")
-    expected = f"{path}: written by another version of kmlc (format {found}); this one reads format 1"
+    expected = f"{path}: written by another version of kmlc (format {found}); this one reads format 2"
     with pytest.raises(UserError, match=f"^{re.escape(expected)}$"):
         load_config(path)
 
 
 def test_a_config_file_may_have_a_format(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
-    path.write_text("format: 1\nseed: 7\n")
-    assert parse(["--config", str(path)])[1].seed == 7
     path.write_text("format: 2\nseed: 7\n")
-    with pytest.raises(UserError, match=r"mine\.yaml: written by another version of kmlc \(format 2\)"):
+    assert parse(["--config", str(path)])[1].seed == 7
+    path.write_text("format: 1\nseed: 7\n")
+    with pytest.raises(UserError, match=r"mine\.yaml: written by another version of kmlc \(format 1\)"):
         parse(["--config", str(path)])
 
 

@@ -12,9 +12,10 @@ from kmlc.data.batches import evaluation_batches
 from kmlc.data.records import Records
 from kmlc.data.tta import VIEWS
 from kmlc.errors import UserError
-from kmlc.files import read_json
+from kmlc.files import read_arrays, read_json
 from kmlc.prediction.inputs import Captions, Images, records_of
 from kmlc.tasks.task import Task, Thresholds
+from kmlc.training.manifest import verified
 from kmlc.training.prediction_progress import PredictionProgress
 from kmlc.training.restore import TrainedRun, restore
 from kmlc.training.run_directory import RunDirectory, existing_run, newest_run
@@ -144,10 +145,10 @@ def _thresholds(directories: Sequence[RunDirectory], runs: Sequence[TrainedRun])
     first = runs[0]
     if len(runs) == 1:
         return first.thresholds
-    splits = [read_json(directory.split)["validation"] for directory in directories]
+    splits = [read_json(verified(directory.split))["validation"] for directory in directories]
     if any(split != splits[0] for split in splits):
         return {name: float(np.mean([run.thresholds[name] for run in runs])) for name in first.thresholds}
-    saved = [np.load(directory.logits, allow_pickle=False) for directory in directories]
+    saved = [read_arrays(verified(directory.logits)) for directory in directories]
     mean = np.mean([arrays["validation_logits"] for arrays in saved], axis=0)
     return first.task.fit(saved[0]["validation_labels"], mean)
 

@@ -14,6 +14,7 @@ from kmlc.files import read_json
 from kmlc.reports import plots
 from kmlc.settings import load_config
 from kmlc.tasks.rows import image_folder
+from kmlc.training.manifest import verified
 from kmlc.training.run_directory import RunDirectory
 
 IMAGES, EPOCHS = 4, 8
@@ -30,14 +31,14 @@ def contact_sheet(run: RunDirectory) -> Figure | None:
     Example:
         figure = contact_sheet(RunDirectory(Path("runs/2026-01-31-hybrid")))
     """
-    config = load_config(run.config)
+    config = load_config(verified(run.config))
     if config.tower.input != "image":
         return None
     try:
         folder = image_folder(config)
     except UserError:  # the data folder no longer exists
         return None
-    paths = enumerate(folder / name for name in read_json(run.split)["training"])
+    paths = enumerate(folder / name for name in read_json(verified(run.split))["training"])
     found = [(row, path) for row, path in paths if path.is_file()][:IMAGES]
     if not found:
         return None

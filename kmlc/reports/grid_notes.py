@@ -12,6 +12,7 @@ from kmlc.program import command_line
 from kmlc.progress import duration
 from kmlc.reports.grid_trials import finished
 from kmlc.settings import load_config
+from kmlc.training.manifest import verified
 from kmlc.training.run_directory import RunDirectory
 
 
@@ -27,9 +28,9 @@ def notes(folder: Path, results: pd.DataFrame, seconds: float, arguments: Sequen
     lines = [f"Command: {code(command_line('tune', *arguments))}, which took {duration(seconds)} in all"]
     for path in results.loc[finished(results), "run"][:1]:
         run = RunDirectory(folder / path)
-        rows = {split: len(names) for split, names in read_json(run.split).items() if names}
+        rows = {split: len(names) for split, names in read_json(verified(run.split)).items() if names}
         splits = ", ".join(f"{count:,} {split} rows" for split, count in rows.items())
-        settings, environment = load_config(run.config), read_json(run.environment)
+        settings, environment = load_config(verified(run.config)), read_json(verified(run.environment))
         size = (
             f", images of {settings.images.size}x{settings.images.size}"
             if settings.tower.input == "image"

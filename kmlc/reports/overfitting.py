@@ -10,6 +10,7 @@ from kmlc.markdown import code, escape, markdown_table
 from kmlc.plotting import save_plot
 from kmlc.reports import plots
 from kmlc.settings import load_config
+from kmlc.training.manifest import verified
 from kmlc.training.run_directory import check_finished, existing_run
 
 TRAINING_BELOW = 0.92
@@ -52,11 +53,11 @@ def read_fit(path: Path) -> Fit:
     """
     run = existing_run(path)
     check_finished(run)
-    metrics = read_json(run.metrics)
+    metrics = read_json(verified(run.metrics))
     if "training" not in metrics:
         raise UserError(f"{path}: not evaluated on training rows; train with --train.evaluate_training true")
     accuracies = {split: 1 - metrics[split]["hamming_loss"] for split in ("training", "validation")}
-    return Fit(path.resolve().name, load_config(run.config).model, **accuracies)
+    return Fit(path.resolve().name, load_config(verified(run.config)).model, **accuracies)
 
 
 def write_comparison(fits: Sequence[Fit], folder: Path) -> str:

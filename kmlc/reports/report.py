@@ -15,6 +15,7 @@ from kmlc.reports.augmentation import contact_sheet
 from kmlc.setting_flags import setting_types
 from kmlc.settings import load_config, setting
 from kmlc.tasks.task import Task
+from kmlc.training.manifest import verified
 from kmlc.training.prepare import load_task
 from kmlc.training.run_directory import RunDirectory
 
@@ -27,25 +28,25 @@ def write_report(run: RunDirectory) -> None:
     Example:
         write_report(RunDirectory(Path("runs/2026-01-31-hybrid")))
     """
-    config, metrics = load_config(run.config), read_json(run.metrics)
-    data, history = read_json(run.data_report)["training"], pd.read_csv(run.history)
+    config, metrics = load_config(verified(run.config)), read_json(verified(run.metrics))
+    data, history = read_json(verified(run.data_report))["training"], pd.read_csv(verified(run.history))
     task = load_task(run)
     run.plots.mkdir(exist_ok=True)
     save_plot(run.plots / "training_metrics.png", plots.history(history, task.curves, metrics["best_epoch"]))
     panels = task.label_panels(data["label_counts"])
     save_plot(run.plots / "label_distribution.png", plots.label_distribution(panels))
-    with np.load(run.logits, allow_pickle=False) as saved:
+    with np.load(verified(run.logits), allow_pickle=False) as saved:
         labels, logits = saved["validation_labels"], saved["validation_logits"]
     sections = [
         _head(run, config, metrics, task),
         _metrics(metrics),
         "![Loss and metrics of every epoch](plots/training_metrics.png)",
-        *task.report_sections(run.path, metrics, read_json(run.thresholds), labels, logits),
-        _data(data, read_json(run.split)),
+        *task.report_sections(run.path, metrics, read_json(verified(run.thresholds)), labels, logits),
+        _data(data, read_json(verified(run.split))),
         "![Rows with each label](plots/label_distribution.png)",
         *_augmentation(run),
         _settings(config),
-        _environment(read_json(run.environment)),
+        _environment(read_json(verified(run.environment))),
         # The same in every report of the run, whichever command writes it.
         f"## Predict\n\n    python -m kmlc predict {quoted('--run', run.path, '--out', 'submission.csv')}",
     ]

@@ -12,6 +12,7 @@ from kmlc.files import read_json
 from kmlc.models.image.tower import LAYER
 from kmlc.models.text.bert import BACKBONE
 from kmlc.settings import load_config
+from kmlc.training.manifest import verified
 from kmlc.training.prepare import PreparedData, load_task
 from kmlc.training.restore import restore
 from kmlc.training.run_directory import RunDirectory, existing_run
@@ -70,7 +71,7 @@ def _runs(config: Config) -> dict[str, RunDirectory]:
 
 def _mismatch(key: str, config: Config, vocabulary: Vocabulary, run: RunDirectory) -> str | None:
     """Return why a run's branch does not fit, or None if it fits."""
-    theirs = load_config(run.config)
+    theirs = load_config(verified(run.config))
     if key == "image_run":
         same = (theirs.tower, theirs.images.size) == (config.tower, config.images.size)
         alone, settings = theirs.captions.encoder == "none", "tower and images.size"
@@ -93,7 +94,7 @@ def _mismatch(key: str, config: Config, vocabulary: Vocabulary, run: RunDirector
 
 def _seen(run: RunDirectory, prepared: PreparedData) -> str | None:
     """Return that a run was trained on rows that are held out now, or None if it was not."""
-    trained_on = set(read_json(run.split)["training"])
+    trained_on = set(read_json(verified(run.split))["training"])
     held_out = [*prepared.validation.ids, *prepared.test.ids]
     shared = sum(name in trained_on for name in held_out)
     if not shared:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from kmlc.errors import UserError
-from kmlc.files import check_room, write_arrays, write_with
+from kmlc.files import check_room, read_arrays, write_arrays, write_with
 from kmlc.training.history import History
 
 
@@ -66,17 +66,20 @@ def load_state(path: Path, model: keras.Model) -> History:
     """Restore what `save_state` wrote into a model built and compiled the same way; return the history.
 
     Raises:
-        UserError: if the file does not fit the model.
+        UserError: if the file is damaged or does not fit the model.
     """
-    variables = _variables(model)
-    with np.load(path, allow_pickle=False) as saved:
-        arrays = [saved[f"variable_{number:05d}"] for number in range(len(saved.files) - 1)]
-        history: History = json.loads(str(saved["history"]))
-    if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
+    arrays, variables = read_arrays(path), _variables(model)
+    history = arrays.pop("history", None)
+    values = [arrays[name] for name in sorted(arrays)]
+    shapes = [
+        (tuple(variable.shape), keras.backend.standardize_dtype(variable.dtype)) for variable in variables
+    ]
+    if history is None or [(array.shape, str(array.dtype)) for array in values] != shapes:
         raise UserError(f"{path}: does not fit the model that config.yaml describes; it cannot be resumed")
-    for variable, array in zip(variables, arrays, strict=True):
+    for variable, array in zip(variables, values, strict=True):
         variable.assign(array)
-    return history
+    epochs: History = json.loads(str(history))
+    return epochs
 
 
 def _variables(model: keras.Model) -> list[Any]:

@@ -3,6 +3,8 @@
 import os
 import platform
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,17 @@ def precision(config: TrainConfig) -> str:
     return "mixed_float16" if has_gpu() else "float32"
 
 
+@contextmanager
+def precision_of(config: TrainConfig) -> Iterator[None]:
+    """Give models that the block builds the dtype policy of the settings; then restore the earlier one."""
+    earlier = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy(precision(config))
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_dtype_policy(earlier)
+
+
 def use_xla(config: TrainConfig) -> bool:
     """Return whether to compile with XLA; `auto` is on for a GPU, off for a CPU, where it is slower."""
     return has_gpu() if config.xla == "auto" else config.xla
@@ -80,9 +93,13 @@ def describe(config: TrainConfig) -> dict[str, Any]:
 
 
 def _git_commit() -> str | None:
+    """Return the commit of this checkout; None where kmlc is installed, even inside another repository."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
     try:
-        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return None
     return done.stdout.strip() or None

@@ -9,6 +9,7 @@ from kmlc.config import Config
 from kmlc.files import replacing
 from kmlc.settings import load_config, save_config
 from kmlc.training.auto_settings import resolve_as
+from kmlc.training.manifest import verified
 from kmlc.training.run_directory import RunDirectory
 
 
@@ -33,16 +34,17 @@ def continue_from(finished: RunDirectory, path: Path, config: Config) -> None:
         continue_from(RunDirectory(Path("runs/short")), Path("runs/longer"), longer)
         train(longer)
     """
-    config = replace(resolve_as(config, load_config(finished.config)), run=str(path))
+    config = replace(resolve_as(config, load_config(verified(finished.config))), run=str(path))
     _check(finished, config)
     run = RunDirectory(path)
-    if run.config.is_file():
+    if run.started:
         return
     run.checkpoint.parent.mkdir(parents=True, exist_ok=True)
     files = [
         "split",
         "labels",
         "encoder",
+        "rows",
         "data_report",
         "environment",
         "history",
@@ -54,12 +56,13 @@ def continue_from(finished: RunDirectory, path: Path, config: Config) -> None:
         _link(source, path / source.relative_to(finished.path))
     # TensorBoard alone writes into its files; a link would share them.
     shutil.copytree(finished.tensorboard, run.tensorboard, dirs_exist_ok=True)
-    # Last: a directory with it is a run.
     save_config(run.config, config)
+    # Last: a directory with it is a run.
+    run.start(finished.manifest.started)
 
 
 def _check(finished: RunDirectory, config: Config) -> None:
-    earlier = load_config(finished.config)
+    earlier = load_config(verified(finished.config))
     if not (finished.finished and finished.checkpoint.is_file()):
         raise ValueError(f"{finished.path}: expected a finished run with its checkpoint")
     if config.train.epochs <= earlier.train.epochs:

@@ -11,6 +11,7 @@ import pandas as pd
 from kmlc.config import Config
 from kmlc.data.caption_encoders import fit_captions
 from kmlc.data.encoder_state import EncoderState, load_encoder_state, save_encoder_state
+from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData, Records
 from kmlc.data.splits import split_rows
 from kmlc.errors import UserError
@@ -20,6 +21,8 @@ from kmlc.tasks.registry import task_of, task_type
 from kmlc.tasks.rows import read_test
 from kmlc.tasks.task import Task
 from kmlc.training.auto_settings import resolve
+from kmlc.training.manifest import verified
+from kmlc.training.row_hashes import changed_rows, save_row_hashes
 from kmlc.training.run_directory import RunDirectory, existing_run
 
 
@@ -29,6 +32,7 @@ class PreparedData:
 
     Attributes:
         config: the resolved settings (`kmlc.training.auto_settings`).
+        vocabulary: the labels in the order of the classes.
         training: the training rows.
         validation: the validation rows.
         test: the held-out test rows; none where `split.test` is 0.
@@ -36,6 +40,7 @@ class PreparedData:
     """
 
     config: Config
+    vocabulary: Vocabulary
     training: Records
     validation: Records
     test: Records
@@ -73,57 +78,69 @@ def prepare_data(config: Config, data: LabelledData) -> PreparedData:
     )
     config = resolve(config, data.label_kind, training.labels)
     if config.fusion.caption_run:
-        state = load_encoder_state(existing_run(Path(config.fusion.caption_run)).encoder)
+        state = load_encoder_state(verified(existing_run(Path(config.fusion.caption_run)).encoder))
     else:
         state = fit_captions(config.captions, training.captions)
     if training.features is not None:
         state = replace(state, features=training.features.shape[1])
-    return PreparedData(config, training, validation, test, state)
+    return PreparedData(config, data.vocabulary, training, validation, test, state)
 
 
 def save_prepared_data(run: RunDirectory, data: LabelledData, prepared: PreparedData) -> None:
     """Write everything into a new run directory that a later command needs besides weights.
 
-    `config.yaml` is written last: a directory with it is a run.
+    The manifest is written last: a directory with it is a run.
 
     Raises:
         UserError: if there is a run in the directory.
     """
-    if run.config.is_file():
+    if run.started:
         raise UserError(f"{run.path}: another command started this run meanwhile; name another directory")
     write_json(run.split, {name: records.ids for name, records in prepared.splits.items()})
-    write_json(run.labels, dataclasses.asdict(data.vocabulary))
+    write_json(run.labels, dataclasses.asdict(prepared.vocabulary))
     save_encoder_state(run.encoder, prepared.encoder_state)
     write_json(run.data_report, {"training": data.report.as_dict()})
+    save_row_hashes(run.rows, prepared.config, prepared.splits)
     _write_cleaned(run, prepared.config, data)
     save_config(run.config, prepared.config)
+    run.start()
 
 
 def load_prepared_data(run: RunDirectory, data: LabelledData) -> PreparedData:
     """Return what `save_prepared_data` wrote, with the rows of the data.
 
+    Rows that were added since are not used; a line says so.
+
     Raises:
-        UserError: if labels or rows of the data differ from those that the run was started with.
+        UserError: if a file of the run is damaged, or labels or rows of the data differ from those that the
+            run was started with.
     """
-    if not load_task(run).vocabulary.same_classes(data.vocabulary):
-        raise UserError(
-            f"{data.report.file}: its labels changed since {run.path} was started; start a new run"
-        )
+    config, vocabulary, source = (
+        load_config(verified(run.config)),
+        load_task(run).vocabulary,
+        data.report.file,
+    )
+    if not vocabulary.same_classes(data.vocabulary):
+        raise UserError(f"{source}: its labels changed since {run.path} was started; start a new run")
     rows = {name: row for row, name in enumerate(data.records.ids)}
-    split = read_json(run.split)
+    split = read_json(verified(run.split))
     missing = next((name for names in split.values() for name in names if name not in rows), None)
     if missing is not None:
         raise UserError(
-            f"{data.report.file}: {missing} is gone or broken since {run.path} was started; start a new run"
+            f"{source}: {missing} is gone or broken since {run.path} was started; start a new run"
         )
-    records = {name: data.records.take([rows[each] for each in names]) for name, names in split.items()}
-    return PreparedData(load_config(run.config), **records, encoder_state=load_encoder_state(run.encoder))
+    splits = {name: data.records.take([rows[each] for each in names]) for name, names in split.items()}
+    if changed := changed_rows(verified(run.rows), config, splits):
+        raise UserError(f"{source}: {changed} changed since {run.path} was started; start a new run")
+    if added := len(rows) - sum(map(len, splits.values())):
+        print(f"{source}: rows added since {run.path} was started, which are not used: {added:,}", flush=True)
+    return PreparedData(config, vocabulary, **splits, encoder_state=load_encoder_state(verified(run.encoder)))
 
 
 def load_task(run: RunDirectory) -> Task:
     """Return the task of a run, with the run's settings and vocabulary."""
-    config = load_config(run.config)
-    vocabulary = task_type(config).load_vocabulary(read_json(run.labels))
+    config = load_config(verified(run.config))
+    vocabulary = task_type(config).load_vocabulary(read_json(verified(run.labels)))
     return task_of(config, vocabulary)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
-from kmlc.files import sha256, write_json, write_with
+from kmlc.files import write_json, write_with
 from kmlc.markdown import metric_title
 from kmlc.tasks.task import Metrics, Task
 from kmlc.training.evaluation import EvaluationSet
@@ -20,7 +20,7 @@ def write_results(
     best_epoch: int,
     epochs: int,
 ) -> str:
-    """Fit the thresholds; write thresholds, logits and metrics; return a table of the metrics.
+    """Fit the thresholds, write all that a finished run has, and return a table of the metrics.
 
     Args:
         run: a run whose epochs are finished.
@@ -45,11 +45,11 @@ def write_results(
             "best_epoch": best_epoch,
             "epochs": epochs,
             "parameters": model.count_params(),
-            "weights_sha256": sha256(run.best_weights),
             **metrics,
             "details": details,
         },
     )
+    run.finish()
     return "\n".join(
         [
             f"Best epoch: {best_epoch} of {epochs}",

@@ -9,6 +9,7 @@ from kmlc.program import command_line
 from kmlc.setting_flags import setting_types
 from kmlc.settings import load_config, setting
 from kmlc.training.auto_settings import resolve_as
+from kmlc.training.manifest import verified
 from kmlc.training.run_directory import RunDirectory, existing_run, newest_run
 
 
@@ -32,7 +33,7 @@ def unfinished_run(config: Config, resume: Path | Literal["newest"] | None) -> R
         run = existing_run(Path(config.run))
     check_unfinished(run)
     if resume is None:
-        check_same_settings(run, resolve_as(config, load_config(run.config)))
+        check_same_settings(run, resolve_as(config, load_config(verified(run.config))))
     return run
 
 
@@ -50,7 +51,7 @@ def check_unfinished(run: RunDirectory) -> None:
 
 def check_not_started(run: RunDirectory) -> None:
     """Raise a `UserError` if a directory for a new run holds one."""
-    if run.config.is_file():
+    if run.started:
         raise UserError(
             f"{run.path}: another command has started a run there meanwhile; name another directory, or "
             f"continue it with {command_line('train', '--resume', run.path)}"
@@ -67,7 +68,7 @@ def check_same_settings(run: RunDirectory, config: Config) -> None:
     Raises:
         UserError: if any other setting differs.
     """
-    saved = load_config(run.config)
+    saved = load_config(verified(run.config))
     for key in setting_types():
         was, now = setting(saved, key), setting(config, key)
         if was != now and key != "run":

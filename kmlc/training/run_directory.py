@@ -1,13 +1,17 @@
 """The run directory: every file of a run by name, and which runs there are."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from kmlc.config import Config
 from kmlc.errors import UserError
+from kmlc.files import same_file
 from kmlc.lock import is_locked
 from kmlc.program import command_line
+from kmlc.training.manifest import NAME, Manifest, now, read_manifest, write_manifest
 
 RUNS = Path("runs")
 
@@ -93,8 +97,13 @@ class RunDirectory:
 
     @property
     def metrics(self) -> Path:
-        """The metrics; written last: a run with this file is finished."""
+        """The metrics."""
         return self.path / "metrics.json"
+
+    @property
+    def rows(self) -> Path:
+        """A hash of each part of each row that is used (`kmlc.training.row_hashes`)."""
+        return self.path / "rows.npz"
 
     @property
     def plots(self) -> Path:
@@ -107,9 +116,58 @@ class RunDirectory:
         return self.path / "report.md"
 
     @property
+    def started(self) -> bool:
+        """Whether there is a run: its manifest is written last of all that resuming needs."""
+        return (self.path / NAME).is_file()
+
+    @property
     def finished(self) -> bool:
-        """Whether the run is finished."""
-        return self.metrics.is_file()
+        """Whether the run is finished.
+
+        Raises:
+            UserError: if its manifest is damaged.
+        """
+        return self.started and self.manifest.finished is not None
+
+    @property
+    def manifest(self) -> Manifest:
+        """When the run started and finished, and the SHA-256 of its files."""
+        return read_manifest(self.path)
+
+    def start(self, started: str | None = None) -> None:
+        """Write the manifest of a run that starts now, or that continues one which started earlier."""
+        write_manifest(self.path, _names(self._of_start), started or now())
+
+    def finish(self) -> None:
+        """Write the manifest of the run, which finishes now."""
+        write_manifest(self.path, _names(self._of_start + self._of_end), self.manifest.started, now())
+
+    @property
+    def _of_start(self) -> list[Path]:
+        """The files that resuming reads."""
+        return [self.config, self.split, self.labels, self.encoder, self.rows, self.data_report]
+
+    @property
+    def _of_end(self) -> list[Path]:
+        """The further files that prediction and reports read."""
+        return [
+            *(self.environment, self.history, self.best_weights),
+            *(self.thresholds, self.logits, self.metrics),
+        ]
+
+    def owns(self, path: Path) -> bool:
+        """Return whether training or its report writes the file at a path in the run directory."""
+        path, folder = (Path(os.path.realpath(each)) for each in (path, self.path))
+        own = [*self._of_start, *self._of_end, self.log, self.report, self.path / NAME]
+        parts = path.relative_to(folder).parts if path.is_relative_to(folder) else ()
+        in_folder = parts[:1] in {
+            (each.name,) for each in (self.plots, self.tensorboard, self.checkpoint.parent)
+        }
+        return in_folder or any(same_file(path, each) for each in own)
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    return [path.name for path in paths]
 
 
 def new_run(name: str) -> RunDirectory:
@@ -143,9 +201,9 @@ def existing_run(path: Path) -> RunDirectory:
         UserError: if there is none.
     """
     run = RunDirectory(path)
-    if not run.config.is_file():
+    if not run.started:
         raise UserError(
-            f"{path}: not a run directory; expected one with a config.yaml, as training makes in {RUNS}/"
+            f"{path}: not a run directory; expected one with a {NAME}, as this version makes in {RUNS}/"
         )
     return run
 
@@ -160,19 +218,20 @@ def check_finished(run: RunDirectory) -> None:
 
 
 def newest_run(finished: bool) -> RunDirectory:
-    """Return the run in runs/ that finished last, or the unfinished one that was started last.
+    """Return the run in runs/ that finished last, or the unfinished one that started last.
 
-    Unfinished runs that a process is training now do not count.
+    The times are those in the manifests, so that copied files count as the originals; of runs with the same
+    time the last by name is taken. Unfinished runs that a process is training now do not count.
 
     Raises:
-        UserError: if there is none.
+        UserError: if there is none, or a manifest is damaged.
     """
-    runs = [RunDirectory(config.parent) for config in RUNS.glob("*/config.yaml")]
+    runs = [RunDirectory(manifest.parent) for manifest in RUNS.glob(f"*/{NAME}")]
     if finished:
-        times = {run.metrics.stat().st_mtime_ns: run for run in runs if run.finished}
+        times = {(str(run.manifest.finished), run.path.name): run for run in runs if run.finished}
     else:
         unfinished = [run for run in runs if not run.finished and not is_locked(run.path)]
-        times = {run.config.stat().st_mtime_ns: run for run in unfinished}
+        times = {(run.manifest.started, run.path.name): run for run in unfinished}
     if not times:
         kind = "finished run" if finished else "unfinished run that no process is training"
         command = command_line("train", "--model", "hybrid")

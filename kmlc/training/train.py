@@ -27,6 +27,7 @@ from kmlc.training.compile import compiled_model
 from kmlc.training.early_stopping import best_epoch, monitored, should_stop
 from kmlc.training.evaluation import EvaluationSet, Validation
 from kmlc.training.history import History, write_history
+from kmlc.training.manifest import verified
 from kmlc.training.prepare import load_prepared_data, prepare_data, save_prepared_data
 from kmlc.training.results import write_results
 from kmlc.training.resume import check_not_started, check_same_settings, check_unfinished, unfinished_run
@@ -74,7 +75,7 @@ def _train(
     else:
         locks.enter_context(locked(unfinished.path))
         check_unfinished(unfinished)  # again: the process that held the lock may have finished it
-        settings = load_config(unfinished.config)
+        settings = load_config(verified(unfinished.config))
     environment.set_up(settings)
 
     if data is None:
@@ -88,7 +89,7 @@ def _train(
             check_same_settings(unfinished, resolve(config, data.label_kind, prepared.training.labels))
     config, training, validating = prepared.config, prepared.training, prepared.validation
 
-    task = task_of(config, data.vocabulary)
+    task = task_of(config, prepared.vocabulary)
     loss = task.loss(training.labels)
     fresh = unfinished is None or not unfinished.checkpoint.is_file()
     model = compiled_model(prepared, task, loss, fresh)

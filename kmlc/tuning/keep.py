@@ -16,7 +16,7 @@ def drop_weights(study: Study, config: StudyConfig, keep: int, share: bool) -> N
     table = results(study, config)
     dropped = {*ranking(table, config).index[keep:], *table.loc[table["error"] != "", "trial"]}
     runs = started_runs(study)
-    started = {(trial.number, trial.seed) for trial in runs if trial.run.config.is_file()}
+    started = {(trial.number, trial.seed) for trial in runs if trial.run.started}
     trials = list(enumerate(config.trials(), start=1)) if share and EPOCHS in config.grid.vary else []
     for trial in runs:
         if not (trial.run.finished or trial.error):

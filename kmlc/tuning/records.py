@@ -10,6 +10,7 @@ import pandas as pd
 
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_csv, write_json
+from kmlc.training.manifest import verified
 from kmlc.training.run_directory import RunDirectory
 from kmlc.tuning.grid import Values
 from kmlc.tuning.study import RETRYING, Study, StudyConfig
@@ -46,7 +47,7 @@ def run_metrics(run: RunDirectory) -> dict[str, float]:
     The losses are those of the best epoch. The minutes are those of all epochs, also of those that a shorter
     trial trained.
     """
-    metrics, history = read_json(run.metrics), pd.read_csv(run.history)
+    metrics, history = read_json(verified(run.metrics)), pd.read_csv(verified(run.history))
     best = history.iloc[metrics["best_epoch"] - 1]
     found = {
         "minutes": history["seconds"].sum() / 60,

@@ -79,7 +79,7 @@ def _train(run: RunDirectory, config: Config, shorter: Path | None, job: Job) ->
     data = None
     with beside(run, ".txt").open("a", encoding="utf-8") as output:
         try:
-            if not run.config.is_file():
+            if not run.started:
                 # A stop before the run began can leave files, and train takes only an empty directory.
                 shutil.rmtree(run.path, ignore_errors=True)
                 if shorter is not None:

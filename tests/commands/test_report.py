@@ -13,6 +13,7 @@ from kmlc.errors import UserError
 from kmlc.files import read_json, write_json
 from kmlc.lock import locked
 from kmlc.reports import augmentation, report
+from kmlc.training.manifest import NAME
 from kmlc.training.run_directory import RunDirectory
 
 WRITTEN = ["report.md", "per_class.csv", *(f"plots/{name}.png" for name in ("augmentation", "per_class_f1"))]
@@ -88,8 +89,8 @@ def test_a_report_that_is_interrupted_says_how_to_write_it(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda run: run.metrics.unlink(), "this run is not finished; continue it (kmlc train --resume "),
-        (lambda run: run.config.unlink(), "not a run directory; expected one with a config.yaml"),
+        (lambda run: run.start(), "this run is not finished; continue it (kmlc train --resume "),
+        (lambda run: (run.path / NAME).unlink(), f"not a run directory; expected one with a {NAME}"),
     ],
 )
 def test_only_finished_runs_have_a_report(
@@ -115,6 +116,7 @@ def test_labels_with_markup_keep_the_tables_whole(run: RunDirectory) -> None:
     labels = read_json(run.labels)
     labels["names"][0] = name
     write_json(run.labels, labels)
+    run.finish()
     assert main([str(run.path)]) == 0
     lines = run.report.read_text().splitlines()
     (row,) = (line for line in lines if "a\\|b" in line)

@@ -68,6 +68,7 @@ def test_runs_with_other_labels_are_refused(runs: Path, tmp_path: Path) -> None:
     shutil.copytree(runs / "words", other)
     saved = json.loads((other / "labels.json").read_text())
     write_json(other / "labels.json", saved | {"labels": ["1", "3", "19"]})
+    RunDirectory(other).finish()
     message = f"{other}: its labels are not those of {runs / 'both'}; expected the same"
     with pytest.raises(UserError, match=re.escape(message)):
         load_predictor([runs / "both", other])

@@ -20,6 +20,7 @@ def make_run(path: Path, config: Config, training: list[str]) -> RunDirectory:
     run = RunDirectory(path)
     save_config(run.config, config)
     write_json(run.split, {"training": training, "validation": []})
+    run.start()
     return run
 
 

@@ -25,6 +25,8 @@ def test_command_data_machine_and_date_of_the_first_finished_run(tmp_path: Path)
         "platform": "Linux",
     }
     write_json(run.environment, machine)
+    run.start()
+    run.finish()
     assert notes(tmp_path, RESULTS, 3600.0, ["--grid", "tiny"]) == [
         COMMAND,
         "Data: the built-in sample, 1,500 training rows, 1 validation rows, images of 224x224",

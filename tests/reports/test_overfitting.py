@@ -9,6 +9,7 @@ from kmlc.errors import UserError
 from kmlc.files import write_json
 from kmlc.reports.overfitting import Fit, read_fit
 from kmlc.settings import save_config
+from kmlc.training.run_directory import RunDirectory
 
 
 def make_run(path: Path, training: float | None, validation: float) -> Path:
@@ -19,6 +20,8 @@ def make_run(path: Path, training: float | None, validation: float) -> Path:
     if training is not None:
         metrics["training"] = {"hamming_loss": 1 - training}
     write_json(path / "metrics.json", metrics)
+    RunDirectory(path).start()
+    RunDirectory(path).finish()
     return path
 
 
@@ -69,7 +72,7 @@ def test_runs_without_metrics_of_training_rows_are_refused(tmp_path: Path) -> No
 
 def test_unfinished_runs_are_refused(tmp_path: Path) -> None:
     path = make_run(tmp_path / "run", 0.9, 0.87)
-    (path / "metrics.json").unlink()
+    RunDirectory(path).start()
     with pytest.raises(UserError, match=r"this run is not finished; continue it \(kmlc train --resume"):
         read_fit(path)
     with pytest.raises(UserError, match="not a run directory"):

@@ -151,7 +151,7 @@ def test_a_run_of_both_branches_is_refused(settings: Settings, late_run: RunDire
 def test_an_unfinished_run_is_refused(settings: Settings, image_run: RunDirectory, tmp_path: Path) -> None:
     unfinished = RunDirectory(tmp_path / "unfinished")
     shutil.copytree(image_run.path, unfinished.path)
-    unfinished.metrics.unlink()
+    unfinished.start()
     late = settings("refused", LATE, f"--fusion.image_run={unfinished.path}")
     assert_refused(late, "unfinished: this run is not finished; continue it")
 

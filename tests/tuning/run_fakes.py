@@ -22,6 +22,8 @@ def finish(run: RunDirectory, metric: float = 0.5, epochs: int = 1) -> None:
     run.history.write_text(f"epoch,loss,val_loss,seconds\n{rows}")
     metrics = {"micro_map": None if math.isnan(metric) else metric}
     write_json(run.metrics, {"best_epoch": epochs, "validation": metrics})
+    run.start()
+    run.finish()
 
 
 def trial(study: Study, number: int, seed: int = 42, error: str = "") -> TrialRun:

@@ -87,7 +87,7 @@ def test_what_only_the_report_says_may_change(tmp_path: Path, config: StudyConfi
 
 
 def test_a_study_of_other_content_is_of_another_search(tmp_path: Path, config: StudyConfig) -> None:
-    for content in ("format: 1\n", "format: 1\ngrid: 3\n", "format: 1\ngrid: {vary: {}}\n"):
+    for content in ("format: 2\n", "format: 2\ngrid: 3\n", "format: 2\ngrid: {vary: {}}\n"):
         (tmp_path / "study.yaml").write_text(content)
         with pytest.raises(UserError, match="this study has another grid or other options"):
             start_or_continue(config, tmp_path)
@@ -96,11 +96,11 @@ def test_a_study_of_other_content_is_of_another_search(tmp_path: Path, config: S
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        ("", "written by another version of kmlc (format none); this one reads format 1"),
+        ("", "written by another version of kmlc (format none); this one reads format 2"),
         ("grid: [", "not a YAML file of settings: "),
         ("\x00", "not a YAML file of settings: "),
         ("- format", "expected settings as `key: value`; got list"),
-        ("format: 2\n", "written by another version of kmlc (format 2); this one reads format 1"),
+        ("format: 1\n", "written by another version of kmlc (format 1); this one reads format 2"),
     ],
 )
 def test_a_broken_study_is_passed_over(
