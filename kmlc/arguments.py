@@ -29,7 +29,7 @@ class HelpFormatter(DefaultHelpFormatter):
         notes = []
         kind = getattr(action, "_typehint", action.type)
         shows_choices = _metavar(action) == action.metavar and "{" in str(action.metavar)
-        if not shows_choices and (values := _describe(kind)) not in _OBVIOUS:
+        if not shows_choices and (values := describe(kind)) not in _OBVIOUS:
             notes.append(values)
         if action.default not in (None, [], SUPPRESS):
             notes.append(f"default: {_format_default(action.default)}")
@@ -89,13 +89,15 @@ class OneLineParser(ArgumentParser):
         value = re.search(r"G(?:iven|ot) value: (.*)", message) or re.search(
             r"Not of type \w+: (.*?)(?: does not conform.*)?$", message, re.MULTILINE
         )
-        if found is None or value is None:
+        if found is None:
             return " ".join(message.split()).removeprefix("argument ")
         action = next(action for action in self._actions if action.dest == found[1])
         name = action.option_strings[0] if action.option_strings else str(action.metavar)
+        if value is None:
+            return f"{name}: {' '.join(message[found.end() :].split())}"
         # "invalid literal for int() with base 10: 'abc'" ends with the value.
         got = value[1].rsplit(": ", 1)[-1].strip("'")
-        return f"{name}: expected {_describe(getattr(action, '_typehint', action.type))}; got {got}"
+        return f"{name}: expected {describe(getattr(action, '_typehint', action.type))}; got {got}"
 
 
 def plain(value: Any) -> Any:
@@ -141,7 +143,7 @@ _OBVIOUS = ("a string", "a path", "a string, or null")
 """Descriptions that a help line goes without."""
 
 
-def _describe(kind: Any) -> str:
+def describe(kind: Any) -> str:
     """Return which values a type accepts, in plain English; None is the type of a flag without one."""
     if kind is None:
         return "a string"
@@ -149,7 +151,7 @@ def _describe(kind: Any) -> str:
         choices = [str(choice) for choice in typing.get_args(kind)]
         return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return ", or ".join(map(_describe, typing.get_args(kind)))
+        return ", or ".join(map(describe, typing.get_args(kind)))
     if typing.get_origin(kind) is list:
-        return f"a list, each {_describe(typing.get_args(kind)[0])}"
+        return f"a list, each {describe(typing.get_args(kind)[0])}"
     return _DESCRIPTIONS[kind.__name__]

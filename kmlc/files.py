@@ -15,8 +15,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from kmlc.errors import UserError
 
 if TYPE_CHECKING:
@@ -169,29 +167,6 @@ def _of_64_bits(text: str) -> int:
     if not -(2**63) <= int(text) < 2**64:
         raise ValueError(f"{text[:20]}… has more than 64 bits")
     return int(text)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes YAML with more strings in quotes than PyYAML does; see `_represent_string`."""
-
-
-def _represent_string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    # To YAML 1.2, but not to PyYAML, 1e-4 is a number. Unquoted, PyYAML changes some unprintable characters.
-    quoted = not text.isprintable() or re.fullmatch(r"[-+]?[\d.]+e[-+]?\d+", text, re.IGNORECASE)
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if quoted else None)
-
-
-_Dumper.add_representer(str, _represent_string)
-
-
-def write_yaml(path: Path, value: Any) -> None:
-    """Write `value` as YAML in the order of its keys, whole or not at all; `read_yaml` returns it equal."""
-    write_text(path, yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
-
-
-def read_yaml(path: Path) -> Any:
-    """Read a YAML file with the safe loader, which builds plain data only."""
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def write_with(path: Path, write: Callable[[Path], object]) -> None:

@@ -85,7 +85,7 @@ def _as_typed(text: str, kind: Any) -> Any:
         return None
     if is_of_strings("", kind):
         return text
-    with suppress(yaml.YAMLError, ValueError):
+    with suppress(yaml.YAMLError, ValueError, LookupError, RecursionError):
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         if isinstance(node, yaml.SequenceNode) and all(
             isinstance(each, yaml.ScalarNode) for each in node.value

@@ -7,19 +7,20 @@ TensorFlow, so that `--help` is fast.
 import copy
 import dataclasses
 import functools
+import re
 import types
+import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonargparse import Namespace
 
-from kmlc.arguments import OneLineParser, nearest, plain
+from kmlc.arguments import OneLineParser, describe, nearest, plain
 from kmlc.config import Config
 from kmlc.errors import UserError
-from kmlc.files import read_yaml, write_yaml
 from kmlc.setting_flags import SettingsParser, is_of_strings, setting_groups, setting_types
+from kmlc.yaml_files import read_yaml, write_yaml
 
 
 def _configs() -> Path:
@@ -34,18 +35,26 @@ FORMAT = 2
 """The version of the files of a run, in its config.yaml. It changes when an older version cannot be read."""
 
 
+_UNWRITABLE = re.compile(r"[\0\ud800-\udfff]")
+"""NUL, and halves of surrogate pairs, which stand for bytes that are no UTF-8."""
+
+
 def load_config(path: Path) -> Config:
     """Read the settings of a run, checked as strictly as flags are.
 
     Raises:
         UserError: if the file is missing, has another format, or holds anything but valid settings.
     """
-    read_settings(path, of_run=True)
-    return layered([path])
+    return _layered([_layer(path, read_settings(path, of_run=True))])
 
 
 def save_config(path: Path, config: Config) -> None:
-    """Write the settings of a run so that `load_config` returns them equal."""
+    """Write the settings of a run so that `load_config` returns them equal.
+
+    Raises:
+        UserError: if a string in them cannot be written, or the file cannot.
+    """
+    _check_values(dotted(dataclasses.asdict(config)), "")
     write_yaml(path, {"format": FORMAT} | dataclasses.asdict(config))
 
 
@@ -76,21 +85,16 @@ def model_config(files: Sequence[Path], given: Mapping[str, Any]) -> Config:
     Raises:
         UserError: for an unknown model or key, or a value out of its range.
     """
-    named = {f"{file}: model": read_settings(file) for file in files} | {"--model": given}
-    models = [(place, settings["model"]) for place, settings in named.items() if "model" in settings]
+    layers = [*(_layer(file, read_settings(file)) for file in files), ("--", given)]
+    models = [(source, layer["model"]) for source, layer in layers if "model" in layer]
     names = model_names()
-    for place, model in models:
+    for source, model in models:
         if model not in names:
             closest = nearest(str(model), names)
             got = "null" if model is None else repr(model)
-            raise UserError(f"{place}: expected one of {', '.join(names)}; got {got}{closest}")
-    model = models[-1][1] if models else Config.model
-    return layered([CONFIGS / f"{model}.yaml", *files], given)
-
-
-@functools.cache
-def _parser() -> SettingsParser:
-    return SettingsParser()
+            raise UserError(f"{source}model: expected one of {', '.join(names)}; got {got}{closest}")
+    base = CONFIGS / f"{models[-1][1] if models else Config.model}.yaml"
+    return _layered([_layer(base, read_settings(base)), *layers])
 
 
 def layered(files: Sequence[Path], given: Mapping[str, Any] = types.MappingProxyType({})) -> Config:
@@ -106,12 +110,32 @@ def layered(files: Sequence[Path], given: Mapping[str, Any] = types.MappingProxy
     Example:
         layered([CONFIGS / "hybrid.yaml"], {"seed": 7, "labels.vocabulary": ["01", "02"]})
     """
+    return _layered([*(_layer(file, read_settings(file)) for file in files), ("--", given)])
+
+
+_Layer: typing.TypeAlias = tuple[str, Mapping[str, Any]]
+"""Where settings come from, as errors begin, and their values by dotted key."""
+
+
+def _layer(file: Path, settings: Mapping[str, Any]) -> _Layer:
+    try:
+        return f"{file}: ", dotted(settings)
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from None
+
+
+@functools.cache
+def _parser() -> SettingsParser:
+    return SettingsParser()
+
+
+def _layered(layers: Sequence[_Layer]) -> Config:
     parser = _parser()
     settings = Namespace()
     values: dict[str, Any] = {}
-    layers = [*((f"{file}: ", dotted(read_settings(file))) for file in files), ("--", given)]
     for source, layer in layers:
         _check_keys(layer, source)
+        _check_values(layer, source)
         try:
             settings = parser.parse_object(Namespace(copy.deepcopy(dict(layer))), settings, defaults=False)
         except UserError as error:
@@ -131,13 +155,19 @@ def layered(files: Sequence[Path], given: Mapping[str, Any] = types.MappingProxy
 def dotted(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested settings by their dotted keys.
 
+    Raises:
+        UserError: if a key is there twice, dotted and nested.
+
     Example:
         dotted({"train": {"epochs": 3}, "seed": 7})  # {"train.epochs": 3, "seed": 7}
     """
     flat: dict[str, Any] = {}
     for name, value in settings.items():
         nested = isinstance(value, dict) and value
-        flat |= dotted(value, f"{prefix}{name}.") if nested else {f"{prefix}{name}": value}
+        found = dotted(value, f"{prefix}{name}.") if nested else {f"{prefix}{name}": value}
+        if twice := sorted(flat.keys() & found.keys()):
+            raise UserError(f"{twice[0]}: there twice, dotted and nested; expected it once")
+        flat |= found
     return flat
 
 
@@ -182,12 +212,7 @@ def read_settings(path: Path, of_run: bool = False) -> dict[str, Any]:
     Raises:
         UserError: if it is missing, is not YAML of `key: value`, or has another format.
     """
-    try:
-        settings = read_yaml(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; expected a YAML file of settings") from None
-    except (yaml.YAMLError, UnicodeDecodeError, IsADirectoryError) as error:
-        raise UserError(f"{path}: not a YAML file of settings: {' '.join(str(error).split())}") from None
+    settings = read_yaml(path)
     settings = {} if settings is None else settings
     if not isinstance(settings, dict):
         raise UserError(f"{path}: expected settings as `key: value`; got {type(settings).__name__}")
@@ -214,6 +239,19 @@ def _check_keys(settings: Mapping[str, Any], source: str) -> None:
     valid = setting_types()
     for key, value in settings.items():
         if key in setting_groups() and value != {}:
-            raise UserError(f"{source}{key}: expected settings below it; got {value!r}")
+            raise UserError(
+                f"{source}{key}: expected settings below it; got {'null' if value is None else repr(value)}"
+            )
         if key not in valid and key not in setting_groups():
             raise UserError(f"{source}{key}: no such setting{nearest(key, [*setting_groups(), *valid])}")
+
+
+def _check_values(settings: Mapping[str, Any], source: str) -> None:
+    """Raise for what jsonargparse takes for any type, null, and for text that no file or path can hold."""
+    for key, value in settings.items():
+        kind = setting_types().get(key)
+        if value is None and kind is not None and types.NoneType not in typing.get_args(kind):
+            raise UserError(f"{source}{key}: expected {describe(kind)}; got null")
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, str) and _UNWRITABLE.search(each):
+                raise UserError(f"{source}{key}: expected text of Unicode without NUL; got {each!r}")

@@ -8,8 +8,8 @@ import yaml
 from kmlc.commands.train import parse
 from kmlc.config import CaptionsConfig, Config, FusionConfig, HierarchyConfig, TowerConfig
 from kmlc.errors import UserError
-from kmlc.files import write_yaml
 from kmlc.settings import load_config, model_names, save_config
+from kmlc.yaml_files import write_yaml
 
 ROOT = Path(__file__).parent.parent
 

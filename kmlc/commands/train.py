@@ -10,12 +10,10 @@ It leaves a run directory in runs/.
 """
 
 import dataclasses
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonargparse import Namespace
 
 from kmlc.commands.process import command, quiet_imports
@@ -24,6 +22,7 @@ from kmlc.errors import UserError
 from kmlc.program import command_line, program, quoted
 from kmlc.setting_flags import SettingsParser
 from kmlc.settings import model_config, model_names
+from kmlc.yaml_files import yaml_text
 
 
 def parser() -> SettingsParser:
@@ -82,7 +81,7 @@ def main(argv: Sequence[str]) -> None:
         list_models()
         return
     if options.print_config:
-        yaml.safe_dump(dataclasses.asdict(config), sys.stdout, sort_keys=False, allow_unicode=True)
+        print(yaml_text(dataclasses.asdict(config)), end="")
         return
 
     with quiet_imports():

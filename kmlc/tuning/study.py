@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 from kmlc.config import Config
 from kmlc.errors import UserError
-from kmlc.files import read_json, write_yaml
+from kmlc.files import read_json
 from kmlc.settings import FORMAT, dotted, read_settings
 from kmlc.training.run_directory import RUNS, new_run
 from kmlc.tuning.grid import EPOCHS, Grid, Values, shares
+from kmlc.yaml_files import write_yaml
 
 Search = Literal["grid", "random", "bayesian", "hyperband"]
 

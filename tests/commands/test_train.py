@@ -9,8 +9,8 @@ import yaml
 
 from kmlc.commands.train import main, parse
 from kmlc.errors import UserError
-from kmlc.files import write_yaml
 from kmlc.settings import model_names
+from kmlc.yaml_files import write_yaml
 from tests.helpers import ROOT
 
 

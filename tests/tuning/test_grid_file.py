@@ -38,7 +38,7 @@ EXPECTED_RANGE = "expected min below max (and above 0 with log), and optionally 
             "expected one of title, model, vary, settings, objective, metrics, published, source; "
             "got 'vari' (did you mean vary?)",
         ),
-        ("model: mlp\n1: {}", "expected one of title, "),
+        ('model: mlp\n"1": {}', "expected one of title, "),
         ("vary: {seed: [1]}", "model: expected a string; got ''"),
         ("model: mpl\nvary: {seed: [1]}", "model: expected one of advanced_cnn, "),
         ("model: mlp", "vary: expected settings as `key: value`, such as `train.epochs: [1, 3]`; got {}"),

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from kmlc.errors import UserError
-from kmlc.files import read_yaml
 from kmlc.tuning.keep import drop_weights
 from kmlc.tuning.records import best_run, ranking, results, run_metrics, started_runs
 from kmlc.tuning.study import Study, StudyConfig, start_or_continue
+from kmlc.yaml_files import read_yaml
 from tests.tuning.run_fakes import finish, trial
 
 
