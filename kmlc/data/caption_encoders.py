@@ -9,11 +9,31 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from kmlc.config import CaptionsConfig
-from kmlc.data.encoder_state import EncoderState
+from kmlc.data.encoder_state import SPECIAL_TOKENS, EncoderState
 from kmlc.data.ngrams import letter_ngram_counts
 
 Encode = Callable[[tf.Tensor], dict[str, tf.Tensor]]
 """From a string tensor of shape (batch,) to the caption inputs of the model by name."""
+
+
+def reads_any(config: CaptionsConfig, captions: Sequence[str], batch: int = 256) -> bool:
+    """Return whether an encoder, not fitted yet, reads anything in any of the captions.
+
+    It reads nothing where captions are missing, empty or blank; bigrams and trigrams read only a to z.
+
+    Example:
+        reads_any(CaptionsConfig(encoder="bert"), ["", " "])  # False
+    """
+    # All words are unknown pieces, which an empty caption does not have.
+    encode = caption_encoder(config, EncoderState(SPECIAL_TOKENS))
+
+    def reads(captions: tf.Tensor) -> tf.Tensor:
+        inputs = encode(tf.concat([[""], captions], axis=0))
+        return tf.reduce_any([tf.reduce_any(value != value[:1]) for value in inputs.values()])
+
+    written = tf.constant([caption for caption in captions if caption.strip()], tf.string)
+    batches = tf.data.Dataset.from_tensor_slices(written).batch(batch)
+    return any(batches.map(reads).as_numpy_iterator())
 
 
 def fit_captions(config: CaptionsConfig, captions: Sequence[str]) -> EncoderState:
@@ -44,6 +64,18 @@ def caption_encoder(config: CaptionsConfig, state: EncoderState) -> Encode:
     return _ENCODERS[config.encoder](config, state)
 
 
+def unknown_share(state: EncoderState, captions: Sequence[str]) -> float:
+    """Return the share of unknown word pieces in captions.
+
+    Args:
+        state: with a vocabulary of word pieces.
+        captions: whole captions; those longer than the model reads are not truncated.
+    """
+    from kmlc.data import tokenizer
+
+    return tokenizer.unknown_share(state, captions)
+
+
 def _none(config: CaptionsConfig, state: EncoderState) -> Encode:
     return lambda captions: {}
 
@@ -59,11 +91,12 @@ def _bert(config: CaptionsConfig, state: EncoderState) -> Encode:
     # KerasHub takes seconds to import, and the other encoders do not need it.
     from kmlc.data.tokenizer import packer
 
-    return packer(state.vocabulary, state.lowercase, config.sequence_length)
+    return packer(state, config.sequence_length)
 
 
 def _fit_bert(config: CaptionsConfig, captions: Sequence[str]) -> EncoderState:
-    from kmlc.data.tokenizer import fit_vocabulary, preset_state
+    from kmlc.data.tokenizer import preset_state
+    from kmlc.data.word_pieces import fit_vocabulary
 
     if config.preset is not None:
         return preset_state(config.preset)

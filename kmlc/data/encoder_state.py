@@ -7,6 +7,9 @@ from typing import Any
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_json
 
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+"""The word pieces that every BERT has."""
+
 
 @dataclass(frozen=True)
 class BertSizes:
@@ -30,13 +33,15 @@ class EncoderState:
         vocabulary: the word pieces of a BERT; empty with other encoders.
         lowercase: whether a BERT's captions are lower-cased.
         backbone: the sizes of a pretrained BERT; None where there is none.
-        features: the width of the feature vectors; 0 where images are read.
+        feature_means: the mean of each column of the feature vectors; empty where images are read.
+        feature_deviations: the standard deviation of each column, 0 of a constant one.
     """
 
     vocabulary: tuple[str, ...] = ()
     lowercase: bool = True
     backbone: BertSizes | None = None
-    features: int = 0
+    feature_means: tuple[float, ...] = ()
+    feature_deviations: tuple[float, ...] = ()
 
 
 def save_encoder_state(path: Path, state: EncoderState) -> None:
@@ -49,7 +54,7 @@ def load_encoder_state(path: Path) -> EncoderState:
 
     Raises:
         UserError: if the file is missing or damaged, its keys are not those of the state, or a value has
-            another type.
+            another type or is out of its range.
 
     Example:
         state = load_encoder_state(Path("runs/2026-01-31-hybrid/encoder.json"))
@@ -57,18 +62,23 @@ def load_encoder_state(path: Path) -> EncoderState:
     values = read_json(path, dict)
     try:
         _check(EncoderState, values)
+        _check_state(values)
         if values["backbone"] is not None:
             _check(BertSizes, values["backbone"])
+            _check_sizes(values["backbone"])
             values["backbone"] = BertSizes(**values["backbone"])
     except ValueError as error:
         raise UserError(f"{path}: damaged; expected the encoder state of a run ({error})") from None
-    return EncoderState(**values | {"vocabulary": tuple(values["vocabulary"])})
+    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    return EncoderState(**values | lists)
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "vocabulary": (list,),
     "lowercase": (bool,),
     "backbone": (dict, type(None)),
+    "feature_means": (list,),
+    "feature_deviations": (list,),
     "dropout": (float, int),
 }
 """The JSON types of each key; those of all others are whole numbers."""
@@ -84,5 +94,30 @@ def _check(kind: type[EncoderState | BertSizes], saved: dict[str, Any]) -> None:
         types = _TYPES.get(name, (int,))
         if type(value) not in types:
             raise ValueError(f"{name}: expected {types[0].__name__}, got {type(value).__name__}")
-    if not all(isinstance(piece, str) for piece in saved.get("vocabulary", [])):
+
+
+def _check_state(saved: dict[str, Any]) -> None:
+    pieces = saved["vocabulary"]
+    if not all(isinstance(piece, str) for piece in pieces):
         raise ValueError("vocabulary: expected strings")
+    if len(set(pieces)) < len(pieces):
+        raise ValueError("vocabulary: expected each word piece once")
+    if pieces and not set(SPECIAL_TOKENS) <= set(pieces):
+        raise ValueError(f"vocabulary: expected {', '.join(SPECIAL_TOKENS)} among the word pieces")
+    means, deviations = saved["feature_means"], saved["feature_deviations"]
+    if not all(type(number) is float for number in [*means, *deviations]):
+        raise ValueError("feature_means, feature_deviations: expected numbers with a decimal point")
+    if min(deviations, default=0) < 0:
+        raise ValueError(f"feature_deviations: expected 0 or more, got {min(deviations)}")
+    if len(means) != len(deviations):
+        raise ValueError(f"feature_deviations: expected {len(means)} as feature_means, got {len(deviations)}")
+
+
+def _check_sizes(saved: dict[str, Any]) -> None:
+    for name, value in saved.items():
+        if name == "dropout" and not 0 <= value <= 1:
+            raise ValueError(f"dropout: expected a number from 0 to 1, got {value}")
+        if name != "dropout" and value < 1:
+            raise ValueError(f"{name}: expected 1 or more, got {value}")
+    if saved["hidden_dim"] % saved["num_heads"]:
+        raise ValueError(f"hidden_dim: expected a multiple of num_heads, got {saved['hidden_dim']}")

@@ -11,6 +11,24 @@ from kmlc.data.readers.npz import Features
 from kmlc.data.records import LabelledData, Records, unknown_labels
 
 
+def statistics(features: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the mean and the standard deviation of each column, computed in float64; 0 for a constant one.
+
+    Args:
+        features: float32 of shape (rows, width).
+
+    Example:
+        statistics(np.array([[1, 7], [3, 7]], np.float32))  # ((2.0, 7.0), (1.0, 0.0))
+    """
+    means, deviations = [], []
+    for column in features.T:
+        means.append(float(column.mean(dtype=np.float64)))
+        # The mean of equal numbers may be rounded, and their deviation from it is no signal.
+        constant = column.min() == column.max()
+        deviations.append(0.0 if constant else float(column.std(dtype=np.float64)))
+    return tuple(means), tuple(deviations)
+
+
 @dataclass(frozen=True)
 class FeatureRows:
     """Feature vectors with labels, to train on or to predict.

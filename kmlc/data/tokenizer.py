@@ -6,38 +6,9 @@ from typing import Any
 
 import keras_hub
 import tensorflow as tf
-from tensorflow_text.tools.wordpiece_vocab.bert_vocab_from_dataset import bert_vocab_from_dataset
 
 from kmlc.data.encoder_state import BertSizes, EncoderState
 from kmlc.errors import UserError
-
-SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-
-
-def fit_vocabulary(captions: Sequence[str], size: int) -> tuple[str, ...]:
-    """Fit a lower-case WordPiece vocabulary to captions.
-
-    Args:
-        captions: the training captions.
-        size: the largest number of word pieces, special tokens included.
-
-    Returns:
-        The word pieces, special tokens first.
-
-    Example:
-        fit_vocabulary(["a red bus", "two red buses"], size=100)
-    """
-    data = tf.data.Dataset.from_tensor_slices(list(captions) or [""]).batch(1024)
-    # KerasHub's own function drops pieces that occur less than ten times: most words of a small data set.
-    return tuple(
-        bert_vocab_from_dataset(
-            data,
-            vocab_size=size,
-            reserved_tokens=list(SPECIAL_TOKENS),
-            bert_tokenizer_params={"lower_case": True},
-            learn_params={"lower_thresh": 2},
-        )
-    )
 
 
 def preset_state(preset: str) -> EncoderState:
@@ -67,21 +38,44 @@ def from_preset(kind: Any, preset: str, **arguments: object) -> Any:
         ) from None
 
 
-def packer(
-    vocabulary: Sequence[str], lowercase: bool, length: int
-) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
-    """Return the function from captions to the inputs of a BERT, each int32 of shape (batch, length).
-
-    Accents are removed exactly when letters are lower-cased, as BERT's own tokenizer does.
-    """
-    tokenizer = keras_hub.tokenizers.BertTokenizer(
-        vocabulary=list(vocabulary), lowercase=lowercase, strip_accents=lowercase
-    )
-    preprocessor = keras_hub.models.BertTextClassifierPreprocessor(tokenizer, sequence_length=length)
+def packer(state: EncoderState, length: int) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    """Return the function from captions to the inputs of a BERT, each int32 of shape (batch, length)."""
+    preprocessor = keras_hub.models.BertTextClassifierPreprocessor(_tokenizer(state), sequence_length=length)
 
     def pack(captions: tf.Tensor) -> dict[str, tf.Tensor]:
-        inputs = preprocessor(captions)
+        inputs = preprocessor(with_plain_spaces(captions))
         # MirroredStrategy cannot reduce bool inputs.
         return inputs | {"padding_mask": tf.cast(inputs["padding_mask"], tf.int32)}
 
     return pack
+
+
+def with_plain_spaces(captions: tf.Tensor) -> tf.Tensor:
+    """Return captions with plain spaces for all others, which KerasHub's tokenizer takes for letters."""
+    return tf.strings.regex_replace(captions, r"\p{Z}", " ")
+
+
+def unknown_share(state: EncoderState, captions: Sequence[str]) -> float:
+    """Return the share of unknown word pieces in whole captions, before they are truncated; 0 without any.
+
+    Example:
+        unknown_share(state, ["a red bus"])  # 0.33 if one of three words is not in the vocabulary
+    """
+    tokenizer = _tokenizer(state)
+
+    def count(captions: tf.Tensor) -> tf.Tensor:
+        ids = tokenizer(with_plain_spaces(captions)).flat_values
+        unknown = tf.math.count_nonzero(ids == tokenizer.token_to_id("[UNK]"))
+        return tf.stack([unknown, tf.size(ids, tf.int64)])
+
+    batches = tf.data.Dataset.from_tensor_slices(tf.constant(captions, tf.string)).batch(1024)
+    counts = batches.map(count, num_parallel_calls=tf.data.AUTOTUNE)
+    unknown, pieces = counts.reduce(tf.zeros(2, tf.int64), tf.add).numpy().tolist()
+    return unknown / max(pieces, 1)
+
+
+def _tokenizer(state: EncoderState) -> keras_hub.tokenizers.BertTokenizer:
+    """Return the tokenizer; it removes accents exactly when it lower-cases letters, as BERT's own does."""
+    return keras_hub.tokenizers.BertTokenizer(
+        vocabulary=list(state.vocabulary), lowercase=state.lowercase, strip_accents=state.lowercase
+    )

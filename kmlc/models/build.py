@@ -38,7 +38,7 @@ def build_model(config: Config, heads: Heads, state: EncoderState) -> keras.Mode
     Args:
         config: `images.size` is resolved to a number.
         heads: the number of classes of each head by its name.
-        state: the encoder state (`kmlc.data.caption_encoders.fit_captions`) with the width of
+        state: the encoder state (`kmlc.data.caption_encoders.fit_captions`) with the statistics of
             the feature vectors.
 
     Returns:
@@ -81,9 +81,9 @@ def _image_branch(inputs: Inputs, config: Config, state: EncoderState) -> Branch
 
 
 def _features_branch(inputs: Inputs, config: Config, state: EncoderState) -> Branch:
-    inputs["features"] = keras.Input((state.features,), name="features")
+    inputs["features"] = keras.Input((len(state.feature_means),), name="features")
     present = ops.ones_like(inputs["features"][:, :1], dtype="int32")
-    return Branch("image", mlp(state.features, config.tower)(inputs["features"]), present)
+    return Branch("image", mlp(state, config.tower)(inputs["features"]), present)
 
 
 def _presence(name: str, inputs: Inputs, config: Config) -> keras.KerasTensor:

@@ -54,6 +54,12 @@ class Predictor:
         tower = next((config.tower for config in configs if config.tower.input == "image"), configs[0].tower)
         return replace(configs[0], tower=tower)
 
+    def note_ignored_captions(self, records: Records) -> None:
+        """Print a line if the rows have captions and none of the runs reads captions."""
+        unread = all(run.config.captions.encoder == "none" for run in self.runs)
+        if unread and any(records.captions):
+            print(f"Captions are ignored: {self.name} was trained without captions")
+
     def predict(self, images: Images = None, captions: Captions = None) -> pd.DataFrame:
         """Predict images with captions, or either alone.
 
@@ -67,7 +73,7 @@ class Predictor:
                 without one; None for no images at all. For a run of feature vectors: an array of shape
                 (rows, features). A single image or vector is one row.
             captions: strings, None for a row without one; None for no captions at all. A single string is
-                one row.
+                one row. A run that was trained without captions ignores them.
 
         Returns:
             A row for each input, in order: the columns of predicted labels of a submission, then the

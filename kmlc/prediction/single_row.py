@@ -19,4 +19,5 @@ def predict_one(predictor: Predictor, image: Path | None, caption: str | None) -
     features = predictor.config.tower.input == "features"
     records = records_of(None if features else image, caption or "", predictor.config)
     predictor.check_features(records, "--image and --caption")
+    predictor.note_ignored_captions(records)
     print("\n".join(predictor.task.explain(predictor.logits(records), predictor.thresholds)))

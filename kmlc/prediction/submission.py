@@ -48,6 +48,7 @@ def predict_table(
         records = dataclasses.replace(records, images=[""] * len(records))
     if without == "captions":
         records = dataclasses.replace(records, captions=[""] * len(records))
+    predictor.note_ignored_captions(records)
     print(f"Predicting {len(records):,} rows with {predictor.name}", flush=True)
     logits = predictor.logits(records)
     table = first.task.submission(records.ids, logits, predictor.thresholds)

@@ -19,6 +19,7 @@ _PACKAGES = (
     "keras",
     "keras-hub",
     "tensorflow-text",
+    "tokenizers",
     "numpy",
     "scikit-learn",
     "pandas",

@@ -1,6 +1,7 @@
 """The data of a run: split, with settings resolved and the caption encoder fitted; saved and loaded again."""
 
 import dataclasses
+import functools
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from kmlc.config import Config
-from kmlc.data.caption_encoders import fit_captions
+from kmlc.data.caption_encoders import fit_captions, unknown_share
 from kmlc.data.encoder_state import EncoderState, load_encoder_state, save_encoder_state
+from kmlc.data.feature_rows import statistics
 from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData, Records
 from kmlc.data.splits import split_rows
@@ -36,7 +38,7 @@ class PreparedData:
         training: the training rows.
         validation: the validation rows.
         test: the held-out test rows; none where `split.test` is 0.
-        encoder_state: word pieces, sizes of a pretrained BERT, width of feature vectors.
+        encoder_state: word pieces, sizes of a pretrained BERT, statistics of feature vectors.
     """
 
     config: Config
@@ -51,6 +53,17 @@ class PreparedData:
         """The rows of each split by its name."""
         return {"training": self.training, "validation": self.validation, "test": self.test}
 
+    @functools.cached_property
+    def unknown_shares(self) -> dict[str, float]:
+        """The share of unknown word pieces in the captions of each split; empty without word pieces."""
+        if not self.encoder_state.vocabulary:
+            return {}
+        return {
+            name: unknown_share(self.encoder_state, records.captions)
+            for name, records in self.splits.items()
+            if len(records)
+        }
+
 
 def prepare_data(config: Config, data: LabelledData) -> PreparedData:
     """Split the rows of a new run, resolve its settings and fit its caption encoder; nothing is written.
@@ -60,7 +73,8 @@ def prepare_data(config: Config, data: LabelledData) -> PreparedData:
         data: the labelled rows.
 
     Raises:
-        UserError: if a preset cannot be loaded, or a split is empty that should have rows.
+        UserError: if a preset cannot be loaded, a split is empty that should have rows, or there are neither
+            images nor captions to train on.
     """
     labels = data.records.labels
     validation_only = data.vocabulary.validation_only(labels)
@@ -76,13 +90,20 @@ def prepare_data(config: Config, data: LabelledData) -> PreparedData:
     training, validation, test = map(
         data.records.take, (known[split.training], validating, known[split.test])
     )
-    config = resolve(config, data.label_kind, training.labels)
+    asked, config = config, resolve(config, data.label_kind, training)
+    if config.tower.name == "none" and config.captions != asked.captions:
+        raise UserError(
+            f"{data.report.file}: no caption to train on has anything that captions.encoder "
+            f"{asked.captions.encoder} reads; expected such captions in the column "
+            f"{config.table.caption_column!r} with tower.name none (name yours with --table.caption_column)"
+        )
     if config.fusion.caption_run:
         state = load_encoder_state(verified(existing_run(Path(config.fusion.caption_run)).encoder))
     else:
         state = fit_captions(config.captions, training.captions)
     if training.features is not None:
-        state = replace(state, features=training.features.shape[1])
+        means, deviations = statistics(training.features)
+        state = replace(state, feature_means=means, feature_deviations=deviations)
     return PreparedData(config, data.vocabulary, training, validation, test, state)
 
 
@@ -99,7 +120,8 @@ def save_prepared_data(run: RunDirectory, data: LabelledData, prepared: Prepared
     write_json(run.split, {name: records.ids for name, records in prepared.splits.items()})
     write_json(run.labels, dataclasses.asdict(prepared.vocabulary))
     save_encoder_state(run.encoder, prepared.encoder_state)
-    write_json(run.data_report, {"training": data.report.as_dict()})
+    report = {"training": data.report.as_dict(), "unknown_word_pieces": prepared.unknown_shares}
+    write_json(run.data_report, report)
     save_row_hashes(run.rows, prepared.config, prepared.splits)
     _write_cleaned(run, prepared.config, data)
     save_config(run.config, prepared.config)

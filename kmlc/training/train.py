@@ -28,7 +28,7 @@ from kmlc.training.early_stopping import best_epoch, monitored, should_stop
 from kmlc.training.evaluation import EvaluationSet, Validation
 from kmlc.training.history import History, write_history
 from kmlc.training.manifest import verified
-from kmlc.training.prepare import load_prepared_data, prepare_data, save_prepared_data
+from kmlc.training.prepare import PreparedData, load_prepared_data, prepare_data, save_prepared_data
 from kmlc.training.results import write_results
 from kmlc.training.resume import check_not_started, check_same_settings, check_unfinished, unfinished_run
 from kmlc.training.run_directory import RunDirectory, create_run
@@ -86,7 +86,13 @@ def _train(
     else:
         prepared = load_prepared_data(unfinished, data)
         if resume is None:
-            check_same_settings(unfinished, resolve(config, data.label_kind, prepared.training.labels))
+            check_same_settings(unfinished, resolve(config, data.label_kind, prepared.training))
+    if prepared.config.captions != settings.captions:
+        alone = "images" if settings.tower.input == "image" else "feature vectors"
+        print(
+            f"captions.encoder {settings.captions.encoder} reads nothing in any training caption: "
+            f"training on {alone} alone (captions.encoder none)"
+        )
     config, training, validating = prepared.config, prepared.training, prepared.validation
 
     task = task_of(config, prepared.vocabulary)
@@ -100,6 +106,7 @@ def _train(
         locks.enter_context(locked(run.path))
         check_not_started(run)  # again: another command may have started it while this one prepared
         save_prepared_data(run, data, prepared)
+        _print_word_pieces(prepared)
     write_json(run.environment, environment.describe(config.train))
     log.save_to(run.log)
     print(f"{len(training):,} rows to train on, {len(validating):,} to validate on; run directory {run.path}")
@@ -127,6 +134,12 @@ def _train(
     best = best_epoch(history, monitored(config, task)) + 1
     print(write_results(run, task, model, evaluated, best, len(history)))
     return run
+
+
+def _print_word_pieces(prepared: PreparedData) -> None:
+    if shares := prepared.unknown_shares:
+        unknown = ", ".join(f"{share:.2%} of {name}" for name, share in shares.items())
+        print(f"{len(prepared.encoder_state.vocabulary):,} word pieces; unknown in the captions: {unknown}")
 
 
 def _fit(

@@ -1,11 +1,17 @@
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kmlc.data.encoder_state import BertSizes, EncoderState, load_encoder_state, save_encoder_state
+from kmlc.data.encoder_state import (
+    SPECIAL_TOKENS,
+    BertSizes,
+    EncoderState,
+    load_encoder_state,
+    save_encoder_state,
+)
 from kmlc.errors import UserError
 
 SIZES = BertSizes(30, 2, 2, 8, 16, 0.1, 12)
@@ -15,10 +21,10 @@ SIZES = BertSizes(30, 2, 2, 8, 16, 0.1, 12)
     "state",
     [
         EncoderState(),
-        EncoderState(features=20),
-        EncoderState(("[PAD]", "a", "zwölf")),
-        EncoderState(("[PAD]", "A"), lowercase=False, backbone=SIZES),
-        EncoderState(("[PAD]",), backbone=replace(SIZES, dropout=0)),
+        EncoderState(feature_means=(1e30, -0.1), feature_deviations=(1e-300, 0.0)),
+        EncoderState((*SPECIAL_TOKENS, "a", "zwölf")),
+        EncoderState((*SPECIAL_TOKENS, "A"), lowercase=False, backbone=SIZES),
+        EncoderState(SPECIAL_TOKENS, backbone=replace(SIZES, dropout=0)),
     ],
 )
 def test_state_is_read_back_equal(state: EncoderState, tmp_path: Path) -> None:
@@ -32,16 +38,25 @@ def test_state_is_read_back_equal(state: EncoderState, tmp_path: Path) -> None:
         ({"vocabulary": "abc"}, "vocabulary: expected list, got str"),
         ({"vocabulary": ["a", 1]}, "vocabulary: expected strings"),
         ({"lowercase": 1}, "lowercase: expected bool, got int"),
-        ({"features": "20"}, "features: expected int, got str"),
-        ({"features": True}, "features: expected int, got bool"),
+        ({"vocabulary": ["[UNK]", "a"]}, "vocabulary: expected [PAD], [UNK], [CLS], [SEP], [MASK] among"),
+        ({"vocabulary": [*SPECIAL_TOKENS, "a", "a"]}, "vocabulary: expected each word piece once"),
+        ({"feature_means": 20}, "feature_means: expected list, got int"),
+        ({"feature_means": [1.0]}, "feature_deviations: expected 1 as feature_means, got 0"),
+        ({"feature_means": [1]}, "feature_means, feature_deviations: expected numbers with a decimal point"),
+        ({"feature_deviations": ["1"]}, "feature_means, feature_deviations: expected numbers with a"),
+        ({"feature_means": [0.0], "feature_deviations": [-0.5]}, "feature_deviations: expected 0 or more"),
         ({"backbone": 3}, "backbone: expected dict, got int"),
         ({"backbone": {}}, "expected the keys vocabulary_size, num_layers"),
-        ({"words": []}, "expected the keys vocabulary, lowercase, backbone, features"),
+        ({"backbone": asdict(SIZES) | {"num_heads": True}}, "num_heads: expected int, got bool"),
+        ({"backbone": asdict(SIZES) | {"num_layers": 0}}, "num_layers: expected 1 or more, got 0"),
+        ({"backbone": asdict(SIZES) | {"num_heads": 3}}, "hidden_dim: expected a multiple of num_heads"),
+        ({"backbone": asdict(SIZES) | {"dropout": 1.5}}, "dropout: expected a number from 0 to 1, got 1.5"),
+        ({"words": []}, "expected the keys vocabulary, lowercase, backbone, feature_means, feature_dev"),
     ],
 )
 def test_wrong_value_ends_in_one_line(change: dict[str, Any], message: str, tmp_path: Path) -> None:
     path = tmp_path / "encoder.json"
-    save_encoder_state(path, EncoderState(("a",), backbone=SIZES))
+    save_encoder_state(path, EncoderState((*SPECIAL_TOKENS, "a"), backbone=SIZES))
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(UserError) as raised:
         load_encoder_state(path)

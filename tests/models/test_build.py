@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kmlc.config import CaptionsConfig, Config, FusionConfig, ImagesConfig, LossConfig, TowerConfig
 from kmlc.data.caption_encoders import caption_encoder
-from kmlc.data.encoder_state import EncoderState
+from kmlc.data.encoder_state import SPECIAL_TOKENS, EncoderState
 from kmlc.errors import UserError
 from kmlc.models import image, text
 from kmlc.models.build import build_model
@@ -22,7 +22,11 @@ from kmlc.models.submodel import Submodel
 from kmlc.models.text.bert import Pool
 from kmlc.objectives.losses import build_loss
 
-STATE = EncoderState(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "dog", "bus", "##s"), features=5)
+STATE = EncoderState(
+    (*SPECIAL_TOKENS, "a", "dog", "bus", "##s"),
+    feature_means=(0.0,) * 5,
+    feature_deviations=(1.0,) * 5,
+)
 CLASSES = 3
 ROWS = 6
 HEADS = {"logits": CLASSES}
@@ -78,7 +82,7 @@ def inputs_of(config: Config) -> dict[str, np.ndarray]:
         shape = (ROWS, config.images.size, config.images.size, 3)
         inputs["image"] = rng.uniform(0, 255, shape).astype(np.float32)  # type: ignore[arg-type]
     if config.tower.input == "features":
-        inputs["features"] = rng.normal(size=(ROWS, STATE.features)).astype(np.float32)
+        inputs["features"] = rng.normal(size=(ROWS, len(STATE.feature_means))).astype(np.float32)
     if config.fusion.reads_presence and config.tower.input == "image":
         inputs["image_present"] = np.array([[1], [1], [0], [1], [0], [1]], np.int32)
     if config.fusion.reads_presence and config.captions.encoder != "none":

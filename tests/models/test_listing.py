@@ -8,6 +8,7 @@ import pytest
 
 from kmlc.commands.train import main
 from kmlc.config import Config
+from kmlc.data.encoder_state import EncoderState
 from kmlc.models.image import TOWERS
 from kmlc.models.image.tower import image_tower
 from kmlc.models.listing import read_parameters
@@ -15,8 +16,8 @@ from kmlc.models.mlp import mlp
 from kmlc.settings import CONFIGS, layered, model_names
 from tests.helpers import ROOT, run_command
 
-FEATURES = 20
-"""Width of the feature vectors that a model without images is built for: those of its sample."""
+FEATURES = EncoderState(feature_means=(0.0,) * 20, feature_deviations=(1.0,) * 20)
+"""Statistics of the feature vectors that a model without images is built for: those of its sample."""
 
 
 def tower_parameters(config: Config) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kmlc.files import read_json
+from kmlc.settings import load_config
 from tests.helpers import ROOT, TINY, draw, run_command
 
 LABELS = {"traffic light": "1", "café": "3"}
@@ -23,12 +24,18 @@ def make_class_folders(folder: Path, rows: int = 8, test_rows: int = 2) -> None:
 
 def test_class_folders_from_training_to_submission(tmp_path: Path) -> None:
     make_class_folders(tmp_path / "my data")
-    flags = ["--data=my data", "--run=run", "--tower.name=simple_cnn", "--captions.encoder=none"]
+    flags = ["--data=my data", "--run=run", "--tower.name=simple_cnn"]
     shares = ["--split.validation=0.25", "--split.test=0.25"]
     trained = run_command(tmp_path, str(ROOT / "train.py"), *TINY, *flags, *shares)
     assert trained.returncode == 0, trained.stderr
     assert "my data/train: 16 rows, 16 used" in trained.stdout
     assert f"{'at 0.5':>36}{'Validation':>12}{'Test':>12}\n" in trained.stdout
+    # The default model asks for captions, and crashed where there are none.
+    assert (
+        "captions.encoder bert reads nothing in any training caption: "
+        "training on images alone (captions.encoder none)\n" in trained.stdout
+    )
+    assert load_config(tmp_path / "run" / "config.yaml").captions.encoder == "none"
     assert "2 labels: café 8, traffic light 8" in trained.stdout
     splits = read_json(tmp_path / "run" / "split.json")
     assert {name: len(ids) for name, ids in splits.items()} == {"training": 8, "validation": 4, "test": 4}
