@@ -39,6 +39,7 @@ def write_report(run: RunDirectory) -> None:
         labels, logits = saved["validation_labels"], saved["validation_logits"]
     sections = [
         _head(run, config, metrics, task),
+        *([f"Training stopped: {metrics['diverged']}."] if metrics.get("diverged") else []),
         _metrics(metrics),
         "![Loss and metrics of every epoch](plots/training_metrics.png)",
         *task.report_sections(run.path, metrics, read_json(verified(run.thresholds)), labels, logits),

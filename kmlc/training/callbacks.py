@@ -10,6 +10,7 @@ from kmlc.markdown import metric_title
 from kmlc.progress import ProgressBar, duration
 from kmlc.tasks.task import Task
 from kmlc.training.checkpoint import save_state, save_weights
+from kmlc.training.divergence import check_loss
 from kmlc.training.early_stopping import best_epoch, monitored, should_stop
 from kmlc.training.ema import ema_weights
 from kmlc.training.evaluation import Validation
@@ -43,8 +44,12 @@ class EpochRecorder(keras.callbacks.Callback):
         """Start the clock."""
         self.start = time.monotonic()
 
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Raise `Diverged` at the first loss that is not finite."""
+        check_loss((logs or {})["loss"], batch + 1)
+
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Record the epoch."""
+        """Record the epoch; raise `Diverged` if logits are not finite."""
         logs = {} if logs is None else logs
         optimizer = self.model.optimizer
         metric = monitored(self.config, self.validation.task)

@@ -3,6 +3,8 @@
 Keras's `EarlyStopping` keeps its state in the callback and forgets it when a run is resumed.
 """
 
+import math
+
 from kmlc.config import Config
 from kmlc.tasks.task import Task
 from kmlc.training.history import History
@@ -19,15 +21,17 @@ def monitored(config: Config, task: Task) -> str:
 def best_epoch(history: History, metric: str) -> int:
     """Return the index of the epoch with the best metric; ties go to the earliest epoch.
 
-    The lowest `val_loss` is the best; of any other metric the highest. With `NO_METRIC` it is the last epoch.
+    The lowest `val_loss` is the best; of any other metric the highest. A NaN is never better than a number.
+    With `NO_METRIC` it is the last epoch.
 
     Example:
         best_epoch([{"val_micro_f1": 0.5}, {"val_micro_f1": 0.7}], "val_micro_f1")  # 1
     """
     if metric == NO_METRIC:
         return len(history) - 1
-    values = [epoch[metric] for epoch in history]
-    return values.index(min(values) if metric == "val_loss" else max(values))
+    sign = -1 if metric == "val_loss" else 1
+    scores = [-math.inf if math.isnan(epoch[metric]) else sign * epoch[metric] for epoch in history]
+    return scores.index(max(scores))
 
 
 def should_stop(history: History, metric: str, patience: int) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kmlc.tasks.task import Task
+from kmlc.training.divergence import check_logits
 from kmlc.training.prediction_progress import PredictionProgress
 
 
@@ -47,8 +48,12 @@ class Validation:
         """Return the loss and the metrics of the model, with thresholds fitted on these rows.
 
         A metric that is not defined, such as mAP without any label, is NaN.
+
+        Raises:
+            Diverged: if logits are not finite.
         """
         labels, logits = self.rows.labels, self.rows.logits(model)
+        check_logits(logits, "validation")
         metrics = self.task.metrics(labels, logits, self.task.fit(labels, logits))
         loss = float(self.loss(labels.astype(np.float32), logits))
         return {"loss": loss} | {name: np.nan if value is None else value for name, value in metrics.items()}

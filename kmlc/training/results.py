@@ -8,6 +8,7 @@ import numpy as np
 from kmlc.files import write_json, write_with
 from kmlc.markdown import metric_title
 from kmlc.tasks.task import Metrics, Task
+from kmlc.training.divergence import check_logits
 from kmlc.training.evaluation import EvaluationSet
 from kmlc.training.run_directory import RunDirectory
 
@@ -19,6 +20,7 @@ def write_results(
     splits: Mapping[str, EvaluationSet],
     best_epoch: int,
     epochs: int,
+    diverged: str | None = None,
 ) -> str:
     """Fit the thresholds, write all that a finished run has, and return a table of the metrics.
 
@@ -29,8 +31,14 @@ def write_results(
         splits: the rows to evaluate, by the name of their split; thresholds are fitted on `validation`.
         best_epoch: number of the best epoch, from 1.
         epochs: number of epochs.
+        diverged: what became NaN or infinite and ended the epochs; None if nothing did.
+
+    Raises:
+        Diverged: if logits are not finite.
     """
     logits = {name: rows.logits(model) for name, rows in splits.items()}
+    for name, values in logits.items():
+        check_logits(values, name)
     labels = {name: rows.labels for name, rows in splits.items()}
     thresholds = task.fit(labels["validation"], logits["validation"])
     metrics = {name: task.metrics(labels[name], logits[name], thresholds) for name in splits}
@@ -44,6 +52,7 @@ def write_results(
         {
             "best_epoch": best_epoch,
             "epochs": epochs,
+            "diverged": diverged,
             "parameters": model.count_params(),
             **metrics,
             "details": details,

@@ -5,6 +5,7 @@ from typing import Literal
 
 from kmlc.config import Config
 from kmlc.errors import UserError
+from kmlc.files import read_json
 from kmlc.program import command_line
 from kmlc.setting_flags import setting_types
 from kmlc.settings import load_config, setting
@@ -43,7 +44,9 @@ def _is_empty(path: Path) -> bool:
 
 
 def check_unfinished(run: RunDirectory) -> None:
-    """Raise a `UserError` if a run is finished."""
+    """Raise a `UserError` if a run is finished, or failed for good."""
+    if run.failure.is_file():
+        raise UserError(f"{run.path}: this run cannot be continued: {read_json(run.failure, str)}")
     if run.finished:
         left = "" if run.report.is_file() else f"; {command_line('report', run.path)} writes its report"
         raise UserError(f"{run.path}: this run is finished; there is nothing to continue{left}")

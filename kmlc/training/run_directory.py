@@ -106,6 +106,11 @@ class RunDirectory:
         return self.path / "rows.npz"
 
     @property
+    def failure(self) -> Path:
+        """Why the run can never be finished, in one line; only a run that failed for good has it."""
+        return self.path / "failure.json"
+
+    @property
     def plots(self) -> Path:
         """The plots."""
         return self.path / "plots"
@@ -158,7 +163,7 @@ class RunDirectory:
     def owns(self, path: Path) -> bool:
         """Return whether training or its report writes the file at a path in the run directory."""
         path, folder = (Path(os.path.realpath(each)) for each in (path, self.path))
-        own = [*self._of_start, *self._of_end, self.log, self.report, self.path / NAME]
+        own = [*self._of_start, *self._of_end, self.failure, self.log, self.report, self.path / NAME]
         parts = path.relative_to(folder).parts if path.is_relative_to(folder) else ()
         in_folder = parts[:1] in {
             (each.name,) for each in (self.plots, self.tensorboard, self.checkpoint.parent)
@@ -221,7 +226,8 @@ def newest_run(finished: bool) -> RunDirectory:
     """Return the run in runs/ that finished last, or the unfinished one that started last.
 
     The times are those in the manifests, so that copied files count as the originals; of runs with the same
-    time the last by name is taken. Unfinished runs that a process is training now do not count.
+    time the last by name is taken. Unfinished runs that a process is training now, or that
+    failed for good, do not count.
 
     Raises:
         UserError: if there is none, or a manifest is damaged.
@@ -230,7 +236,9 @@ def newest_run(finished: bool) -> RunDirectory:
     if finished:
         times = {(str(run.manifest.finished), run.path.name): run for run in runs if run.finished}
     else:
-        unfinished = [run for run in runs if not run.finished and not is_locked(run.path)]
+        unfinished = [
+            run for run in runs if not (run.finished or run.failure.is_file() or is_locked(run.path))
+        ]
         times = {(run.manifest.started, run.path.name): run for run in unfinished}
     if not times:
         kind = "finished run" if finished else "unfinished run that no process is training"

@@ -1,7 +1,7 @@
 """Training, from settings to a finished run directory."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,7 @@ from kmlc.data.records import LabelledData, Records
 from kmlc.errors import UserError
 from kmlc.files import write_json
 from kmlc.lock import locked
+from kmlc.markdown import metric_title
 from kmlc.output_log import OutputLog, logged_output
 from kmlc.program import command_line
 from kmlc.settings import load_config
@@ -24,6 +25,7 @@ from kmlc.training.auto_settings import resolve
 from kmlc.training.callbacks import EpochRecorder, Progress
 from kmlc.training.checkpoint import load_state, load_weights
 from kmlc.training.compile import compiled_model
+from kmlc.training.divergence import Diverged
 from kmlc.training.early_stopping import best_epoch, monitored, should_stop
 from kmlc.training.evaluation import EvaluationSet, Validation
 from kmlc.training.history import History, write_history
@@ -52,7 +54,8 @@ def train(
         The run directory, without report and plots.
 
     Raises:
-        UserError: for settings or data that cannot be trained on, or if another process trains the run.
+        UserError: for settings or data that cannot be trained on, if another process trains the run, or if
+            the loss becomes NaN before an epoch is finished.
 
     Example:
         run = train(Config(data="my_folder"))
@@ -129,10 +132,19 @@ def _train(
         for name, rows in splits.items()
     }
     validation = Validation(evaluated["validation"], task, loss)
-    _fit(model, run, config, training, encode, validation, history, callbacks)
-    load_weights(run.best_weights, model)
-    best = best_epoch(history, monitored(config, task)) + 1
-    print(write_results(run, task, model, evaluated, best, len(history)))
+    with _saying_how_to_continue(run, history):
+        diverged = _fit(model, run, config, training, encode, validation, history, callbacks)
+        if not history:
+            raise _failed(run, config, f"{diverged}, before any epoch was finished")
+        load_weights(run.best_weights, model)
+        best = best_epoch(history, monitored(config, task)) + 1
+        if diverged:
+            score = f"{metric_title(task.objective)} {history[best - 1][f'val_{task.objective}']:.4f}"
+            print(f"\n{diverged}; the run ends with its best epoch, {best} ({score})", flush=True)
+        try:
+            print(write_results(run, task, model, evaluated, best, len(history), diverged))
+        except Diverged as error:
+            raise _failed(run, config, str(error)) from None
     return run
 
 
@@ -140,6 +152,29 @@ def _print_word_pieces(prepared: PreparedData) -> None:
     if shares := prepared.unknown_shares:
         unknown = ", ".join(f"{share:.2%} of {name}" for name, share in shares.items())
         print(f"{len(prepared.encoder_state.vocabulary):,} word pieces; unknown in the captions: {unknown}")
+
+
+@contextmanager
+def _saying_how_to_continue(run: RunDirectory, history: History) -> Iterator[None]:
+    """If the block is stopped, print how to continue the run, unless it has failed for good."""
+    try:
+        yield
+    except (KeyboardInterrupt, UserError, OSError):
+        if not (run.finished or run.failure.is_file()):
+            print(
+                f"\nStopped; {len(history)} finished epochs are saved. To continue:\n"
+                f"  {command_line('train', '--resume', run.path)}"
+            )
+        raise
+
+
+def _failed(run: RunDirectory, config: Config, reason: str) -> UserError:
+    """Record in the run directory that another process would fail in the same way; return the error."""
+    precision = "" if environment.precision(config.train) == "float32" else " or train.precision float32"
+    lower = f"a train.learning_rate below {config.train.learning_rate:g}"
+    advice = f"{reason}; try {lower}{precision}"
+    write_json(run.failure, advice)
+    return UserError(f"{run.path}: {advice}")
 
 
 def _fit(
@@ -151,12 +186,12 @@ def _fit(
     validation: Validation,
     history: History,
     callbacks: Sequence[keras.callbacks.Callback],
-) -> None:
-    """Fit the epochs that the history lacks; each is appended to it."""
+) -> str | None:
+    """Fit the epochs that the history lacks, append them to it, and return what diverged, if anything did."""
     task = validation.task
     done = len(history) >= config.train.epochs
     if done or should_stop(history, monitored(config, task), config.train.early_stopping):
-        return
+        return None
     batches, steps = training_batches(training, config, encode, first_epoch=len(history))
     try:
         model.fit(
@@ -173,9 +208,6 @@ def _fit(
                 *callbacks,
             ],
         )
-    except (KeyboardInterrupt, UserError):
-        print(
-            f"\nStopped in epoch {len(history) + 1}; {len(history)} finished epochs are saved. To continue:\n"
-            f"  {command_line('train', '--resume', run.path)}"
-        )
-        raise
+    except Diverged as error:
+        return f"{error} in epoch {len(history) + 1}"
+    return None

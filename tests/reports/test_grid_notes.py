@@ -9,7 +9,8 @@ from kmlc.reports.grid_notes import notes
 from kmlc.settings import save_config
 from kmlc.training.run_directory import RunDirectory
 
-RESULTS = pd.DataFrame({"run": ["trials/01-seed42", "trials/02-seed42"], "error": ["out of memory", ""]})
+RUNS = ["trials/01-seed42", "trials/02-seed42"]
+RESULTS = pd.DataFrame({"trial": [1, 2], "seed": 42, "run": RUNS, "error": ["out of memory", ""]})
 COMMAND = "Command: `kmlc tune --grid tiny`, which took 60 min in all"
 
 
@@ -25,12 +26,14 @@ def test_command_data_machine_and_date_of_the_first_finished_run(tmp_path: Path)
         "platform": "Linux",
     }
     write_json(run.environment, machine)
+    write_json(run.metrics, {"diverged": "loss became NaN at step 17 in epoch 3"})
     run.start()
     run.finish()
     assert notes(tmp_path, RESULTS, 3600.0, ["--grid", "tiny"]) == [
         COMMAND,
         "Data: the built-in sample, 1,500 training rows, 1 validation rows, images of 224x224",
         "Machine: Linux, 4 cores, CPU; tensorflow 2.21.0, keras 3.15.1",
+        "Trial 2, seed 42: loss became NaN at step 17 in epoch 3; the metrics are of its best epoch before",
         f"Date: {date.today().isoformat()}",
     ]
 

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from kmlc.config import Config, TrainConfig
@@ -14,6 +16,23 @@ def epochs(*metrics: float) -> list[dict[str, float]]:
 
 def test_ties_go_to_the_earliest_epoch() -> None:
     assert best_epoch(epochs(0.1, 0.7, 0.7, 0.2), METRIC) == 1
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "best"),
+    [
+        ("val_loss", (math.nan, 0.5, 0.4), 2),
+        ("val_loss", (0.5, math.nan), 0),
+        (METRIC, (math.nan, 0.5, 0.4), 1),
+        (METRIC, (0.5, math.nan), 0),
+        (METRIC, (math.nan, math.nan), 0),
+    ],
+)
+def test_a_nan_is_never_the_best(metric: str, values: tuple[float, ...], best: int) -> None:
+    """Of a first epoch with a NaN, no later one was better."""
+    history = [{metric: value} for value in values]
+    assert best_epoch(history, metric) == best
+    assert should_stop(history, metric, 2) == (best == 0 and len(values) == 3)
 
 
 @pytest.mark.parametrize(

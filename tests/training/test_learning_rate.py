@@ -1,3 +1,5 @@
+import math
+
 import keras
 import numpy as np
 from hypothesis import given
@@ -26,3 +28,10 @@ def test_learning_rate_equals_that_of_reduce_lr_on_plateau(losses: list[float], 
 
 def test_a_plateau_patience_of_0_keeps_the_learning_rate() -> None:
     assert learning_rate([{"val_loss": 1.0}] * 9, TrainConfig(learning_rate=0.01, plateau_patience=0)) == 0.01
+
+
+def test_a_nan_is_no_lower_loss() -> None:
+    config = TrainConfig(learning_rate=0.01, plateau_patience=2, plateau_factor=0.5)
+    assert (
+        learning_rate([{"val_loss": loss} for loss in (math.nan, 0.5, math.nan, math.nan)], config) == 0.005
+    )
