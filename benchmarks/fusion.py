@@ -64,12 +64,12 @@ def scores(run: RunDirectory) -> list[str]:
     """Return the scores on the test rows as they are, without captions, and without images."""
     trained = restore(run)
     records, _ = read_test(trained.config)
-    labels = read_test_labels(trained.config, trained.task, records)
-    assert labels is not None, "the sample has labels for its test rows"
+    known = read_test_labels(trained.config, trained.task, records)
+    assert known is not None, "the sample has labels for its test rows"
     nothing = [""] * len(records)
     cells = []
     for rows in (records, replace(records, captions=nothing), replace(records, images=nothing)):
-        metrics = trained.task.metrics(labels, predict_logits(trained, rows), trained.thresholds)
+        metrics = trained.task.metrics(known.encoded, predict_logits(trained, rows), trained.thresholds)
         cells.append(" / ".join(f"{metrics[name] or 0:.4f}" for name in ("micro_f1", "macro_map")))
     return cells
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from kmlc.config import Config
 from kmlc.data.data_report import TableReport
-from kmlc.data.labels import KnownLabelReader, Vocabulary
+from kmlc.data.labels import KnownLabelReader, KnownLabels, Vocabulary
 from kmlc.data.readers.npz import Features
 from kmlc.data.records import LabelledData, Records, unknown_labels
 
@@ -48,15 +48,18 @@ class FeatureRows:
         rows, report = self.rows, self._report()
         report.label_counts = dict(zip(rows.names, rows.labels.sum(axis=0).tolist(), strict=True))
         vocabulary = Vocabulary(rows.names, rows.names, self.config.labels.delimiter)
-        return LabelledData(self._records(rows.labels), vocabulary, report, self.config.labels.kind)
+        records = self._records(rows.labels)
+        return LabelledData(records, vocabulary, report, self.config.labels.kind, classes_given=True)
 
     def read_test(self) -> tuple[Records, TableReport]:
         """Return the rows to predict, all of them."""
         return self._records(unknown_labels(len(self.rows.ids))), self._report()
 
-    def read_test_labels(self, task: KnownLabelReader, records: Records) -> np.ndarray | None:
-        """Return the labels of the same rows, uint8 (rows, classes), or None if the task has others."""
-        return self.rows.labels if self.rows.names == task.vocabulary.labels else None
+    def read_test_labels(self, task: KnownLabelReader, records: Records) -> KnownLabels | None:
+        """Return the labels of the same rows, or None if the task has others."""
+        if self.rows.names != task.vocabulary.labels:
+            return None
+        return KnownLabels(range(len(records)), self.rows.labels)
 
     def _records(self, labels: np.ndarray) -> Records:
         empty = [""] * len(self.rows.ids)

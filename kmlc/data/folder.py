@@ -1,16 +1,14 @@
 """From a data folder to checked records: the rows to train on, and the rows to predict."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from kmlc.config import Config
 from kmlc.data.data_report import TableReport
 from kmlc.data.image_facts import NO_IMAGE, ImageFacts
 from kmlc.data.image_manifest import image_facts
-from kmlc.data.labels import KnownLabelReader, LabelReader
+from kmlc.data.labels import KnownLabelReader, KnownLabels, LabelReader
 from kmlc.data.readers import read_test_table, read_training_table
 from kmlc.data.readers.table import Table
 from kmlc.data.records import LabelledData, Records, unknown_labels
@@ -47,31 +45,26 @@ class DataFolder:
         ids = table.column(config.table.image_column, "table.image_column")
         report = TableReport(str(table.path), len(table))
         _note_records(report, table, ids, "excluded from training")
-        targets = self.labels.read_labels(config, self.path, table, report)
-        excluded = targets.excluded | set(table.unreadable) | _note_duplicates(report, ids)
         paths, facts = _check_images(config, self.path, ids)
-        for problem, rows in _by_problem(facts).items():
-            report.note(f"image {problem}", "excluded from training", [ids[row] for row in rows])
-            excluded |= set(rows)
-        kept = [row for row in range(len(table)) if row not in excluded]
-        if len(kept) < 2:
-            raise UserError(
-                f"{table.path}: {len(kept)} of {len(table)} rows can be trained on, expected 2 or more"
-                + "".join(f"; {each.what}: {len(each.rows)}" for each in report.findings)
-            )
-        captions = _captions(config, table, report, kept)
-        labels = targets.encoded[kept]
-        report.used = len(kept)
-        counts = labels.sum(axis=0).tolist()
-        report.label_counts = dict(zip(targets.vocabulary.display(), counts, strict=True))
+        excluded = set(table.unreadable)
+        for problem, bad in _by_problem(facts).items():
+            report.note(f"image {problem}", "excluded from training", [ids[row] for row in bad])
+            excluded |= set(bad)
+        rows = [row for row in range(len(table)) if row not in excluded]
+        _require_two(table, rows, report)
+        targets = self.labels.read_labels(config, self.path, table, rows, report)
+        places = _first_of_each(report, ids, targets.rows)
+        rows = [targets.rows[place] for place in places]
+        _require_two(table, rows, report)
         records = Records(
-            [ids[row] for row in kept],
-            [paths[row] for row in kept],
-            captions,
-            labels,
-            facts=[facts[row] for row in kept],
+            [ids[row] for row in rows],
+            [paths[row] for row in rows],
+            _captions(config, table, report, rows),
+            targets.encoded[places],
+            facts=[facts[row] for row in rows],
         )
-        return LabelledData(records, targets.vocabulary, report, targets.kind)
+        given = config.labels.vocabulary is not None
+        return LabelledData(records, targets.vocabulary, report, targets.kind, given).with_own_classes()
 
     def read_test(self) -> tuple[Records, TableReport]:
         """Read every row to predict, in order; an unreadable image becomes a placeholder image.
@@ -93,8 +86,8 @@ class DataFolder:
         captions = _captions(config, table, report, range(len(table)))
         return Records(list(ids), paths, captions, unknown_labels(len(table)), facts=facts), report
 
-    def read_test_labels(self, task: KnownLabelReader, records: Records) -> np.ndarray | None:
-        """Read the labels of the test rows, uint8 (rows, classes), or None if the folder has none for them.
+    def read_test_labels(self, task: KnownLabelReader, records: Records) -> KnownLabels | None:
+        """Read the labels of the test rows, of those that have any, or None if the folder has none.
 
         Raises:
             UserError: if the table of labels lacks a column.
@@ -104,10 +97,12 @@ class DataFolder:
             return None
         table, config = read_test_table(self.config, self.path, names.test_labels)
         ids = table.column(config.table.image_column, "table.image_column")
-        place = {name: row for row, name in enumerate(ids)}
-        if not set(records.ids) <= set(place):
-            return None
-        return task.read_known_labels(config, table, [place[name] for name in records.ids])
+        place: dict[str, int] = {}
+        for row in sorted(set(range(len(table))) - set(table.unreadable)):
+            place.setdefault(ids[row], row)
+        listed = [row for row, name in enumerate(records.ids) if name in place]
+        known = task.read_known_labels(config, table, [place[records.ids[row]] for row in listed])
+        return known and replace(known, rows=[listed[row] for row in known.rows])
 
 
 def _note_records(report: TableReport, table: Table, ids: Sequence[str], action_for_unreadable: str) -> None:
@@ -118,11 +113,23 @@ def _note_records(report: TableReport, table: Table, ids: Sequence[str], action_
         report.note(what, "ignored", names)
 
 
-def _note_duplicates(report: TableReport, ids: Sequence[str]) -> set[int]:
+def _require_two(table: Table, rows: Sequence[int], report: TableReport) -> None:
+    if len(rows) < 2:
+        raise UserError(
+            f"{table.path}: {len(rows)} of {len(table)} rows can be trained on, expected 2 or more"
+            + "".join(f"; {each.what}: {len(each.rows)}" for each in report.findings)
+        )
+
+
+def _first_of_each(report: TableReport, ids: Sequence[str], rows: Sequence[int]) -> list[int]:
+    """Return the places in `rows` of the first row of each name, and note the others."""
     first: dict[str, int] = {}
-    repeated = [row for row, name in enumerate(ids) if first.setdefault(name, row) != row]
-    report.note("repeated image name", "first row kept, others excluded", [ids[row] for row in repeated])
-    return set(repeated)
+    repeated = [row for row in rows if first.setdefault(ids[row], row) != row]
+    report.note(
+        "repeated image name", "first valid row kept, others excluded", [ids[row] for row in repeated]
+    )
+    others = set(repeated)
+    return [place for place, row in enumerate(rows) if row not in others]
 
 
 def _captions(config: Config, table: Table, report: TableReport, rows: Sequence[int]) -> list[str]:

@@ -1,7 +1,8 @@
 """Labels: the vocabulary, and cells such as "1 3" as multi-hot rows."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -70,6 +71,16 @@ class Vocabulary:
         """Return whether the classes are the same; their names and the delimiter may differ."""
         return self.labels == other.labels
 
+    def seen(self, labels: np.ndarray) -> np.ndarray:
+        """Return which classes encoded rows have, bool of shape (classes,)."""
+        return np.asarray(labels.any(axis=0))
+
+    def select(self, classes: np.ndarray) -> Self:
+        """Return the vocabulary of some of the classes, bool of shape (classes,)."""
+        places = np.flatnonzero(classes)
+        labels, names = (tuple(each[place] for place in places) for each in (self.labels, self.names))
+        return replace(self, labels=labels, names=names)
+
     def validation_only(self, labels: np.ndarray) -> np.ndarray:
         """Return which encoded rows are validated on and never trained on, bool of shape (rows,): none."""
         return np.zeros(len(labels), bool)
@@ -90,22 +101,40 @@ class Targets:
 
     Attributes:
         vocabulary: the labels in the order of the classes.
-        encoded: the rows' labels, uint8 of shape (rows, classes).
-        excluded: the rows that cannot be trained on because of their labels.
+        rows: the rows of the table that can be trained on, in order.
+        encoded: their labels, uint8 of shape (rows, classes).
         kind: whether the labels are integers or names; auto if several columns differ.
     """
 
     vocabulary: Vocabulary
+    rows: Sequence[int]
     encoded: np.ndarray
-    excluded: set[int]
     kind: LabelKind
+
+
+@dataclass(frozen=True)
+class KnownLabels:
+    """The labels of rows to predict.
+
+    Attributes:
+        rows: which of the rows have labels, in order.
+        encoded: their labels, uint8 of shape (rows, classes and more): further columns are those of labels
+            that are unknown to the run, which it can only miss.
+        notes: what the reader of a score must know of it, a line each.
+    """
+
+    rows: Sequence[int]
+    encoded: np.ndarray
+    notes: Sequence[str] = ()
 
 
 class LabelReader(Protocol):
     """How a task reads labels; the readers of rows are given it."""
 
-    def read_labels(self, config: Config, folder: Path, table: Table, report: TableReport) -> Targets:
-        """Read the labels of a training table, and note in the report what is wrong with them."""
+    def read_labels(
+        self, config: Config, folder: Path, table: Table, rows: Sequence[int], report: TableReport
+    ) -> Targets:
+        """Read the labels of rows of a training table, and note in the report what is wrong with them."""
 
 
 class KnownLabelReader(Protocol):
@@ -115,8 +144,8 @@ class KnownLabelReader(Protocol):
     def vocabulary(self) -> Vocabulary:
         """The labels in the order of the classes."""
 
-    def read_known_labels(self, config: Config, table: Table, rows: Sequence[int]) -> np.ndarray | None:
-        """Return the labels of the given rows, uint8 (rows, classes), or None if the table has none."""
+    def read_known_labels(self, config: Config, table: Table, rows: Sequence[int]) -> KnownLabels | None:
+        """Return the labels of the given rows of a table, or None if it has no labels."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +171,8 @@ def parse_labels(cells: Sequence[str], config: LabelsConfig) -> ParsedLabels:
     """Parse the cells of a label column, such as "8 3 13".
 
     With integer labels an entry that is not an integer is invalid (system 1's check). Integers are sorted by
-    value and written without leading zeros ("07" is "7"); names are sorted alphabetically. A given vocabulary
-    keeps its order.
+    value and written as `canonical` writes them; names are sorted alphabetically. A given vocabulary keeps
+    its order.
 
     Args:
         cells: one cell for each row.
@@ -157,33 +186,53 @@ def parse_labels(cells: Sequence[str], config: LabelsConfig) -> ParsedLabels:
     """
     delimiter = config.delimiter.strip() or None
     split = [[entry.strip() for entry in cell.split(delimiter) if entry.strip()] for cell in cells]
-    integer = config.kind == "integer" or (
-        config.kind == "auto" and _mostly_integers(split, config.vocabulary)
-    )
-    kind: LabelKind = "integer" if integer else "name"
+    kind = kind_of([entry for entries in split for entry in entries], config)
     invalid: list[tuple[int, str]] = []
     rows: list[list[str]] = []
     for number, entries in enumerate(split):
-        if integer:
-            invalid += [(number, entry) for entry in entries if not _is_integer(entry)]
-            entries = [str(int(entry)) for entry in entries if _is_integer(entry)]
-        rows.append(list(dict.fromkeys(entries)))
+        labels = [canonical(entry, kind) for entry in entries]
+        invalid += [(number, entry) for entry, label in zip(entries, labels, strict=True) if label is None]
+        rows.append(list(dict.fromkeys(label for label in labels if label is not None)))
     if config.vocabulary is None:
         seen = {label for row in rows for label in row}
-        return ParsedLabels(
-            tuple(sorted(seen, key=int) if integer else sorted(seen)), rows, invalid, [], kind
-        )
-    vocabulary = tuple(dict.fromkeys(str(label) for label in config.vocabulary))
+        vocabulary = tuple(sorted(seen, key=int) if kind == "integer" else sorted(seen))
+        return ParsedLabels(vocabulary, rows, invalid, [], kind)
+    given = [str(label) for label in config.vocabulary]
+    vocabulary = tuple(dict.fromkeys(canonical(label, kind) or label for label in given))
     known = set(vocabulary)
     unknown = [(number, label) for number, row in enumerate(rows) for label in row if label not in known]
     rows = [[label for label in row if label in known] for row in rows]
     return ParsedLabels(vocabulary, rows, invalid, unknown, kind)
 
 
-def _mostly_integers(rows: Sequence[Sequence[str]], vocabulary: Sequence[int | str] | None) -> bool:
-    entries = [str(label) for label in vocabulary or []] or [entry for row in rows for entry in row]
-    return 2 * sum(map(_is_integer, entries)) > len(entries)
+def canonical(entry: str, kind: LabelKind) -> str | None:
+    """Return the label that an entry of a table names, or None if it names none.
+
+    An integer is written without leading zeros and without the ".0" that tools with missing values add. One
+    of more than 4,300 digits, which Python does not read, is no label. A name is a label as it is.
+
+    Example:
+        canonical("07.0", "integer")  # "7"
+    """
+    if kind != "integer":
+        return entry
+    found = re.fullmatch(r"(-?\d+)(?:\.0*)?", entry)
+    try:
+        return str(int(found[1])) if found else None
+    except ValueError:
+        return None
 
 
-def _is_integer(entry: str) -> bool:
-    return entry.removeprefix("-").isdecimal()
+def kind_of(entries: Iterable[str], config: LabelsConfig) -> LabelKind:
+    """Return whether the labels of a column are integers or names, where the settings say auto.
+
+    Numbers such as 1.0 count as integers unless there are others such as 1.5.
+    """
+    if config.kind != "auto":
+        return config.kind
+    entries = [str(label) for label in config.vocabulary or []] or list(entries)
+    has_fractions = any(re.fullmatch(r"-?\d+\.\d*[1-9]\d*", entry) for entry in entries)
+    integers = [
+        canonical(entry, "integer") is not None and not ("." in entry and has_fractions) for entry in entries
+    ]
+    return "integer" if 2 * sum(integers) > len(integers) else "name"

@@ -1,7 +1,7 @@
 """Records: the rows of a table with what is needed to make batches of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from kmlc.config import LabelKind
 from kmlc.data.data_report import TableReport
 from kmlc.data.image_facts import ImageFacts
 from kmlc.data.labels import Vocabulary
+from kmlc.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,34 @@ class LabelledData:
         vocabulary: the labels in the order of the classes.
         report: what was found in their table.
         label_kind: the resolved value of `labels.kind: auto`.
+        classes_given: whether the vocabulary is given with the data, and not that of its rows.
     """
 
     records: Records
     vocabulary: Vocabulary
     report: TableReport
     label_kind: LabelKind
+    classes_given: bool = False
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> "LabelledData":
+        """Return the given rows, in the given order, with the classes that they have."""
+        return replace(self, records=self.records.take(rows)).with_own_classes()
+
+    def with_own_classes(self) -> "LabelledData":
+        """Return the data without the classes that no row has, and with its rows and labels counted.
+
+        A class without a row would have an F1 of 0, whatever is predicted. A given vocabulary keeps them all.
+
+        Raises:
+            UserError: if no class is left.
+        """
+        records, vocabulary = self.records, self.vocabulary
+        if not self.classes_given:
+            seen = vocabulary.seen(records.labels)
+            if not seen.any():
+                raise UserError(f"{self.report.file}: none of the {len(records):,} rows has a label")
+            vocabulary = vocabulary.select(seen)
+            records = replace(records, labels=records.labels[:, seen])
+        counts = dict(zip(vocabulary.display(), records.labels.sum(axis=0).tolist(), strict=True))
+        report = replace(self.report, used=len(records), label_counts=counts)
+        return replace(self, records=records, vocabulary=vocabulary, report=report)

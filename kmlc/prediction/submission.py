@@ -7,10 +7,14 @@ import dataclasses
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
+from kmlc.data.labels import KnownLabels
 from kmlc.files import check_writable, write_csv
 from kmlc.markdown import metric_title
 from kmlc.prediction.predictor import Predictor
 from kmlc.tasks.rows import read_test, read_test_labels
+from kmlc.tasks.task import Task, Thresholds
 
 
 def predict_table(
@@ -61,12 +65,22 @@ def predict_table(
         print(f"{proba}: probabilities of {logits.shape[1]} classes")
     # A file of feature vectors has no test split: a metric on rows that a run was trained on says nothing.
     trained_on = config.tower.input == "features" and config.data == first.config.data
-    labels = None if trained_on else read_test_labels(config, first.task, records)
-    if labels is not None:
-        metrics = first.task.metrics(labels, logits, predictor.thresholds)
-        shown = [
-            f"{metric_title(name)} {value:.4f}"
-            for name in first.task.curves
-            if (value := metrics[name]) is not None
-        ]
-        print(f"Against the labels of the test rows: {', '.join(shown)}")
+    known = None if trained_on else read_test_labels(config, first.task, records)
+    if known is not None:
+        _print_score(first.task, known, logits, predictor.thresholds)
+
+
+def _print_score(task: Task, known: KnownLabels, logits: np.ndarray, thresholds: Thresholds) -> None:
+    """Print the metrics of the test rows that have labels, and what is not in them."""
+    for note in known.notes:
+        print(f"Labels of the test rows: {note}")
+    if not len(known.rows):
+        print("No score: no test row has a label that the run knows")
+        return
+    metrics = task.metrics(known.encoded, logits[list(known.rows)], thresholds)
+    shown = [
+        f"{metric_title(name)} {value:.4f}" for name in task.curves if (value := metrics[name]) is not None
+    ]
+    scored, every = len(known.rows), len(logits)
+    rows = "the test rows" if scored == every else f"{scored:,} of {every:,} test rows"
+    print(f"Against the labels of {rows}: {', '.join(shown)}")

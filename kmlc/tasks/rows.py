@@ -5,13 +5,11 @@ Which reader is used is chosen here; the reader is given the task, which reads t
 
 from pathlib import Path
 
-import numpy as np
-
 from kmlc.config import Config
 from kmlc.data.data_report import TableReport
 from kmlc.data.feature_rows import FeatureRows
 from kmlc.data.folder import DataFolder
-from kmlc.data.labels import KnownLabelReader
+from kmlc.data.labels import KnownLabelReader, KnownLabels
 from kmlc.data.readers.npz import Features, read_features
 from kmlc.data.records import LabelledData, Records
 from kmlc.errors import UserError
@@ -43,8 +41,8 @@ def read_test(config: Config) -> tuple[Records, TableReport]:
     return _source(config).read_test()
 
 
-def read_test_labels(config: Config, task: KnownLabelReader, records: Records) -> np.ndarray | None:
-    """Read the labels of the test rows, uint8 (rows, classes), or None if the data has none for them.
+def read_test_labels(config: Config, task: KnownLabelReader, records: Records) -> KnownLabels | None:
+    """Read the labels of the test rows, of those that have any, or None if the data has none.
 
     Args:
         config: the settings.

@@ -10,7 +10,7 @@ import numpy as np
 
 from kmlc.config import Config
 from kmlc.data.data_report import TableReport
-from kmlc.data.labels import Targets, Vocabulary
+from kmlc.data.labels import KnownLabels, Targets, Vocabulary
 from kmlc.data.readers.table import Table
 
 if TYPE_CHECKING:
@@ -40,8 +40,10 @@ class Task(Protocol):
         """Return the data folder of the built-in sample."""
 
     @staticmethod
-    def read_labels(config: Config, folder: Path, table: Table, report: TableReport) -> Targets:
-        """Read the labels of a training table, and note in the report their problems."""
+    def read_labels(
+        config: Config, folder: Path, table: Table, rows: Sequence[int], report: TableReport
+    ) -> Targets:
+        """Read the labels of rows of a training table, and note in the report their problems."""
 
     @staticmethod
     def load_vocabulary(saved: Mapping[str, Any]) -> Vocabulary:
@@ -55,8 +57,8 @@ class Task(Protocol):
     def vocabulary(self) -> Vocabulary:
         """The labels in the order of the classes."""
 
-    def read_known_labels(self, config: Config, table: Table, rows: Sequence[int]) -> np.ndarray | None:
-        """Return the labels of the given rows of a table, or None if it has no labels for them."""
+    def read_known_labels(self, config: Config, table: Table, rows: Sequence[int]) -> KnownLabels | None:
+        """Return the labels of the given rows of a table, or None if it has no labels."""
 
     @property
     def heads(self) -> Mapping[str, int]:
@@ -77,7 +79,7 @@ class Task(Protocol):
         """Fit the thresholds to validation rows."""
 
     def metrics(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> Metrics:
-        """Return the metrics of a whole set of rows."""
+        """Return the metrics of a whole set of rows; the labels may be those of `KnownLabels`."""
 
     def details(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> dict[str, Any]:
         """Return further entries of metrics.json for a set of rows, by name, as plain values."""

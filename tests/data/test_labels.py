@@ -13,6 +13,27 @@ def test_integers_are_sorted_by_value_and_written_plainly() -> None:
     assert parsed.rows == [["10", "2"], ["2", "1"], ["2"]]
 
 
+def test_integers_may_be_written_as_floats() -> None:
+    """The cells 1.0 and 3 gave the classes 1.0 and 3."""
+    assert parse_labels(["1.0 3", "3.0"], LabelsConfig()).rows == [["1", "3"], ["3"]]
+    assert parse_labels(["1.0", "nan", "2."], LabelsConfig()).vocabulary == ("1", "2")
+    # With fractions among them they are no integers.
+    assert parse_labels(["1.0", "2.0", "2.5"], LabelsConfig()).vocabulary == ("1.0", "2.0", "2.5")
+
+
+def test_an_integer_of_5_000_digits_is_no_label() -> None:
+    """Python does not read it; that was a traceback."""
+    long = "1" * 5_000
+    parsed = parse_labels(["1", long, "2"], LabelsConfig())
+    assert (parsed.vocabulary, parsed.invalid) == (("1", "2"), [(1, long)])
+
+
+def test_a_given_vocabulary_may_be_written_as_the_table_is() -> None:
+    """The label 01 of a vocabulary was never found: the 01 of the table was read as 1."""
+    parsed = parse_labels(["01", "2.0"], LabelsConfig(vocabulary=["01", "02"]))
+    assert (parsed.vocabulary, parsed.rows, parsed.unknown) == (("1", "2"), [["1"], ["2"]], [])
+
+
 def test_names_with_a_delimiter() -> None:
     parsed = parse_labels(["traffic light | bus", "", "bus|bus"], LabelsConfig(delimiter="|"))
     assert parsed.vocabulary == ("bus", "traffic light")
@@ -61,6 +82,12 @@ def test_names_and_delimiter_do_not_change_the_classes() -> None:
     vocabulary = Vocabulary(("1", "3"), ("person", "car"))
     assert vocabulary.same_classes(Vocabulary(("1", "3"), ("1", "3"), "|"))
     assert not vocabulary.same_classes(Vocabulary(("3", "1"), ("car", "person")))
+
+
+def test_a_vocabulary_of_some_of_the_classes() -> None:
+    vocabulary = Vocabulary(("1", "3", "18"), ("person", "car", "dog"), "|")
+    seen = vocabulary.seen(np.array([[1, 0, 0], [0, 0, 1]]))
+    assert vocabulary.select(seen) == Vocabulary(("1", "18"), ("person", "dog"), "|")
 
 
 def test_rows_without_a_label_are_trained_on() -> None:

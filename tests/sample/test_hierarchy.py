@@ -68,7 +68,8 @@ def test_the_models_of_system_4_read_it(folder: Path, model: str) -> None:
     found = read_labelled(config)
     assert found.report.findings == []
     records, _ = read_test(config)
-    labels = read_test_labels(config, task_of(config, found.vocabulary), records)
-    assert labels is not None
+    known = read_test_labels(config, task_of(config, found.vocabulary), records)
+    assert known is not None
+    assert len(known.rows) == len(records)
     novel = (pd.read_csv(folder / "test_labels.csv")["superclass_index"] == 3).tolist()
-    assert (~labels[:, :3].any(axis=1)).tolist() == novel
+    assert (~known.encoded[:, :3].any(axis=1)).tolist() == novel

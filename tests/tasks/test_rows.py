@@ -45,8 +45,8 @@ def test_feature_vectors_are_trained_on_and_predicted(tmp_path: Path) -> None:
     records, report = read_test(config)
     assert (records.ids, report.used) == (["0", "1"], 2)
     assert records.labels.shape == (2, 0)
-    labels = read_test_labels(config, task_of(config, data.vocabulary), records)
-    assert labels is not None
-    assert labels.tolist() == [[0, 1], [1, 0]]
+    known = read_test_labels(config, task_of(config, data.vocabulary), records)
+    assert known is not None
+    assert (list(known.rows), known.encoded.tolist()) == ([0, 1], [[0, 1], [1, 0]])
     other = task_of(config, Vocabulary(("dog", "cat"), ("dog", "cat")))
     assert read_test_labels(config, other, records) is None

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,8 @@ def labelled(rows: int) -> LabelledData:
     labels = np.array([[row % 2 == 0, row % 3 == 0] for row in range(rows)], np.uint8)
     report = TableReport("train.csv", rows, rows)
     report.note("empty caption", "kept", ["0"])
-    return LabelledData(
-        Records(names, names, names, labels), Vocabulary(("a", "b"), ("a", "b")), report, "name"
-    )
+    vocabulary = Vocabulary(("a", "b"), ("a", "b"))
+    return LabelledData(Records(names, names, names, labels), vocabulary, report, "name", classes_given=True)
 
 
 FRACTIONS = st.floats(0, 1, exclude_min=True)
@@ -71,3 +71,19 @@ def test_a_fraction_of_a_folder_keeps_its_label_counts(data: Path, seed: int) ->
     small = fraction_of(whole, 0.5, seed)
     assert sum(small.report.label_counts.values()) == small.records.labels.sum()
     assert list(small.report.label_counts) == list(whole.report.label_counts)
+
+
+def test_classes_without_a_row_in_the_fraction_are_no_classes() -> None:
+    """They stayed in the vocabulary, each with an F1 of 0 in the mean over the classes."""
+    labels = np.eye(20, dtype=np.uint8)
+    names = [str(row) for row in range(20)]
+    vocabulary = Vocabulary(tuple(names), tuple(names))
+    data = LabelledData(
+        Records(names, names, names, labels), vocabulary, TableReport("train.csv", 20), "integer"
+    )
+    small = fraction_of(data, 0.25, 3)
+    assert list(small.vocabulary.labels) == small.records.ids
+    assert small.records.labels.tolist() == np.eye(5).tolist()
+    assert small.report.label_counts == dict.fromkeys(small.records.ids, 1)
+    given = fraction_of(replace(data, classes_given=True), 0.25, 3)
+    assert given.vocabulary == vocabulary

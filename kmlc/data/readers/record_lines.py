@@ -3,7 +3,7 @@
 A record is one line, or several if its free text contains line breaks. A line begins a record if two of three
 signs say so. What is usual is learned from the file itself.
 
-- shape: its first field is written like those of other records, in digits or letters, with or without a suffix
+- shape: its first field is written like those of other records, as in digits with a suffix
 - text: the free text after it begins with a quote, or without one if that is usual
 - before: the record before it is complete
 

@@ -4,8 +4,8 @@ Some rows have no known class: their class is the one that the tables of names c
 out of training. Such a class is not in the vocabulary, and the labels of its rows are zero at its level.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,15 +14,12 @@ import numpy as np
 from kmlc.config import Config, LabelKind
 from kmlc.data.data_report import TableReport
 from kmlc.data.label_names import read_names
-from kmlc.data.labels import Targets, parse_labels
+from kmlc.data.labels import KnownLabels, Targets, canonical, kind_of
 from kmlc.data.readers.table import Table
 from kmlc.errors import UserError
 from kmlc.tasks.hierarchy.classes import Hierarchy
 from kmlc.tasks.hierarchy.held_out import held_out
 from kmlc.tasks.hierarchy.vocabulary import HierarchyVocabulary
-
-# No cell contains this character, so a whole cell is one label, spaces included.
-_NO_DELIMITER = "\0"
 
 
 class _Column(NamedTuple):
@@ -41,66 +38,96 @@ class _Column(NamedTuple):
     kind: LabelKind
 
 
-def read_labels(config: Config, folder: Path, table: Table, report: TableReport) -> Targets:
+def read_labels(
+    config: Config, folder: Path, table: Table, rows: Sequence[int], report: TableReport
+) -> Targets:
     """Read both label columns, find the hierarchy, and hold out the classes that the settings name.
 
-    Rows without a valid label at both levels are excluded.
+    Rows without a valid label at both levels are excluded, and those whose subclass has another superclass in
+    most of its rows.
 
     Args:
         config: `table`, `labels`, `hierarchy`, and the seed that draws the classes to hold out.
         folder: the data folder, for the tables of names.
         table: the labelled rows.
+        rows: those of them to read.
         report: receives the findings.
 
     Raises:
-        UserError: if a column is missing, a subclass has two superclasses, or the classes to hold out are
-            missing or too many.
+        UserError: if a column is missing, no row has a known class, or the classes to hold out are missing or
+            too many.
 
     Example:
-        read_labels(config, folder, table, report).vocabulary.display()
+        read_labels(config, folder, table, range(len(table)), report).vocabulary.display()
     """
     if config.labels.vocabulary is not None:
         raise UserError("labels.vocabulary: expected null with table.superclass_column; got a list")
-    columns = _read_columns(config, table)
+    columns = _read_columns(config, table, rows)
     names = [
-        read_names(folder / file, config.labels)
-        for file in (config.labels.superclass_names, config.labels.names)
+        read_names(folder / file, config.labels, column.kind)
+        for file, column in zip((config.labels.superclass_names, config.labels.names), columns, strict=True)
     ]
     novel = [_label_named(config.hierarchy.novel, each) for each in names]
-    hierarchy = _find_hierarchy(table, columns, novel)
+    pairs = list(zip(*(column.labels for column in columns), strict=True))
+    excluded = _note_unlabelled(config, table, rows, report, columns)
+    excluded |= _note_contradictory(config, table, rows, report, pairs, novel)
+    kept = [place for place in range(len(rows)) if place not in excluded]
+    pairs = [pairs[place] for place in kept]
+    hierarchy = _find_hierarchy(table, columns, pairs, novel)
     out = held_out(hierarchy, config.hierarchy, config.seed)
     vocabulary = _vocabulary(config, hierarchy, out, names, novel)
-    encoded = vocabulary.encode(zip(*(column.labels for column in columns), strict=True))
-    excluded = _note(config, table, report, columns, vocabulary.validation_only(encoded))
+    encoded = vocabulary.encode(pairs)
+    rows = [rows[place] for place in kept]
+    ids = table.columns[config.table.image_column]
+    unknown = [ids[rows[place]] for place in np.flatnonzero(vocabulary.validation_only(encoded))]
+    report.note("row of a novel or held-out class", "not trained on, joins the validation rows", unknown)
     kinds = {column.kind for column in columns}
-    return Targets(vocabulary, encoded, excluded, kinds.pop() if len(kinds) == 1 else "auto")
+    return Targets(vocabulary, rows, encoded, kinds.pop() if len(kinds) == 1 else "auto")
 
 
 def read_known_labels(
     config: Config, vocabulary: HierarchyVocabulary, table: Table, rows: Sequence[int]
-) -> np.ndarray | None:
-    """Return the labels of the given rows, uint8 (rows, S + K); None if they come from class folders.
+) -> KnownLabels | None:
+    """Return the labels of the given rows; None if they come from class folders.
+
+    A row is novel at a level if its label there is that of the novel class, or of a class held out of
+    training. One with an empty or any other label has no labels.
 
     Raises:
         UserError: if the table lacks a column.
 
     Example:
-        labels = read_known_labels(config, vocabulary, table, range(len(table)))
+        known = read_known_labels(config, vocabulary, table, range(len(table)))
     """
     if not table.path.is_file():
         return None
-    columns = _read_columns(config, table)
-    return vocabulary.encode([[column.labels[row] for column in columns] for row in rows])
+    columns = _read_columns(config, table, rows, vocabulary.levels(vocabulary.labels))
+    pairs = list(zip(*(column.labels for column in columns), strict=True))
+    known = [place for place, pair in enumerate(pairs) if vocabulary.has(pair)]
+    others = [place for place, pair in enumerate(pairs) if not vocabulary.has(pair)]
+    notes = []
+    if others:
+        cells = ",".join(table.columns[column.name][rows[others[0]]] for column in columns)
+        notes = [f"rows not scored, with a label unknown to the run: {len(others):,} (first: {cells})"]
+    return KnownLabels(known, vocabulary.encode(pairs[place] for place in known), notes)
 
 
-def _read_columns(config: Config, table: Table) -> list[_Column]:
-    """Return the columns of the superclasses and of the subclasses."""
-    settings = replace(config.labels, delimiter=_NO_DELIMITER)
+def _read_columns(
+    config: Config, table: Table, rows: Sequence[int], known: Sequence[Sequence[str]] = ((), ())
+) -> list[_Column]:
+    """Return the columns of the superclasses and of the subclasses; a whole cell is one label.
+
+    If labels of a level are known, their kind is that of the column.
+    """
     columns = []
-    for key in ("superclass_column", "label_column"):
+    for key, labels_of_level in zip(("superclass_column", "label_column"), known, strict=True):
         name = getattr(config.table, key)
-        parsed = parse_labels(table.column(name, f"table.{key}"), settings)
-        columns.append(_Column(name, ["".join(row) for row in parsed.rows], parsed.vocabulary, parsed.kind))
+        column = table.column(name, f"table.{key}")
+        cells = [column[row] for row in rows]
+        kind = kind_of(labels_of_level or filter(None, cells), config.labels)
+        labels = [canonical(cell, kind) or "" for cell in cells]
+        order = sorted({*labels} - {""}, key=int if kind == "integer" else None)
+        columns.append(_Column(name, labels, order, kind))
     return columns
 
 
@@ -109,13 +136,11 @@ def _label_named(name: str, names: Mapping[str, str]) -> str:
     return next((label for label, each in names.items() if each == name), name)
 
 
-def _find_hierarchy(table: Table, columns: Sequence[_Column], novel: Sequence[str]) -> Hierarchy:
+def _find_hierarchy(
+    table: Table, columns: Sequence[_Column], pairs: Sequence[tuple[str, ...]], novel: Sequence[str]
+) -> Hierarchy:
     """Find the hierarchy in the rows that have a label of a known class at both levels."""
-    pairs = [
-        pair
-        for pair in zip(*(column.labels for column in columns), strict=True)
-        if "" not in pair and pair[0] != novel[0] and pair[1] != novel[1]
-    ]
+    pairs = [pair for pair in pairs if _known(pair, novel)]
     if not pairs:
         names = " and ".join(column.name for column in columns)
         raise UserError(f"{table.path}: no row with a label of a known class in {names}")
@@ -125,10 +150,12 @@ def _find_hierarchy(table: Table, columns: Sequence[_Column], novel: Sequence[st
     )
     places = [{label: place for place, label in enumerate(level)} for level in (superclasses, subclasses)]
     rows = np.array([(places[0][parent], places[1][child]) for parent, child in pairs])
-    try:
-        return Hierarchy.from_rows(superclasses, subclasses, rows)
-    except UserError as error:
-        raise UserError(f"{table.path}: {error}") from None
+    return Hierarchy.from_rows(superclasses, subclasses, rows)
+
+
+def _known(pair: Sequence[str], novel: Sequence[str]) -> bool:
+    """Return whether a superclass and a subclass are both labels of known classes."""
+    return "" not in pair and pair[0] != novel[0] and pair[1] != novel[1]
 
 
 def _vocabulary(
@@ -142,35 +169,56 @@ def _vocabulary(
     labels = (*hierarchy.superclasses, *hierarchy.subclasses)
     named = [names[0].get(label, label) for label in hierarchy.superclasses]
     named += [names[1].get(label, label) for label in hierarchy.subclasses]
-    kept = np.flatnonzero(~out)
-    superclasses, subclasses = hierarchy.levels(~out[None])
-    parents = np.array(hierarchy.parents)
-    place = np.cumsum(superclasses) - 1
+    superclasses, subclasses = (np.flatnonzero(level[0]) for level in hierarchy.levels(out[None]))
+    first = len(hierarchy.superclasses)
     # The subclasses of a held-out superclass are not listed.
-    listed = out & np.concatenate([np.ones_like(superclasses[0]), superclasses[0][parents]])
-    return HierarchyVocabulary(
-        tuple(labels[index] for index in kept),
-        tuple(named[index] for index in kept),
+    listed = [first + index for index in subclasses if hierarchy.parents[index] not in superclasses]
+    every = HierarchyVocabulary(
+        labels,
+        tuple(named),
         config.labels.delimiter,
-        tuple(place[parents[subclasses[0]]].tolist()),
+        hierarchy.parents,
         tuple(novel),
-        tuple(named[index] for index in np.flatnonzero(listed)),
+        tuple(named[index] for index in (*superclasses, *listed)),
+        tuple(labels[index] for index in superclasses),
+        tuple(labels[first + index] for index in subclasses),
     )
+    return every.select(~out)
 
 
-def _note(
-    config: Config, table: Table, report: TableReport, columns: Sequence[_Column], novel: np.ndarray
+def _note_unlabelled(
+    config: Config, table: Table, rows: Sequence[int], report: TableReport, columns: Sequence[_Column]
 ) -> set[int]:
-    """Note the rows without a valid label and those without a known class; return the former."""
+    """Note the rows without a valid label at a level, and return their places."""
     ids = table.columns[config.table.image_column]
     excluded: set[int] = set()
     for column in columns:
-        rows = [row for row, label in enumerate(column.labels) if not label]
-        cells = [table.columns[column.name][row] or "empty" for row in rows]
-        what = f"row without a label in {column.name}"
-        entries = [f"{ids[row]}: {cell}" for row, cell in zip(rows, cells, strict=True)]
-        report.note(what, "excluded from training", entries)
-        excluded |= set(rows)
-    unknown = [ids[row] for row in np.flatnonzero(novel) if row not in excluded]
-    report.note("row of a novel or held-out class", "not trained on, joins the validation rows", unknown)
+        places = [place for place, label in enumerate(column.labels) if not label]
+        cells = table.columns[column.name]
+        entries = [f"{ids[rows[place]]}: {cells[rows[place]] or 'empty'}" for place in places]
+        report.note(f"row without a label in {column.name}", "excluded from training", entries)
+        excluded |= set(places)
     return excluded
+
+
+def _note_contradictory(
+    config: Config,
+    table: Table,
+    rows: Sequence[int],
+    report: TableReport,
+    pairs: Sequence[tuple[str, ...]],
+    novel: Sequence[str],
+) -> set[int]:
+    """Note the rows whose subclass has another superclass in most of its rows, and return their places.
+
+    Of two superclasses with as many rows, the one that comes first in the table counts.
+    """
+    counts = Counter(pair for pair in pairs if _known(pair, novel))
+    # The most frequent pair of a subclass is set last.
+    parents = {child: parent for (parent, child), _ in reversed(counts.most_common())}
+    places = [place for place, pair in enumerate(pairs) if pair in counts and parents[pair[1]] != pair[0]]
+    ids = table.columns[config.table.image_column]
+    entries = [f"{ids[rows[place]]}: {pairs[place][1]} in {pairs[place][0]}" for place in places]
+    what = "row whose subclass has another superclass in most rows"
+    report.note(what, "excluded from training", entries)
+    return set(places)

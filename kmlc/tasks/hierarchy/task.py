@@ -11,7 +11,7 @@ import pandas as pd
 
 from kmlc.config import Config
 from kmlc.data.data_report import TableReport
-from kmlc.data.labels import Targets, readable
+from kmlc.data.labels import KnownLabels, Targets, readable
 from kmlc.data.readers.table import Table
 from kmlc.sample.hierarchy import hierarchy_sample_folder
 from kmlc.tasks.hierarchy import LEVELS
@@ -50,9 +50,11 @@ class Hierarchical:
         return hierarchy_sample_folder()
 
     @staticmethod
-    def read_labels(config: Config, folder: Path, table: Table, report: TableReport) -> Targets:
-        """Read both label columns of a training table, and hold out classes."""
-        return read_labels(config, folder, table, report)
+    def read_labels(
+        config: Config, folder: Path, table: Table, rows: Sequence[int], report: TableReport
+    ) -> Targets:
+        """Read both label columns of rows of a training table, and hold out classes."""
+        return read_labels(config, folder, table, rows, report)
 
     @staticmethod
     def load_vocabulary(saved: Mapping[str, Any]) -> HierarchyVocabulary:
@@ -64,7 +66,7 @@ class Hierarchical:
         """Return the settings of the hierarchy, and the seed that draws the classes to hold out."""
         return [config.hierarchy, config.seed]
 
-    def read_known_labels(self, config: Config, table: Table, rows: Sequence[int]) -> np.ndarray | None:
+    def read_known_labels(self, config: Config, table: Table, rows: Sequence[int]) -> KnownLabels | None:
         """Return the labels of the given rows of a table; None if they come from class folders."""
         return read_known_labels(config, self.vocabulary, table, rows)
 

@@ -1,7 +1,8 @@
 """The labels of both levels of a hierarchy."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -20,11 +21,15 @@ class HierarchyVocabulary(Vocabulary):
         novel: the labels of the novel superclass and of the novel subclass; they have no logit.
         held_out: names of the classes held out of training; they have no logit either. A superclass
             implies its subclasses.
+        held_out_superclasses: labels of the superclasses held out of training.
+        held_out_subclasses: labels of all subclasses held out of training.
     """
 
     parents: tuple[int, ...] = ()
     novel: tuple[str, ...] = ()
     held_out: tuple[str, ...] = ()
+    held_out_superclasses: tuple[str, ...] = ()
+    held_out_subclasses: tuple[str, ...] = ()
 
     @property
     def superclasses(self) -> int:
@@ -52,6 +57,24 @@ class HierarchyVocabulary(Vocabulary):
             one_hot = np.eye(len(labels) + 1, len(labels), dtype=np.uint8)
             encoded.append(one_hot[[place.get(row[level], len(labels)) for row in rows]])
         return np.concatenate(encoded, axis=1)
+
+    def has(self, pair: Sequence[str]) -> bool:
+        """Return whether a superclass and a subclass are labels of the data, novel and held-out ones too."""
+        held_out = (self.held_out_superclasses, self.held_out_subclasses)
+        levels = zip(pair, self.levels(self.labels), held_out, self.novel, strict=True)
+        return all(label in (*known, *out, novel) for label, known, out, novel in levels)
+
+    def seen(self, labels: np.ndarray) -> np.ndarray:
+        """Return which subclasses encoded rows have, and which superclasses these have, bool (S + K,)."""
+        subclasses = labels[:, self.superclasses :].any(axis=0)
+        superclasses = np.isin(np.arange(self.superclasses), np.array(self.parents)[subclasses])
+        return np.concatenate([superclasses, subclasses])
+
+    def select(self, classes: np.ndarray) -> Self:
+        """Return the vocabulary of some of the classes, bool (S + K,), superclasses with a subclass each."""
+        place = np.cumsum(classes) - 1
+        parents = place[np.array(self.parents)[classes[self.superclasses :]]]
+        return replace(super().select(classes), parents=tuple(parents.tolist()))
 
     def columns(self, rows: np.ndarray, table: TableConfig) -> dict[str, list[str]]:
         """Return the two label columns of a table, by name, for encoded rows; zeros are novel."""

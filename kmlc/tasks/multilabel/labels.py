@@ -1,6 +1,7 @@
 """Reads a label column with any number of labels in a cell."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,63 +9,85 @@ import numpy as np
 from kmlc.config import Config
 from kmlc.data.data_report import TableReport
 from kmlc.data.label_names import read_names
-from kmlc.data.labels import ParsedLabels, Targets, Vocabulary, parse_labels
+from kmlc.data.labels import KnownLabels, ParsedLabels, Targets, Vocabulary, parse_labels
 from kmlc.data.readers.table import Table
 from kmlc.errors import UserError
 
 
-def read_labels(config: Config, folder: Path, table: Table, report: TableReport) -> Targets:
+def read_labels(
+    config: Config, folder: Path, table: Table, rows: Sequence[int], report: TableReport
+) -> Targets:
     """Read the label column; rows whose entries are all invalid or unknown are excluded.
 
     Args:
         config: `table` and `labels`.
         folder: the data folder, for the table of names.
         table: the labelled rows.
+        rows: those of them to read.
         report: receives the findings.
 
     Raises:
         UserError: if the column is missing, or a label is unknown and `labels.unknown` is error.
 
     Example:
-        read_labels(config, folder, table, report).vocabulary.labels
+        read_labels(config, folder, table, range(len(table)), report).vocabulary.labels
     """
-    parsed = parse_labels(table.column(config.table.label_column, "table.label_column"), config.labels)
-    ids = table.columns[config.table.image_column]
+    cells = table.column(config.table.label_column, "table.label_column")
+    parsed = parse_labels([cells[row] for row in rows], config.labels)
+    ids = [table.columns[config.table.image_column][row] for row in rows]
     if parsed.unknown and config.labels.unknown == "error":
-        row, label = parsed.unknown[0]
+        place, label = parsed.unknown[0]
         raise UserError(
-            f"{table.path}: row {row + 1} ({ids[row]}): label {label!r} is not in the vocabulary "
+            f"{table.path}: row {rows[place] + 1} ({ids[place]}): label {label!r} is not in the vocabulary "
             f"({', '.join(parsed.vocabulary)}); --labels.unknown drop ignores such labels"
         )
-    names = read_names(folder / config.labels.names, config.labels)
+    names = read_names(folder / config.labels.names, config.labels, parsed.kind)
     vocabulary = Vocabulary(
         parsed.vocabulary,
         tuple(names.get(label, label) for label in parsed.vocabulary),
         config.labels.delimiter,
     )
-    excluded = _note(report, table, ids, parsed)
-    return Targets(vocabulary, vocabulary.encode(parsed.rows), excluded, parsed.kind)
+    excluded = _note(report, ids, parsed)
+    kept = [place for place in range(len(rows)) if place not in excluded]
+    encoded = vocabulary.encode(parsed.rows[place] for place in kept)
+    return Targets(vocabulary, [rows[place] for place in kept], encoded, parsed.kind)
 
 
 def read_known_labels(
     config: Config, vocabulary: Vocabulary, table: Table, rows: Sequence[int]
-) -> np.ndarray | None:
-    """Return the labels of the given rows, uint8 (rows, classes); None if no row has a known label.
+) -> KnownLabels | None:
+    """Return the labels of the given rows; None if they are images of which none is in a class folder.
+
+    An entry that is no label of the vocabulary stays a true label, in a column of its own. If none of the
+    entries is one, no row has labels.
 
     Raises:
         UserError: if the table lacks the column.
 
     Example:
-        labels = read_known_labels(config, vocabulary, table, range(len(table)))
+        known = read_known_labels(config, vocabulary, table, range(len(table)))
     """
     cells = table.column(config.table.label_column, "table.label_column")
-    known = set(vocabulary.labels)
-    parsed = parse_labels([cells[row] for row in rows], config.labels)
-    labels = [[label for label in row if label in known] for row in parsed.rows]
-    return vocabulary.encode(labels) if any(labels) else None
+    if table.path.is_dir() and not any(cells):
+        return None
+    labels = replace(config.labels, vocabulary=list(vocabulary.labels))
+    parsed = parse_labels([cells[row] for row in rows], labels)
+    if not any(parsed.rows):
+        first = next(filter(None, cells), "every cell is empty")
+        return KnownLabels([], vocabulary.encode([]), [f"no label is known to the run (first: {first})"])
+    unknown: dict[int, list[str]] = {}
+    for place, label in sorted(parsed.invalid + parsed.unknown):
+        unknown.setdefault(place, []).append(label)
+    listed = [label for each in unknown.values() for label in each]
+    others = Vocabulary(tuple(dict.fromkeys(listed)), ())
+    missed = others.encode(unknown.get(place, []) for place in range(len(rows)))
+    encoded = np.concatenate([vocabulary.encode(parsed.rows), missed], axis=1)
+    count = f"{len(listed):,} (first: {''.join(listed[:1])})"
+    notes = [f"labels that are unknown to the run and count as missed: {count}"] if listed else []
+    return KnownLabels(range(len(rows)), encoded, notes)
 
 
-def _note(report: TableReport, table: Table, ids: Sequence[str], parsed: ParsedLabels) -> set[int]:
+def _note(report: TableReport, ids: Sequence[str], parsed: ParsedLabels) -> set[int]:
     """Note what is wrong with labels; return the rows that have none left because of it."""
     bad = parsed.invalid + parsed.unknown
     report.note(
@@ -73,7 +96,6 @@ def _note(report: TableReport, table: Table, ids: Sequence[str], parsed: ParsedL
     report.note("unknown label", "ignored", [f"{ids[row]}: {label}" for row, label in parsed.unknown])
     unlabelled = sorted({row for row, _ in bad if not parsed.rows[row]})
     report.note("row with no valid label", "excluded from training", [ids[row] for row in unlabelled])
-    blank = [row for row, labels in enumerate(parsed.rows) if not labels]
-    blank = sorted(set(blank) - set(unlabelled) - set(table.unreadable))
+    blank = sorted({row for row, labels in enumerate(parsed.rows) if not labels} - set(unlabelled))
     report.note("row with an empty label cell", "kept, with no label", [ids[row] for row in blank])
     return set(unlabelled)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from kmlc.config import Config
 from kmlc.data.data_report import TableReport
-from kmlc.data.labels import Targets, Vocabulary
+from kmlc.data.labels import KnownLabels, Targets, Vocabulary
 from kmlc.data.readers.table import Table
 from kmlc.errors import UserError
 from kmlc.objectives.losses import LOSSES, build_loss
@@ -50,9 +50,11 @@ class Multilabel:
         return sample_folder()
 
     @staticmethod
-    def read_labels(config: Config, folder: Path, table: Table, report: TableReport) -> Targets:
-        """Read the label column of a training table."""
-        return read_labels(config, folder, table, report)
+    def read_labels(
+        config: Config, folder: Path, table: Table, rows: Sequence[int], report: TableReport
+    ) -> Targets:
+        """Read the label column of rows of a training table."""
+        return read_labels(config, folder, table, rows, report)
 
     @staticmethod
     def load_vocabulary(saved: Mapping[str, Any]) -> Vocabulary:
@@ -64,8 +66,8 @@ class Multilabel:
         """Return nothing: labels depend on `table` and `labels` alone."""
         return []
 
-    def read_known_labels(self, config: Config, table: Table, rows: Sequence[int]) -> np.ndarray | None:
-        """Return the labels of the given rows of a table; None if no row has a known label."""
+    def read_known_labels(self, config: Config, table: Table, rows: Sequence[int]) -> KnownLabels | None:
+        """Return the labels of the given rows of a table; None if it has none."""
         return read_known_labels(config, self.vocabulary, table, rows)
 
     @property
@@ -109,10 +111,15 @@ class Multilabel:
         return predict_labels(probabilities(logits), values, self._no_label)
 
     def metrics(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> Metrics:
-        """Return the metrics of `kmlc.objectives.metrics.evaluate`, and system 1's F1 of batches at 0.5."""
-        scores = probabilities(logits)
+        """Return the metrics of `kmlc.objectives.metrics.evaluate`, and system 1's F1 of batches at 0.5.
+
+        Labels that are unknown to the run are classes with a probability of 0, never predicted.
+        """
+        unknown = ((0, 0), (0, labels.shape[1] - logits.shape[1]))
+        scores = np.pad(probabilities(logits), unknown)
+        predicted = np.pad(self.predict(logits, thresholds), unknown)
         by_batches = batch_macro_f1(labels, scores >= 0.5, self.config.train.batch_size)
-        return evaluate(labels, scores, self.predict(logits, thresholds)) | {"batch_macro_f1": by_batches}
+        return evaluate(labels, scores, predicted) | {"batch_macro_f1": by_batches}
 
     def details(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> dict[str, Any]:
         """Return the metrics at 0.5, and those of each label."""

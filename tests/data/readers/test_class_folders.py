@@ -8,7 +8,7 @@ from PIL import Image
 
 from kmlc.config import Config, LabelsConfig, TableConfig
 from kmlc.data.data_report import TableReport
-from kmlc.data.labels import Vocabulary
+from kmlc.data.labels import KnownLabels, Vocabulary
 from kmlc.data.records import LabelledData, Records
 from kmlc.errors import UserError
 from kmlc.tasks.registry import task_of
@@ -45,7 +45,7 @@ def findings(report: TableReport) -> dict[str, list[str]]:
     return {each.what: each.rows for each in report.findings if each.what != "table without captions"}
 
 
-def known_test_labels(folder: Path, vocabulary: Vocabulary, records: Records) -> np.ndarray | None:
+def known_test_labels(folder: Path, vocabulary: Vocabulary, records: Records) -> KnownLabels | None:
     return read_test_labels(config(folder), task_of(config(folder), vocabulary), records)
 
 
@@ -195,10 +195,12 @@ def test_test_images_in_class_folders_have_labels(folder: Path) -> None:
     vocabulary = labelled(folder).vocabulary
     records, _ = read_test(config(folder))
     assert records.ids == ["test/cat/1.jpg", "test/novel/1.jpg", "test/traffic light/1.jpg"]
-    # A label that training never saw is none that could be predicted.
-    labels = known_test_labels(folder, vocabulary, records)
-    assert labels is not None
+    known = known_test_labels(folder, vocabulary, records)
+    assert known is not None
+    labels = known.encoded[:, : len(vocabulary)]
     assert [vocabulary.decode(row) for row in labels] == ["cat", "", "traffic light"]
+    # A label that training never saw cannot be predicted: it has a column of its own.
+    assert known.encoded[:, len(vocabulary) :].tolist() == [[0], [1], [0]]
     draw(folder / "test", ["loose.jpg"])
     records, _ = read_test(config(folder))
     assert len(records) == 4
@@ -210,7 +212,9 @@ def test_test_folders_with_unknown_labels_give_no_score(folder: Path) -> None:
     draw(folder / "test", ["images/1.jpg", "images/2.jpg"])
     records, _ = read_test(config(folder))
     assert records.ids == ["test/images/1.jpg", "test/images/2.jpg"]
-    assert known_test_labels(folder, labelled(folder).vocabulary, records) is None
+    known = known_test_labels(folder, labelled(folder).vocabulary, records)
+    assert known is not None
+    assert (known.rows, known.notes) == ([], ["no label is known to the run (first: images)"])
 
 
 def test_missing_and_empty_test_folders_are_named(folder: Path) -> None:

@@ -116,11 +116,27 @@ def test_rows_without_both_labels_are_excluded_and_listed(folder: Path) -> None:
     }
 
 
-def test_a_subclass_with_two_superclasses_is_an_error(folder: Path) -> None:
+def test_rows_that_contradict_the_hierarchy_are_excluded_and_listed(folder: Path) -> None:
+    """One such row was an error that named no row; of as many rows, the superclass of the first counts."""
     edit(folder / "train_data.csv", "7.jpg,0,3", "7.jpg,1,3")
-    assert error_of(folder) == (
-        f"{folder}/train_data.csv: hierarchy: expected one superclass for subclass '3'; got '0' and '1'"
-    )
+    edit(folder / "train_data.csv", "0.jpg,1,0", "0.jpg,0,0")
+    with (folder / "train_data.csv").open("a") as stream:
+        stream.write("8.jpg,1,0\n")
+    found = read(folder)
+    assert found.records.ids == [f"{number}.jpg" for number in range(1, 7)] + ["8.jpg"]
+    assert findings(found.report) == {
+        "row whose subclass has another superclass in most rows": ["0.jpg: 0 in 0", "7.jpg: 3 in 1"]
+    }
+    assert vocabulary_of(found).parents == (1, 0, 0, 1)
+
+
+def test_classes_of_excluded_rows_are_no_classes(folder: Path) -> None:
+    with (folder / "train_data.csv").open("a") as stream:
+        stream.write("0.jpg,5,50\n")
+    found = read(folder)
+    assert found.vocabulary.labels == ("0", "1", "0", "2", "3", "10")
+    assert vocabulary_of(found).parents == (1, 0, 0, 1)
+    assert found.records.labels.shape == (8, 6)
 
 
 def test_unusable_label_settings_and_labels_are_errors(folder: Path) -> None:
@@ -229,8 +245,21 @@ def test_labels_of_the_test_images(folder: Path) -> None:
     assert read_test_labels(config(folder), task, records) is None
     table = folder / "test_labels.csv"
     table.write_text("image,super,sub\n10.jpg,2,4\n0.jpg,1,10\n2.jpg,0,4\n1.jpg,0,3\n")
-    labels = read_test_labels(config(folder), task, records)
-    assert labels is not None
-    assert labels.tolist() == [[0, 1, 0, 0, 0, 1], [1, 0, 0, 0, 1, 0], [1, 0, 0, 0, 0, 0], [0] * 6]
-    table.write_text("image,super,sub\n10.jpg,2,4\n")
-    assert read_test_labels(config(folder), task, records) is None
+    known = read_test_labels(config(folder), task, records)
+    assert known is not None
+    expected = [[0, 1, 0, 0, 0, 1], [1, 0, 0, 0, 1, 0], [1, 0, 0, 0, 0, 0], [0] * 6]
+    assert (list(known.rows), known.encoded.tolist(), known.notes) == ([0, 1, 2, 3], expected, [])
+
+
+def test_a_test_row_with_an_unknown_label_is_not_novel(folder: Path) -> None:
+    """An empty or mistyped label counted as novel, and a row was right if it was predicted novel."""
+    settings = config(folder, held_out_subclasses=[3], held_out_superclasses=[])
+    task = task_of(settings, read_labelled(settings).vocabulary)
+    records, _ = read_test(settings)
+    (folder / "test_labels.csv").write_text("image,super,sub\n0.jpg,1,\n1.jpg,0,03\n2.jpg,O,2\n10.jpg,2,4\n")
+    known = read_test_labels(settings, task, records)
+    assert known is not None
+    # Subclass 3 is held out, 2 and 4 are the labels of novel classes.
+    assert list(known.rows) == [1, 3]
+    assert known.encoded.tolist() == [[1, 0, 0, 0, 0], [0] * 5]
+    assert known.notes == ["rows not scored, with a label unknown to the run: 2 (first: 1,)"]

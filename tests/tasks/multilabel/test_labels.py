@@ -1,13 +1,16 @@
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kmlc.config import Config, LabelsConfig
+from kmlc.config import Config, LabelsConfig, ThresholdsConfig
+from kmlc.data.labels import KnownLabels, Vocabulary
 from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
 from kmlc.settings import CONFIGS, layered
+from kmlc.tasks.multilabel.task import Multilabel
 from kmlc.tasks.registry import task_of
 from kmlc.tasks.rows import read_labelled, read_test, read_test_labels
 from tests.helpers import edit, findings, make_data
@@ -78,10 +81,11 @@ def test_labels_of_the_test_rows(folder: Path) -> None:
     vocabulary = labelled(folder).vocabulary
     task = task_of(config, vocabulary)
     records, _ = read_test(config)
-    labels = read_test_labels(config, task, records)
-    assert labels is not None
+    known = read_test_labels(config, task, records)
+    assert known is not None
+    assert (list(known.rows), known.notes) == (list(range(7)), [])
     written = (folder / "test_labels.csv").read_text().splitlines()[1:]
-    assert [vocabulary.decode(row) for row in labels] == [line.split(",")[1] for line in written]
+    assert [vocabulary.decode(row) for row in known.encoded] == [line.split(",")[1] for line in written]
     (folder / "test_labels.csv").unlink()
     assert read_test_labels(config, task, records) is None
 
@@ -92,3 +96,83 @@ def test_a_delimiter_separates_labels_that_are_names(tmp_path: Path) -> None:
     found = labelled(folder, LabelsConfig(delimiter="|"))
     assert found.vocabulary.labels == ("bus", "traffic light")
     assert found.vocabulary.decode(found.records.labels[0]) == "bus|traffic light"
+
+
+@pytest.fixture
+def read_of_tests(folder: Path) -> Callable[..., KnownLabels]:
+    """Write a table of test labels and read it."""
+
+    def read(*lines: str) -> KnownLabels:
+        (folder / "test_labels.csv").write_text("\n".join(["ImageID,Labels", *lines]) + "\n")
+        config = Config(data=str(folder))
+        known = read_test_labels(config, task_of(config, labelled(folder).vocabulary), read_test(config)[0])
+        assert known is not None
+        return known
+
+    return read
+
+
+def test_unknown_test_labels_count_as_missed(read_of_tests: Callable[..., KnownLabels]) -> None:
+    """They left the truth: a run that cannot predict them scored as if they were not there."""
+    known = read_of_tests("40.jpg,1 99", "41.jpg,dragon", "42.jpg,3.0")
+    assert list(known.rows) == [0, 1, 2]
+    # Classes 1, 3 and 18; then 99 and dragon.
+    assert known.encoded.tolist() == [[1, 0, 0, 1, 0], [0, 0, 0, 0, 1], [0, 1, 0, 0, 0]]
+    assert known.notes == ["labels that are unknown to the run and count as missed: 2 (first: 99)"]
+
+    settings = Config(thresholds=ThresholdsConfig(no_label="none"))
+    task = Multilabel(settings, Vocabulary(("1", "3", "18"), ("1", "3", "18")))
+    logits = np.where(known.encoded[:, :3], 9.0, -9.0)
+    metrics = task.metrics(known.encoded, logits, dict.fromkeys(("1", "3", "18"), 0.5))
+    # 2 of 4 true labels are found, all 2 predicted ones are true.
+    assert metrics["micro_f1"] == pytest.approx(2 * 2 / (2 + 4))
+    assert metrics["macro_f1"] == pytest.approx(2 / 5)
+    assert metrics["samples_f1"] == pytest.approx((2 / 3 + 0 + 1) / 3)
+
+
+def test_the_test_rows_with_labels_are_scored(read_of_tests: Callable[..., KnownLabels]) -> None:
+    """One missing row, and there was no score without a word."""
+    known = read_of_tests("41.jpg,1", "44.jpg,3", "elsewhere.jpg,18", "41.jpg,18")
+    assert list(known.rows) == [1, 4]
+    assert known.encoded.tolist() == [[1, 0, 0], [0, 1, 0]]
+    assert read_of_tests("elsewhere.jpg,1").rows == []
+
+
+def test_without_a_known_test_label_no_row_is_scored(read_of_tests: Callable[..., KnownLabels]) -> None:
+    known = read_of_tests("40.jpg,dog")
+    assert (known.rows, known.notes) == ([], ["no label is known to the run (first: dog)"])
+    known = read_of_tests("40.jpg,")
+    assert (known.rows, known.notes) == ([], ["no label is known to the run (first: every cell is empty)"])
+
+
+def test_labels_of_excluded_rows_are_no_classes(folder: Path) -> None:
+    """The label that only an excluded row had stayed a class; the macro-F1 of a perfect run was below 1."""
+    edit(folder / "train.csv", "\n3.jpg,", "\n3.jpg,77 ")
+    edit(folder / "train.csv", "\n4.jpg,", "\n4.jpg,88 ")
+    with (folder / "train.csv").open("a") as stream:
+        stream.write('5.jpg,99,"the same image again"\n')
+    for name in ("3.jpg", "4.jpg"):
+        (folder / "data" / name).unlink()
+    found = labelled(folder)
+    assert found.vocabulary.labels == ("1", "3", "18")
+    assert found.records.labels.shape == (38, 3)
+    given = labelled(folder, LabelsConfig(vocabulary=[1, 3, 18, 77, 88, 99]))
+    assert given.vocabulary.labels == ("1", "3", "18", "77", "88", "99")
+
+
+def test_the_first_valid_row_of_a_repeated_image_is_kept(folder: Path) -> None:
+    """An invalid first row took the valid one with it."""
+    edit(folder / "train.csv", "\n5.jpg,", "\n5.jpg,dragon,first\n5.jpg,")
+    found = labelled(folder)
+    assert len(found.records) == 40
+    assert found.records.ids[5] == "5.jpg"
+    assert found.records.captions[5].startswith('A "')
+    assert findings(found.report)["row with no valid label"] == ["5.jpg"]
+    assert "repeated image name" not in findings(found.report)
+
+
+def test_a_table_without_any_label_is_an_error(folder: Path) -> None:
+    """It was a traceback."""
+    (folder / "train.csv").write_text("ImageID,Labels,Caption\n0.jpg,,a\n1.jpg,,b\n")
+    with pytest.raises(UserError, match=r"train\.csv: none of the 2 rows has a label$"):
+        labelled(folder)
