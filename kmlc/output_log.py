@@ -7,6 +7,8 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TextIO, cast
 
+from kmlc.printable import printable
+
 
 class OutputLog(io.TextIOBase):
     """A stream whose lines go to a log file as well; the bars on a terminal do not.
@@ -27,7 +29,7 @@ class OutputLog(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Write to the stream and to the log."""
-        self._log.write(text)
+        self._log.write(printable(text))
         return self.stream.write(text)
 
     def flush(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from kmlc.output_log import OutputLog
+from kmlc.printable import PrintableStream
 
 BAR_SECONDS = 0.2
 """Seconds between two updates of a bar on a terminal."""
@@ -37,8 +38,8 @@ class ProgressBar(tqdm):
     ) -> None:
         stream = sys.stdout if stream is None else stream
         terminal = stream.isatty()
-        if isinstance(stream, OutputLog) and terminal:
-            stream = stream.stream
+        while isinstance(stream, OutputLog | PrintableStream) and terminal:
+            stream = stream.stream  # a bar steers the terminal
         seconds = BAR_SECONDS if terminal else LINE_SECONDS
         self.step = step
         super().__init__(

@@ -3,7 +3,6 @@
 import errno
 import functools
 import os
-import select
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,10 +10,14 @@ from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from kmlc.errors import UserError
+from kmlc.printable import one_line, printable_output
 from kmlc.program import program
 
 INTERRUPTED, CLOSED_PIPE = 128 + signal.SIGINT, 128 + signal.SIGPIPE
 """Exit codes, those of a program that the signal ends."""
+
+LONGEST = 2000
+"""The most characters of an error that are printed; a value in it may have millions."""
 
 _REFUSALS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
@@ -34,8 +37,9 @@ def command(body: Callable[[Sequence[str]], None]) -> Main:
     """Wrap the function that does a command's work; the result returns the exit code.
 
     The code is 0 when done; 2 after one line for an error that the user can fix; 130 after Ctrl-C; 141 when
-    the reader of the output is gone (`kmlc train --help | head -1`). SIGTERM ends a command as Ctrl-C does,
-    so that no file is half-written. Any other exception is a bug and keeps its traceback.
+    the reader of the output is gone (`kmlc train | head -1`): it ends as any command of a shell does, and a
+    run or a study can be continued. SIGTERM ends a command as Ctrl-C does, so that no file is half-written.
+    Any other exception is a bug and keeps its traceback.
 
     Example:
         @command
@@ -49,24 +53,19 @@ def command(body: Callable[[Sequence[str]], None]) -> Main:
         # TensorFlow's log messages on missing GPUs help nobody; its errors are Python exceptions.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         name = program("" if module == "__main__" else module)
-        with _interruptible():
+        with _interruptible(), printable_output() as output:
             try:
                 with suppress(SystemExit):  # of --help and --version
                     body(sys.argv[1:] if argv is None else argv)
-                sys.stdout.flush()
-            except UserError as error:
-                return _fail(name, str(error))
-            except BrokenPipeError:
-                if not _reader_gone():
-                    raise
-                return CLOSED_PIPE
-            except OSError as error:
-                if error.errno not in _REFUSALS:
-                    raise
-                return _fail(name, f"{error.filename or 'the disk'}: {error.strerror}")
+                output.flush()
             except KeyboardInterrupt:
                 return INTERRUPTED
-        return 0
+            except Exception as error:
+                if output.error is None:
+                    return _fail(name, _explained(error))
+            if isinstance(output.error, BrokenPipeError):
+                return CLOSED_PIPE
+            return _fail(name, f"the output: {output.error.strerror}") if output.error else 0
 
     return main
 
@@ -105,19 +104,20 @@ def _interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _reader_gone() -> bool:
-    """Return whether the output is a closed pipe.
-
-    If so, redirect it, otherwise Python reports an error at exit.
-    """
-    output = select.poll()
-    output.register(1, 0)
-    gone = bool(output.poll(0))
-    if gone:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    return gone
+def _explained(error: Exception) -> str:
+    """Return the line for an error that the user can fix; raise any other again."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in _REFUSALS:
+        return f"{error.filename or 'the disk'}: {error.strerror}"
+    encoding = sys.getfilesystemencoding()
+    if isinstance(error, UnicodeEncodeError) and encoding != "utf-8":
+        return f"{error.object!r}: no file name in the encoding of this system, {encoding}; set PYTHONUTF8=1"
+    raise error
 
 
 def _fail(name: str, message: str) -> int:
-    print(f"{name}: error: {message}", file=sys.stderr)
+    if len(message) > LONGEST:
+        message = f"{message[: LONGEST - 100]} … {message[-100:]}"
+    print(one_line(f"{name}: error: {message}"), file=sys.stderr)
     return 2

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from kmlc.printable import one_line
+
 
 @dataclass
 class Finding:
@@ -69,4 +71,4 @@ class TableReport:
                 f"  {len(counts)} labels: "
                 + ", ".join(name if count < 0 else f"{name} {count:,}" for name, count in shown)
             )
-        return "\n".join(lines)
+        return "\n".join(map(one_line, lines))

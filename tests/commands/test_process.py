@@ -1,13 +1,17 @@
 """Exit codes, signals and a closed pipe."""
 
+import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from kmlc.commands.process import Main, command
+from kmlc.commands.train import main as train
 from kmlc.errors import UserError
 from tests.helpers import ROOT
 
@@ -73,8 +77,8 @@ def test_a_command_started_in_the_background_of_a_script_can_be_ended(end: signa
         process.wait()
 
 
-@pytest.mark.parametrize(("flag", "code"), [("--help", 0), ("--print_config", 141)])
-def test_a_closed_pipe_ends_a_command_quietly(flag: str, code: int) -> None:
+@pytest.mark.parametrize("flag", ["--help", "--print_config"])
+def test_a_closed_pipe_ends_a_command_quietly(flag: str) -> None:
     process = subprocess.Popen(
         [sys.executable, "train.py", flag], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -83,7 +87,111 @@ def test_a_closed_pipe_ends_a_command_quietly(flag: str, code: int) -> None:
     process.stdout.close()
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait() == code
+    assert process.wait() == 141
+
+
+PRINTING = """
+import sys, time
+from kmlc.commands.process import command
+from kmlc.files import write_text
+from kmlc.output_log import logged_output
+from pathlib import Path
+
+@command
+def main(argv):
+    with logged_output() as log:
+        log.save_to(Path(argv[0]))
+        for number in range(600):
+            print("epoch", number, "\\u2026")
+            time.sleep(0.01)
+
+sys.exit(main())
+"""
+"""A command that prints for six seconds."""
+
+
+def shell(line: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of bash in which $KMLC is the command that prints."""
+    return subprocess.run(
+        ["bash", "-c", line],
+        cwd=ROOT,
+        env=os.environ | {"CODE": PRINTING, "PYTHON": sys.executable} | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+KMLC = '"$PYTHON" -c "$CODE" "$LOG"'
+
+
+def test_head_ends_a_command_at_its_next_line_without_a_traceback(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    done = shell(f"{KMLC} | head -1; echo ${{PIPESTATUS[0]}}", LOG=str(log))
+    assert (done.stdout, done.stderr) == ("epoch 0 …\n141\n", "")
+    assert log.read_text().startswith("epoch 0 …\n")
+    assert len(log.read_text().splitlines()) < 600
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("{} >&-", 0, ""),
+        ("{} 2>&-", 0, ""),
+        ("{} >&- 2>&- <&-", 0, ""),
+        ("{} 2>full", 0, ""),
+        ("{} >full", 2, "kmlc: error: the output: No space left on device\n"),
+        ("{} >full 2>&1", 2, ""),
+        ("LC_ALL=C PYTHONUTF8=0 {}", 0, ""),
+        ("PYTHONIOENCODING=ascii {}", 0, ""),
+        ("PYTHONIOENCODING=utf-16 {}", 0, ""),
+    ],
+)
+def test_no_stream_ends_a_command_in_a_traceback(line: str, code: int, said: str, tmp_path: Path) -> None:
+    full, log = tmp_path / "full", tmp_path / "train.log"
+    if "full" in line:
+        try:
+            os.mknod(full, 0o600 | stat.S_IFCHR, os.makedev(1, 7))
+            full.open("wb").close()
+        except OSError:
+            pytest.skip("makes a device, which only root may")
+    quick = PRINTING.replace("600", "3")
+    done = shell(line.format(KMLC).replace("full", f'"{full}"'), LOG=str(log), CODE=quick)
+    assert (done.returncode, done.stderr) == (code, said)
+    if code == 0:
+        assert log.read_text().splitlines() == ["epoch 0 …", "epoch 1 …", "epoch 2 …"]
+
+
+def test_arguments_cannot_steer_the_terminal_and_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(["--model", "\x1b[31m\n\u202e"]) == 2
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == 1
+    assert shown.isascii()
+    assert train(["--data", "x" * 1_000_000 + "/\0"]) == 2
+    assert len(capsys.readouterr().err) < 2100
+
+
+def test_arguments_that_are_no_unicode_are_one_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "train.py", b"--data=/tmp/\xff"], cwd=ROOT, capture_output=True, check=False
+    )
+    expected = b"train.py: error: --data: expected text of Unicode without NUL; got '/tmp/\\udcff'\n"
+    assert (done.returncode, done.stderr) == (2, expected)
+
+
+def test_a_name_outside_the_encoding_of_the_system_is_one_line() -> None:
+    code = (
+        "import sys; from kmlc.commands.process import command\n"
+        "sys.exit(command(lambda argv: open('/tmp/\\u00e4'))())"
+    )
+    environment = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (
+        2,
+        "kmlc: error: '/tmp/\\xe4': no file name in the encoding of this system, ascii; set PYTHONUTF8=1\n",
+    )
 
 
 def test_a_script_names_itself_in_its_errors() -> None:

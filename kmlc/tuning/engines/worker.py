@@ -4,6 +4,9 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TextIO, cast
+
+from kmlc.printable import PrintableStream
 
 
 def environment() -> dict[str, str]:
@@ -33,6 +36,8 @@ def set_up(variables: Mapping[str, str], log: Path) -> None:
             output.flush()
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
+    sys.stdout = cast(TextIO, PrintableStream(sys.stdout))
+    sys.stderr = cast(TextIO, PrintableStream(sys.stderr))
 
 
 def core_shares(workers: int) -> list[set[int]]:
