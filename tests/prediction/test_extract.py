@@ -115,8 +115,16 @@ def test_the_library_predicts_arrays_as_the_command_predicts_the_file(
     assert len(predictor.predict(vectors[0])) == 1
 
 
+def test_a_run_keeps_the_statistics_of_its_training_rows(run: Path, extracted: Path) -> None:
+    rows, training = read_features(extracted), read_json(run / "split.json")["training"]
+    features = rows.features[[rows.ids.index(name) for name in training]].astype(float)
+    state = read_json(run / "encoder.json")
+    np.testing.assert_allclose(state["feature_means"], features.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(state["feature_deviations"], features.std(axis=0), rtol=1e-12)
+
+
 def test_the_library_refuses_what_are_no_such_vectors(run: Path) -> None:
-    predictor, width = kmlc.load(run), read_json(run / "encoder.json")["features"]
+    predictor, width = kmlc.load(run), len(read_json(run / "encoder.json")["feature_means"])
     finite = "expected finite feature vectors of shape (rows, features)"
     for images, message in (
         (np.zeros((2, 3)), f"expected vectors of {width} features, as the run takes; got 3"),
@@ -136,7 +144,7 @@ def test_rows_that_are_not_such_vectors(
     """Both ended in a traceback."""
     wide = tmp_path / "wide.npz"
     np.savez(wide, X=np.zeros((2, 3)), y=np.zeros((2, 3), int))
-    width = read_json(run / "encoder.json")["features"]
+    width = len(read_json(run / "encoder.json")["feature_means"])
     for arguments, source, got in (
         (["--data", wide], str(wide), "3"),
         (["--caption", "a dog"], "--image and --caption", "none"),
