@@ -140,9 +140,9 @@ class _Manifest:
             if each.sha256 and each.problem != "oversized"
         ]
         with self._or_without():
-            if self._connection is not None:
+            if self._connection is not None and rows:
                 with self._connection:
-                    marks = ",".join("?" * (len(rows[0]) + 1)) if rows else ""
+                    marks = ",".join("?" * (len(rows[0]) + 1))
                     self._connection.executemany(
                         f"INSERT OR REPLACE INTO images VALUES ({marks})",
                         [(*row, _checksum(row)) for row in rows],

@@ -94,7 +94,7 @@ class LabelledData:
             if not seen.any():
                 raise UserError(f"{self.report.file}: none of the {len(records):,} rows has a label")
             vocabulary = vocabulary.select(seen)
-            records = replace(records, labels=records.labels[:, seen])
+            records = replace(records, labels=records.labels.compress(seen, axis=1))
         counts = dict(zip(vocabulary.display(), records.labels.sum(axis=0).tolist(), strict=True))
         report = replace(self.report, used=len(records), label_counts=counts)
         return replace(self, records=records, vocabulary=vocabulary, report=report)

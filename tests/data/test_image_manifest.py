@@ -75,6 +75,15 @@ def test_a_file_that_changed_just_now_is_read_again_next_time(
     assert len(read) == 8
 
 
+def test_nothing_to_keep_is_no_failure(
+    paths: list[str], config: Config, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was a syntax error of SQL, and the manifest was given up with a line on the screen."""
+    monkeypatch.setattr(image_manifest, "RECENT", 10**18)
+    image_facts(paths, config)
+    assert capsys.readouterr().out == ""
+
+
 def test_another_limit_needs_no_new_check(paths: list[str], config: Config, read: list[str]) -> None:
     image_facts(paths[:1], config)
     small = replace(config, images=ImagesConfig(max_pixels=100))

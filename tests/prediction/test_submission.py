@@ -1,5 +1,6 @@
 """The predict command, in this process, on runs of one epoch."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -147,3 +148,22 @@ def test_one_image_is_predicted_as_in_a_table(
 def test_flags_of_a_table_are_refused_for_one_image(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--caption", "a dog", flag, "captions"]) == 2
     assert f"{flag}: goes with a table; got --image or --caption as well" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ("40.jpg,1\n41.jpg,3 99\n", "Against the labels of 2 of 7 test rows: micro F1 "),
+        ("40.jpg,1\n41.jpg,3 99\n", "unknown to the run and count as missed: 1 (first: 99)"),
+        ("40.jpg,dog\n", "Labels of the test rows: no label is known to the run (first: dog)\nNo score: "),
+        ("0.jpg,1\n", "No score: no test row has a label that the run knows"),
+    ],
+)
+def test_the_screen_says_what_a_score_covers(
+    runs: Path, data: Path, tmp_path: Path, labels: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without labels of every row there was no score and no word; unknown labels were dropped."""
+    folder = Path(shutil.copytree(data, tmp_path / "folder"))
+    (folder / "test_labels.csv").write_text(f"ImageID,Labels\n{labels}")
+    command("--run", runs / "words", "--data", folder, "--out", tmp_path / "s.csv")
+    assert expected in capsys.readouterr().out
