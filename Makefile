@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint types unit slow real requirements clean
+.PHONY: run test lint types unit slow real chaos requirements clean
 
 run: .venv/installed
 	$(BIN)/python train.py --model hybrid
@@ -27,6 +27,11 @@ unit: .venv/installed-dev
 # The tests that take minutes: the heavy models, the harness on JAX, system 5 end to end.
 slow: .venv/installed-dev
 	$(BIN)/pytest -m slow
+
+# Stops train.py and tune.py at random moments, resumes them, and compares: make chaos SEED=7. About 30 minutes.
+SEED ?= 0
+chaos: .venv/installed-dev
+	$(BIN)/python -m tests.chaos --seed $(SEED)
 
 # The tests on the real data beside the checkout.
 real: .venv/installed-dev

@@ -1,0 +1,228 @@
+"""What is done to a command while it runs, or to its folder between two processes."""
+
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.chaos.subjects import RUN, Subject
+from tests.helpers import ROOT, edit
+
+CLOCK = Path(__file__).parent / "clock"
+YEAR = 365 * 86_400
+LIMIT = 300
+"""Seconds after which a process counts as hanging."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended.
+
+    Attributes:
+        disturbance: what was done to it; empty if it ended before that.
+        code: its exit code, negative for a signal.
+        output: its last lines.
+        problem: what is wrong about that, empty if nothing is.
+    """
+
+    disturbance: str
+    code: int
+    output: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folder of a journey, and how long an undisturbed process takes in it.
+
+    Attributes:
+        folder: holds the data and the directory of the run or study.
+        subject: the command.
+        total: seconds of an undisturbed process.
+        chance: the journey's random numbers.
+    """
+
+    folder: Path
+    subject: Subject
+    total: float
+    chance: random.Random
+
+    @property
+    def run(self) -> Path:
+        """The directory of the run or study."""
+        return self.folder / RUN
+
+    def start(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        before: Callable[[], None] | None = None,
+        prefix: Sequence[str] = (),
+    ) -> subprocess.Popen[str]:
+        """Start Python as a user in the folder would, in a session of its own; its output goes to a file."""
+        variables = os.environ | {
+            "XDG_CACHE_HOME": str(self.folder / "cache"),
+            "PYTHONPATH": str(ROOT),
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        }
+        with (self.folder / "output.txt").open("w") as output:
+            return subprocess.Popen(
+                [*prefix, sys.executable, *arguments],
+                cwd=self.folder,
+                stdout=output,
+                stderr=output,
+                text=True,
+                env=variables | dict(environment or {}),
+                start_new_session=True,
+                preexec_fn=before,
+            )
+
+    def end(
+        self, process: subprocess.Popen[str], disturbance: str, codes: Sequence[int], expected: str = ""
+    ) -> Ended:
+        """Wait for a process and check its exit code, its output, and that no process of its is left."""
+        try:
+            code = process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return Ended(disturbance, -9, self._tail(), f"did not end within {LIMIT} s")
+        output = (self.folder / "output.txt").read_text(errors="replace")
+        problem = ""
+        if "Traceback" in output:
+            problem = "a traceback"
+        elif code not in codes:
+            problem = f"exit code {code}, expected one of {list(codes)}"
+        elif code == 2 and expected not in output:
+            problem = f"expected a line with {expected!r}"
+        elif not _wait_until(lambda: not _session(process.pid), 20):
+            problem = f"processes left: {_session(process.pid)}"
+            os.killpg(process.pid, signal.SIGKILL)
+        return Ended(disturbance, code, self._tail(), problem)
+
+    def _tail(self) -> str:
+        lines = (self.folder / "output.txt").read_text(errors="replace").splitlines()
+        return "\n".join(lines[-6:])
+
+    def undisturbed(self, arguments: Sequence[str]) -> Ended:
+        """Run a process to its end."""
+        return self.end(self.start(arguments), "", (0,))
+
+    def next_arguments(self) -> Sequence[str]:
+        """Return the arguments of the next process."""
+        return self.subject.start_or_continue(self.run, self.chance)
+
+
+def stop(place: Place) -> Ended:
+    """Stop the command at a random moment, most often after its preparations, by a random signal."""
+    number = place.chance.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT))
+    began = time.time()
+    process = place.start(place.next_arguments())
+    if place.chance.random() < 0.75:
+        marker = place.run / place.subject.begun
+        _wait_until(
+            lambda: process.poll() is not None or (marker.is_file() and marker.stat().st_mtime >= began),
+            place.total,
+        )
+        left = place.total - (time.time() - began)
+        moment = place.chance.uniform(0, max(left, 1))
+    else:
+        moment = place.chance.uniform(0, place.total)
+    try:
+        process.wait(moment)
+    except subprocess.TimeoutExpired:
+        # Ctrl-C in a terminal reaches all processes of a command, kill only the one that it names.
+        (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
+        return place.end(process, f"stop {number.name}", (0, 130, -number))
+    return place.end(process, "", (0,))
+
+
+def full_disk(place: Place) -> Ended:
+    """Let no file grow over a random size, as on a full disk."""
+    size = int(2 ** place.chance.uniform(6, 20))
+    process = place.start(
+        place.next_arguments(), before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    )
+    return place.end(process, f"full disk at {size} bytes", (0, 2), "error: ")
+
+
+def read_only(place: Place) -> Ended:
+    """Make the folder read-only."""
+    mount = f"mount --bind {place.folder} {place.folder} && mount -o remount,ro,bind {place.folder}"
+    # The shell's working directory is still the one below the mount.
+    prefix = ("unshare", "-m", "sh", "-c", f'{mount} && cd {place.folder} && exec "$@"', "sh")
+    return place.end(place.start(place.next_arguments(), prefix=prefix), "read-only", (2,), "error: ")
+
+
+def can_mount() -> bool:
+    """Return whether this user may make a folder read-only."""
+    return (
+        shutil.which("unshare") is not None
+        and not subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode
+    )
+
+
+def two_at_once(place: Place) -> Ended:
+    """Start a second process while the first one works: one of them is refused, the other one finishes."""
+    first = place.start(place.next_arguments())
+    marker, began = place.run / place.subject.begun, time.time()
+    _wait_until(
+        lambda: first.poll() is not None or (marker.is_file() and marker.stat().st_mtime >= began - 1),
+        place.total,
+    )
+    second = place.start(place.next_arguments())
+    ended = place.end(second, "two at once", (0, 2), "error: ")
+    if first.wait(LIMIT) not in (0, 2):
+        return Ended(
+            "two at once", first.returncode, ended.output, f"the first ended with {first.returncode}"
+        )
+    return ended
+
+
+def moved_clock(place: Place) -> Ended:
+    """Move the clock by up to a year, and the times of the files likewise."""
+    for path in place.run.rglob("*") if place.run.is_dir() else ():
+        moved = path.stat().st_mtime + place.chance.uniform(-YEAR, YEAR)
+        os.utime(path, (moved, moved))
+    offset = place.chance.uniform(-YEAR, YEAR)
+    environment = {"PYTHONPATH": f"{CLOCK}:{ROOT}", "CHAOS_CLOCK": str(offset)}
+    return place.end(place.start(place.next_arguments(), environment), "moved clock", (0,))
+
+
+def changed_data(place: Place) -> Ended:
+    """Change a caption or a label of a run that has begun; afterwards it is as it was."""
+    table = place.folder / "data" / "train.csv"
+    before = table.read_bytes()
+    old, new = place.chance.choice((("seen from afar", "seen from near"), ("0.jpg,1", "0.jpg,3")))
+    edit(table, old, new)
+    ended = place.end(place.start(place.next_arguments()), "changed data", (2,), "changed since")
+    table.write_bytes(before)
+    return ended
+
+
+def _session(leader: int) -> list[int]:
+    """Return the processes of a session that are not its leader and not dead."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == leader and fields[0] != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def _wait_until(happened: Callable[[], bool], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not happened():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
