@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chaos.subjects import RUN, Subject
@@ -47,12 +47,14 @@ class Place:
         subject: the command.
         total: seconds of an undisturbed process.
         chance: the journey's random numbers.
+        outputs: what each process printed, by its id.
     """
 
     folder: Path
     subject: Subject
     total: float
     chance: random.Random
+    outputs: dict[int, Path] = field(default_factory=dict)
 
     @property
     def run(self) -> Path:
@@ -66,14 +68,15 @@ class Place:
         before: Callable[[], None] | None = None,
         prefix: Sequence[str] = (),
     ) -> subprocess.Popen[str]:
-        """Start Python as a user in the folder would, in a session of its own; its output goes to a file."""
+        """Start Python as a user in the folder would, in a session of its own; its output goes to a new file."""
         variables = os.environ | {
             "XDG_CACHE_HOME": str(self.folder / "cache"),
             "PYTHONPATH": str(ROOT),
             "TF_CPP_MIN_LOG_LEVEL": "3",
         }
-        with (self.folder / "output.txt").open("w") as output:
-            return subprocess.Popen(
+        number = len(list(self.folder.glob("output-*.txt")))
+        with (self.folder / f"output-{number:02d}.txt").open("w") as output:
+            process = subprocess.Popen(
                 [*prefix, sys.executable, *arguments],
                 cwd=self.folder,
                 stdout=output,
@@ -83,6 +86,8 @@ class Place:
                 start_new_session=True,
                 preexec_fn=before,
             )
+        self.outputs[process.pid] = Path(output.name)
+        return process
 
     def end(
         self, process: subprocess.Popen[str], disturbance: str, codes: Sequence[int], expected: str = ""
@@ -92,8 +97,8 @@ class Place:
             code = process.wait(LIMIT)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            return Ended(disturbance, -9, self._tail(), f"did not end within {LIMIT} s")
-        output = (self.folder / "output.txt").read_text(errors="replace")
+            return Ended(disturbance, -9, self._tail(process), f"did not end within {LIMIT} s")
+        output = self.outputs[process.pid].read_text(errors="replace")
         problem = ""
         if "Traceback" in output:
             problem = "a traceback"
@@ -104,10 +109,10 @@ class Place:
         elif not _wait_until(lambda: not _session(process.pid), 20):
             problem = f"processes left: {_session(process.pid)}"
             os.killpg(process.pid, signal.SIGKILL)
-        return Ended(disturbance, code, self._tail(), problem)
+        return Ended(disturbance, code, self._tail(process), problem)
 
-    def _tail(self) -> str:
-        lines = (self.folder / "output.txt").read_text(errors="replace").splitlines()
+    def _tail(self, process: subprocess.Popen[str]) -> str:
+        lines = self.outputs[process.pid].read_text(errors="replace").splitlines()
         return "\n".join(lines[-6:])
 
     def undisturbed(self, arguments: Sequence[str]) -> Ended:
