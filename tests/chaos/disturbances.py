@@ -68,7 +68,7 @@ class Place:
         before: Callable[[], None] | None = None,
         prefix: Sequence[str] = (),
     ) -> subprocess.Popen[str]:
-        """Start Python as a user in the folder would, in a session of its own; its output goes to a new file."""
+        """Start Python as a user in the folder would, in a session of its own; a new file gets its output."""
         variables = os.environ | {
             "XDG_CACHE_HOME": str(self.folder / "cache"),
             "PYTHONPATH": str(ROOT),
