@@ -53,7 +53,11 @@ def command(body: Callable[[Sequence[str]], None]) -> Main:
         # TensorFlow's log messages on missing GPUs help nobody; its errors are Python exceptions.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         name = program("" if module == "__main__" else module)
-        with _interruptible(), printable_output() as output:
+        with (
+            suppress(KeyboardInterrupt),  # in the moment in which the handlers change
+            _interruptible(whole_process=argv is None),
+            printable_output() as output,
+        ):
             try:
                 with suppress(SystemExit):  # of --help and --version
                     body(sys.argv[1:] if argv is None else argv)
@@ -66,6 +70,7 @@ def command(body: Callable[[Sequence[str]], None]) -> Main:
             if isinstance(output.error, BrokenPipeError):
                 return CLOSED_PIPE
             return _fail(name, f"the output: {output.error.strerror}") if output.error else 0
+        return INTERRUPTED
 
     return main
 
@@ -89,10 +94,14 @@ def quiet_imports() -> Iterator[None]:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def _interruptible(whole_process: bool) -> Iterator[None]:
     """Let SIGINT and SIGTERM raise KeyboardInterrupt.
 
     A shell starts a background command of a script with SIGINT ignored, and neither signal would end it.
+
+    Args:
+        whole_process: whether the process ends with the block; then the signals end it without a traceback
+            from Python's own exit. Otherwise the earlier handlers come back.
     """
     earlier = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -101,7 +110,7 @@ def _interruptible() -> Iterator[None]:
         yield
     finally:
         for number, handler in earlier.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if whole_process else handler)
 
 
 def _explained(error: Exception) -> str:

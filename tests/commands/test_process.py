@@ -204,3 +204,14 @@ def test_a_script_names_itself_in_its_errors() -> None:
         "train.py: error: --train.batchsize: no such flag (did you mean --train.batch_size?); "
         "--help lists them all\n"
     )
+
+
+def test_a_signal_while_python_exits_prints_no_traceback(tmp_path: Path) -> None:
+    code = (
+        f"import atexit, os, signal, sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from kmlc.commands.process import command\n"
+        "atexit.register(os.kill, os.getpid(), signal.SIGINT)\n"
+        "sys.exit(command(lambda argv: None)())\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")

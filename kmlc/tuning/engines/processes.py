@@ -59,7 +59,12 @@ class _Worker:
         self._pool = ProcessPoolExecutor(1, context, _start, arguments)
 
     def submit(self, work: Work) -> Future[Outcome]:
-        self._last = self._pool.submit(work)
+        # A process that starts inherits what is blocked: Ctrl-C reaches the driver, which ends its workers.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._last = self._pool.submit(work)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         return self._last
 
     def close(self) -> None:
@@ -72,7 +77,6 @@ class _Worker:
 
 def _start(leash: Connection, cores: set[int], variables: Mapping[str, str], log: Path) -> None:
     """Set up this worker, before it imports anything of a trial."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the driver, which ends its workers
     threading.Thread(target=_end_with_driver, args=(leash,), daemon=True).start()
     if cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
