@@ -11,6 +11,7 @@ import numpy as np
 from kmlc.errors import UserError
 from kmlc.files import check_room, read_arrays, write_arrays, write_with
 from kmlc.training.history import History
+from kmlc.weights_file import check_weights_file
 
 
 def save_weights(path: Path, model: keras.Model) -> None:
@@ -29,8 +30,10 @@ def load_weights(path: Path, model: keras.Model) -> None:
     """Load what `save_weights` wrote into a model built the same way.
 
     Raises:
-        UserError: if the file does not fit the model, as after another version of kmlc.
+        UserError: if the file does not fit the model, as after another version of kmlc, or holds more than
+            arrays.
     """
+    check_weights_file(path)
     try:
         with warnings.catch_warnings():
             # Keras warns about every layer that is missing in the file before it raises.

@@ -14,6 +14,7 @@ from keras.applications.imagenet_utils import preprocess_input
 from kmlc.config import TowerConfig
 from kmlc.errors import UserError
 from kmlc.models.submodel import Submodel
+from kmlc.weights_file import check_weights_file
 
 LAYER = "image_tower"
 """Name of the tower's layer in a model."""
@@ -138,6 +139,7 @@ def load_tower_weights(model: keras.Model, tower: Tower, config: TowerConfig) ->
         )
     if not path.is_file():
         raise UserError(f"tower.weights: {path}: no such file")
+    check_weights_file(path)
     try:
         with warnings.catch_warnings():
             # Keras warns of every layer that is missing in the file before it raises.
