@@ -29,7 +29,7 @@ def sockets_of(session: int) -> set[str]:
     for process in Path("/proc").iterdir():
         try:
             if process.name.isdigit() and os.getsid(int(process.name)) == session:
-                links = [os.readlink(each) for each in (process / "fd").iterdir()]
+                links = [str(each.readlink()) for each in (process / "fd").iterdir()]
                 found |= {each[8:-1] for each in links if each.startswith("socket:[")}
         except OSError:
             continue  # it has ended
