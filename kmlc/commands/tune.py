@@ -26,7 +26,7 @@ from kmlc.setting_flags import SettingsParser
 from kmlc.tuning.grid import OBJECTIVES, Range, Values
 from kmlc.tuning.grid_file import grid_names, read_grid
 from kmlc.tuning.options import Cache, EngineName, Options
-from kmlc.tuning.study import Search, StudyConfig
+from kmlc.tuning.study import RETRYING, Search, StudyConfig
 
 Fraction = restricted_number_type("Fraction", float, [(">", 0), ("<=", 1)])
 Gigabytes = restricted_number_type("Gigabytes", float, [(">", 0), ("<=", 1_000_000)])
@@ -173,7 +173,6 @@ def _study(options: Namespace, given: Mapping[str, Any]) -> StudyConfig:
         raise UserError(
             f"--seeds {study.seeds}: expected seeds up to 4294967295; got {highest} and those after it"
         )
-    _ = study.trial_count
     return study
 
 
@@ -190,7 +189,7 @@ def main(argv: Sequence[str]) -> None:
         from kmlc.reports.grid_report import write_grid_report
         from kmlc.reports.hparams import write_hparams
         from kmlc.tuning.engines.ray import connect
-        from kmlc.tuning.study import start_or_continue, started_study
+        from kmlc.tuning.start import start_or_continue, started_study
         from kmlc.tuning.tune import tune
 
     config = called.study
@@ -208,6 +207,12 @@ def main(argv: Sequence[str]) -> None:
         lines = notes(study.path, table, read_json(study.seconds), argv)
         write_grid_report(study.path, config.grid, table, lines, total)
 
-    tune(study, config, called.options, report_trial, report_study)
+    table = tune(study, config, called.options, report_trial, report_study)
     print(f"\nTable:    {study.report}")
     print(f"Train:    {command_line('train', '--config', study.best)}")
+    failed, trials = table.loc[table["error"] != "", "trial"].nunique(), table["trial"].nunique()
+    if failed:
+        again = "; the same command tries them again" if config.search in RETRYING else ""
+        raise UserError(
+            f"{study.path}: {failed} of {trials} trials failed; best.yaml is of the others{again}"
+        )

@@ -5,11 +5,11 @@ import os
 from kmlc.errors import UserError
 from kmlc.progress import duration
 from kmlc.setting_values import format_values
+from kmlc.tasks.shared_rows import SharedRows
 from kmlc.training.estimate import Cost, Key, cost_key, measure_cost
 from kmlc.tuning.engines.worker import core_shares
 from kmlc.tuning.options import Options
 from kmlc.tuning.records import ranking, results
-from kmlc.tuning.rows import SharedRows
 from kmlc.tuning.study import Study, StudyConfig
 
 

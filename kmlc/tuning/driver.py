@@ -3,21 +3,22 @@
 The driver alone writes the files of a study; a worker writes into run directories.
 """
 
+import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from kmlc.errors import UserError
-from kmlc.files import read_json
+from kmlc.tasks.shared_rows import SharedRows
 from kmlc.training.run_directory import RunDirectory
+from kmlc.training.run_metrics import run_metrics
 from kmlc.tuning.grid import EPOCHS, Values, shares
 from kmlc.tuning.keep import drop_weights
 from kmlc.tuning.options import Options
 from kmlc.tuning.outcome import Outcome, Work
 from kmlc.tuning.progress import StudyProgress
 from kmlc.tuning.records import TrialRun, beside, started_runs
-from kmlc.tuning.rows import SharedRows
 from kmlc.tuning.study import Study, StudyConfig
 from kmlc.tuning.trial import Job, train_trial
 
@@ -33,6 +34,7 @@ class Driver:
         rows: the labelled rows, for the workers to read.
         progress: what the user sees.
         report: called with each finished trial.
+        running: the trials that were begun and have not ended, with each seed, by number.
     """
 
     study: Study
@@ -41,6 +43,7 @@ class Driver:
     rows: SharedRows
     progress: StudyProgress
     report: TrialReport
+    running: dict[int, list[TrialRun]] = field(default_factory=dict)
 
     def begin(self, number: int, values: Values) -> Work:
         """Record that a trial begins, and return the work of training it.
@@ -48,13 +51,14 @@ class Driver:
         Raises:
             UserError: if the trial was recorded with other values, or a file cannot be written.
         """
+        self._forget_failed(number, values)
         trials = [
             TrialRun(RunDirectory(self.study.trial(number, seed)), number, values, seed)
             for seed in self.config.seeds_of(values)
         ]
         for trial in trials:
-            _check_same(trial)
-            trial.save()
+            trial.save(self.study)
+        self.running[number] = trials
         try:
             config = self.config.config(values)
         except UserError as error:  # values that do not go together
@@ -62,18 +66,37 @@ class Driver:
         configs = [replace(config, seed=trial.seed, run=str(trial.run.path)) for trial in trials]
         count = f" of {self.config.trial_count}" if self.config.trial_count else ""
         shorter = [self._shorter(trial) for trial in trials]
-        return partial(train_trial, Job(f"trial {number}{count}", tuple(configs), tuple(shorter), self.rows))
+        name = f"trial {number}{count}"
+        job = Job(name, tuple(configs), tuple(shorter), self.rows, self.study.path, self.study.identity)
+        return partial(train_trial, job)
 
     def end(self, number: int, outcome: Outcome) -> None:
         """Record how a trial ended, write results.csv, and say it."""
-        trials = [trial for trial in started_runs(self.study) if trial.number == number]
+        trials = self.running.pop(number)
+        finished = [trial for trial in trials if trial.run.finished]
+        for trial in finished:
+            replace(trial, metrics=run_metrics(trial.run)).save(self.study)
         if outcome.error:
-            failed = next((trial for trial in trials if not trial.run.finished), trials[0])
-            replace(failed, error=outcome.error).save()
+            failed = next((trial for trial in trials if trial not in finished), trials[0])
+            replace(failed, error=outcome.error).save(self.study)
+            with beside(failed.run, ".txt").open("a", encoding="utf-8") as output:
+                output.write(outcome.details)
         else:
             self.report(number, trials[0].values, outcome.metrics)
         self.progress.ended(number)
         drop_weights(self.study, self.config, self.options.keep, self.options.share)
+
+    def _forget_failed(self, number: int, values: Values) -> None:
+        """Forget a trial that failed, with all its seeds: it is trained as a new one."""
+        earlier = [trial for trial in started_runs(self.study) if trial.number == number]
+        for trial in earlier:
+            if trial.values != values:
+                raise UserError(
+                    f"{trial.run.path}: this trial was started with {trial.values}, "
+                    f"the search asks for {dict(values)}; start another study with --run"
+                )
+            if any(each.error for each in earlier):
+                shutil.rmtree(trial.run.path, ignore_errors=True)
 
     def _shorter(self, trial: TrialRun) -> Path | None:
         """Return the finished run with the most epochs that a trial can continue."""
@@ -88,12 +111,3 @@ class Driver:
             and shares(other.values, trial.values)
         ]
         return max(shorter, key=lambda other: other.values[EPOCHS]).run.path if shorter else None
-
-
-def _check_same(trial: TrialRun) -> None:
-    record = beside(trial.run, ".json")
-    if record.is_file() and (started := read_json(record)["values"]) != trial.values:
-        raise UserError(
-            f"{trial.run.path}: this trial was started with {started}, "
-            f"the search asks for {dict(trial.values)}; start another study with --run"
-        )

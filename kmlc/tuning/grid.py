@@ -1,6 +1,5 @@
 """A grid: the model it starts from, the settings that vary, and the published table to compare with."""
 
-import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -107,13 +106,20 @@ class Grid:
         Trials that differ in their epochs alone are neighbours, shortest first: each continues the one before
         it.
         """
-        combinations = itertools.product(*self._lists())
-        return (dict(zip(self.axes(), values, strict=True)) for values in combinations)
+        return map(self.trial, range(self.size))
+
+    def trial(self, place: int) -> dict[str, Any]:
+        """Return one of the combinations by its place in `trials`, from 0, without making those before it."""
+        values = {}
+        for key, choices in reversed(self._lists().items()):
+            place, digit = divmod(place, len(choices))
+            values[key] = choices[digit]
+        return dict(reversed(values.items()))
 
     @property
     def size(self) -> int:
         """The number of combinations."""
-        return math.prod(len(values) for values in self._lists())
+        return math.prod(map(len, self._lists().values()))
 
     def first_values(self) -> dict[str, Any]:
         """Return the first value of each list and the smallest of each range."""
@@ -127,12 +133,12 @@ class Grid:
             axes[EPOCHS] = epochs if isinstance(epochs, Range) else sorted(epochs)
         return axes
 
-    def _lists(self) -> list[list[Any]]:
-        lists = []
+    def _lists(self) -> dict[str, list[Any]]:
+        lists = {}
         for key, axis in self.axes().items():
             if isinstance(axis, Range):
                 raise UserError(
                     f"{self.name}: vary: {key}: expected a list of values for a grid search; got a range"
                 )
-            lists.append(axis)
+            lists[key] = axis
         return lists

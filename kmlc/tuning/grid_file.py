@@ -11,6 +11,7 @@ from typing import Any
 from kmlc.arguments import nearest
 from kmlc.errors import UserError
 from kmlc.setting_flags import setting_types
+from kmlc.setting_values import canonical
 from kmlc.settings import CONFIGS, dotted, model_names, parsed_setting, read_settings
 from kmlc.tuning.grid import METRICS, OBJECTIVES, Grid, Range
 
@@ -113,8 +114,8 @@ def _check_values(path: Path, grid: Grid) -> None:
             for value in axis:
                 if key == "model":
                     _check_choice(f"{path}: vary: model", value, model_names())
-                parsed = repr(parsed_setting(key, value))
-                if parsed in seen:  # 1 and 1.0 are the same learning rate
+                parsed = canonical(parsed_setting(key, value))  # as the report groups them
+                if parsed in seen:
                     raise UserError(f"vary: {key}: {seen[parsed]!r} and {value!r} are the same value")
                 seen[parsed] = value
         grid.config(grid.first_values())

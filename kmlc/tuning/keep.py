@@ -2,8 +2,8 @@
 
 import shutil
 
-from kmlc.tuning.grid import EPOCHS, shares
-from kmlc.tuning.records import ranking, results, started_runs
+from kmlc.tuning.grid import shares
+from kmlc.tuning.records import TrialRun, ranking, results, started_runs
 from kmlc.tuning.study import Study, StudyConfig
 
 
@@ -17,19 +17,23 @@ def drop_weights(study: Study, config: StudyConfig, keep: int, share: bool) -> N
     dropped = {*ranking(table, config).index[keep:], *table.loc[table["error"] != "", "trial"]}
     runs = started_runs(study)
     started = {(trial.number, trial.seed) for trial in runs if trial.run.started}
-    trials = list(enumerate(config.trials(), start=1)) if share and EPOCHS in config.grid.vary else []
     for trial in runs:
-        if not (trial.run.finished or trial.error):
+        if not trial.ended:
             continue
         if not (trial.run.checkpoint.is_file() or trial.run.best_weights.is_file()):
             continue  # dropped before
-        if share and config.search == "hyperband" and not study.finished:
+        if share and config.search == "hyperband":
             continue
-        # A trial that has not started continues this one.
-        if any((number, trial.seed) not in started and shares(trial.values, each) for number, each in trials):
+        if share and (trial.number + 1, trial.seed) not in started and _is_continued(trial, config):
             continue
         shutil.rmtree(trial.run.checkpoint.parent, ignore_errors=True)
         for unfinished in trial.run.path.glob(f".*-{trial.run.best_weights.name}"):
             unfinished.unlink(missing_ok=True)  # of a process that was killed
         if trial.number in dropped:
             trial.run.best_weights.unlink(missing_ok=True)
+
+
+def _is_continued(trial: TrialRun, config: StudyConfig) -> bool:
+    """Return whether the next trial of a grid has the same values and more epochs."""
+    is_last = config.search != "grid" or trial.number == config.trial_count
+    return not is_last and shares(trial.values, config.grid.trial(trial.number))

@@ -3,16 +3,16 @@
 KerasTuner 1.4.8 keeps the grid's order and queue in memory only: a reloaded search ends early or with a
 KeyError. A trial enters that queue when it ends, not when it starts, so that several slots stay empty. Its
 state is spread over many files, each written in place and before the change is complete: a kill can lose a
-trial, repeat a finished one, or leave a file that cannot be read. Here the grid lists its trials at the start
-and hands out those that are left, and the whole state is one file, replaced after each change. No search ends
-because three trials in a row failed.
+trial, repeat a finished one, or leave a file that cannot be read. Here the grid hands out its trials by their
+places, and the whole state is one file, replaced after each change. No search ends because three trials in a
+row failed.
 """
 
+import itertools
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras_tuner
@@ -20,9 +20,8 @@ from keras_tuner.engine.hyperparameters import Choice
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kmlc.errors import UserError
-from kmlc.files import read_json, write_json
-from kmlc.tuning.grid import EPOCHS, Range, Values, shares
-from kmlc.tuning.study import StudyConfig
+from kmlc.tuning.grid import EPOCHS, Grid, Range, Values, shares
+from kmlc.tuning.study import Study, StudyConfig
 
 HYPERBAND_EPOCHS = "tuner/epochs"
 
@@ -37,6 +36,8 @@ class ResumableOracle(keras_tuner.Oracle):
 
     trials: dict[str, Trial]
     ongoing_trials: dict[str, Trial]
+    end_order: list[str]
+    _retry_queue: list[str]
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_consecutive_failed_trials=sys.maxsize, **options)
@@ -45,31 +46,31 @@ class ResumableOracle(keras_tuner.Oracle):
         # 20, trials of a small space are missed.
         self._max_collisions = 1000
 
-    def open(self, file: Path) -> None:
-        """Keep the state in `file` from now on; if there is one, load it, and run its running trials again.
+    def open(self, study: Study) -> None:
+        """Keep the state in a file of the study; if there is one, load it, and run its running trials again.
 
         Raises:
-            UserError: if it cannot be read.
+            UserError: if it is damaged or another study's.
         """
-        self._file = file
-        if not file.exists():
+        self._study = study
+        if not study.oracle.exists():
             return
-        try:
-            state = read_json(file)
-            trials = [Trial.from_state(each) for each in state["trials"]]
-            self.trials = {trial.trial_id: trial for trial in trials}
-            self.set_state(state)
-        except (UserError, ValueError, LookupError, TypeError, AttributeError) as error:
-            reason = str(error).partition("\n")[0]
-            raise UserError(
-                f"{file}: is not the whole state of this search ({type(error).__name__}: {reason}); "
-                "delete the file and give the same command again: finished trials are in trials/ and are "
-                "not trained again"
-            ) from None
-        # The last in the queue is the first to be run again.
-        running = [trial.trial_id for trial in self.ongoing_trials.values()]
-        self._retry_queue += sorted(running, key=int, reverse=True)
+        state = study.read(study.oracle)
+        trials = [Trial.from_state(each) for each in state["trials"]]
+        self.trials = {trial.trial_id: trial for trial in trials}
+        self.set_state(state)
+        self._run_again(trial.trial_id for trial in self.ongoing_trials.values())
         self.ongoing_trials = {}
+
+    def run_lost(self, ended: Mapping[int, Values]) -> None:
+        """Run the trials again that ended, but of which `ended` does not have the values, by number."""
+        lost = [each for each in self.end_order if ended.get(int(each) + 1) != values_of(self.trials[each])]
+        self.end_order = [each for each in self.end_order if each not in lost]
+        self._run_again(lost)
+
+    def _run_again(self, trials: Iterable[str]) -> None:
+        # The last in the queue is the first to be run again.
+        self._retry_queue = sorted({*self._retry_queue, *trials}, key=int, reverse=True)
 
     def ask(self, slot: int) -> tuple[int, Values] | None:
         """Return the number, from 1, and the values of the next trial for a free slot.
@@ -100,7 +101,7 @@ class ResumableOracle(keras_tuner.Oracle):
 
     def _write(self) -> None:
         trials = [self.trials[each].get_state() for each in self.start_order]
-        write_json(self._file, self.get_state() | {"trials": trials})
+        self._study.write(self._study.oracle, self.get_state() | {"trials": trials})
 
 
 class GridOracle(ResumableOracle):
@@ -110,29 +111,28 @@ class GridOracle(ResumableOracle):
     one, because its first epochs would be trained twice.
     """
 
-    def __init__(self, grid: Sequence[Values], **options: Any) -> None:
-        super().__init__(max_trials=len(grid), **options)
-        for number, values in enumerate(grid):
-            trial = Trial(self.get_space(), str(number), TrialStatus.IDLE)
-            trial.hyperparameters.values = {key: json.dumps(value) for key, value in values.items()}
-            self.trials[trial.trial_id] = trial
-        self.start_order = list(self.trials)
+    def __init__(self, grid: Grid, **options: Any) -> None:
+        super().__init__(**options)
+        self._grid = grid
 
     def ask(self, slot: int) -> tuple[int, Values] | None:
         """Return the number and the values of the next trial, or None."""
-        self._retry_queue = self._left()
-        return super().ask(slot)
-
-    def _left(self) -> list[str]:
-        """Return the trials that were not handed out, the next one last, as in KerasTuner's queue."""
         running = {trial.trial_id: values_of(trial) for trial in self.ongoing_trials.values()}
-        left = [each for each in self.start_order if each not in running and each not in self.end_order]
+        given = {*running, *self.end_order}
+        left = [place for place in range(self.max_trials) if str(place) not in given]
 
-        def is_better_later(trial_id: str) -> bool:
-            values = values_of(self.trials[trial_id])
-            return any(shares(shorter, values) for shorter in running.values())
+        def is_better_later(place: int) -> bool:
+            return any(shares(shorter, self._grid.trial(place)) for shorter in running.values())
 
-        return sorted(left, key=is_better_later)[::-1]
+        if left:
+            place = next(itertools.filterfalse(is_better_later, left), left[0])
+            trial = Trial(self.get_space(), str(place))
+            values = self._grid.trial(place)
+            trial.hyperparameters.values = {key: json.dumps(value) for key, value in values.items()}
+            if self.trials.setdefault(trial.trial_id, trial) is trial:
+                self.start_order.append(trial.trial_id)
+            self._retry_queue = [trial.trial_id]
+        return super().ask(slot)
 
 
 class RandomOracle(ResumableOracle, keras_tuner.oracles.RandomSearchOracle):
@@ -174,7 +174,7 @@ def build_oracle(config: StudyConfig, max_epochs: int, seed: int) -> ResumableOr
         "seed": seed + 1,  # KerasTuner takes 0 for none.
     }
     if config.search == "grid":
-        return GridOracle(config.trials(), **options)
+        return GridOracle(grid, max_trials=config.trial_count, **options)
     if config.search == "hyperband":
         return _hyperband(config, max_epochs, options)
     oracle = {"random": RandomOracle, "bayesian": BayesianOracle}[config.search]
@@ -215,7 +215,7 @@ def _hyperband(config: StudyConfig, max_epochs: int, options: dict[str, Any]) ->
     # With fewer trials than its first round KerasTuner stops after it.
     needed = oracle._get_size(oracle._current_bracket, 0)
     axes = config.grid.vary.values()
-    count = math.prod(math.inf if isinstance(axis, Range) else len(axis) for axis in axes)
+    count = math.prod(needed if isinstance(axis, Range) else len(axis) for axis in axes)
     if count < needed:
         raise UserError(
             f"search hyperband: {max_epochs} epochs need at least {needed} trials; the values make {count}"

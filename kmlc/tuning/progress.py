@@ -1,5 +1,6 @@
 """What a user sees of a study in progress: a line for each trial that ends."""
 
+import math
 import time
 
 import pandas as pd
@@ -7,7 +8,7 @@ import pandas as pd
 from kmlc.markdown import metric_title
 from kmlc.progress import duration
 from kmlc.setting_values import format_values
-from kmlc.tuning.records import ranking, write_results
+from kmlc.tuning.records import ended_trials, ranking, write_results
 from kmlc.tuning.study import Study, StudyConfig
 
 
@@ -20,8 +21,8 @@ class StudyProgress:
     def __init__(self, study: Study, config: StudyConfig, share: bool) -> None:
         self.study, self.config = study, config
         self.left = config.epochs_to_train(share)
-        table = write_results(study, config)
-        self.known = {*ranking(table, config).index, *table.loc[table["error"] != "", "trial"]}
+        write_results(study, config)
+        self.known = {*ended_trials(study, config)}
         for number in self.known:
             self.left.pop(number, None)
         self.done, self.start = 0, time.monotonic()
@@ -47,6 +48,8 @@ class StudyProgress:
         best = ranking(table, self.config)
         line += f"{metric_title(grid.objective)} {best[number]:.4f}"
         line += f"  {duration(60 * rows['minutes'].sum())}"
+        if math.isnan(best.iloc[0]):
+            return line
         best_line = f"best {best.iloc[0]:.4f} (trial {best.index[0]})"
         line += "  best so far" if best.index[0] == number else f"  {best_line}"
         seconds = (time.monotonic() - self.start) / self.done * sum(self.left.values()) if self.done else 0

@@ -1,16 +1,17 @@
-"""The results of the trials of a study, read from their run directories."""
+"""The records of a study's trials, one for each seed, and the results that are read from them."""
 
 import math
-import shutil
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from kmlc.config import Config
 from kmlc.errors import UserError
-from kmlc.files import read_json, write_csv, write_json
-from kmlc.training.manifest import verified
+from kmlc.files import write_csv
 from kmlc.training.run_directory import RunDirectory
 from kmlc.tuning.grid import Values
 from kmlc.tuning.study import RETRYING, Study, StudyConfig
@@ -26,6 +27,7 @@ class TrialRun:
         values: the values of the settings that vary.
         seed: the seed.
         error: what it failed with, in one line; empty if it did not.
+        metrics: of a finished one, as `run_metrics` returns them; None where undefined.
     """
 
     run: RunDirectory
@@ -33,30 +35,18 @@ class TrialRun:
     values: Values
     seed: int
     error: str = ""
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
 
-    def save(self) -> None:
+    @property
+    def ended(self) -> bool:
+        """Whether it failed, or finished and its run directory is still there."""
+        return bool(self.error or (self.metrics and self.run.finished))
+
+    def save(self, study: Study) -> None:
         """Write <run>.json beside the run directory, so that `started_runs` finds it."""
-        trial = {"number": self.number, "values": dict(self.values), "seed": self.seed, "error": self.error}
         self.run.path.parent.mkdir(exist_ok=True)
-        write_json(beside(self.run, ".json"), trial)
-
-
-def run_metrics(run: RunDirectory) -> dict[str, float]:
-    """Return minutes, losses and metrics of a finished run; an undefined metric is NaN.
-
-    The losses are those of the best epoch. The minutes are those of all epochs, also of those that a shorter
-    trial trained.
-    """
-    metrics, history = read_json(verified(run.metrics)), pd.read_csv(verified(run.history))
-    best = history.iloc[metrics["best_epoch"] - 1]
-    found = {
-        "minutes": history["seconds"].sum() / 60,
-        "train_loss": best["loss"],
-        "val_loss": best["val_loss"],
-        **metrics["validation"],
-        **{f"test_{name}": value for name, value in metrics.get("test", {}).items()},
-    }
-    return {name: math.nan if value is None else float(value) for name, value in found.items()}
+        record = {name: value for name, value in vars(self).items() if name != "run"}
+        study.write(beside(self.run, ".json"), record)
 
 
 def beside(run: RunDirectory, suffix: str) -> Path:
@@ -65,28 +55,34 @@ def beside(run: RunDirectory, suffix: str) -> Path:
 
 
 def started_runs(study: Study) -> list[TrialRun]:
-    """Return every trial and seed that was started, by number, then by seed."""
-    trials = [TrialRun(RunDirectory(path.with_suffix("")), **read_json(path)) for path in study.records()]
-    return sorted(trials, key=lambda trial: (trial.number, trial.seed))
+    """Return every trial and seed that was started, by number, then by seed.
 
-
-def forget_failed(study: Study, config: StudyConfig) -> None:
-    """Forget the trials that failed, with all their seeds; the search trains them as new ones.
-
-    Not in Bayesian search and Hyperband, which choose later trials by earlier ones, also by failed ones.
+    Raises:
+        UserError: for a record that is damaged or another study's.
     """
-    trials = started_runs(study)
-    failed = {trial.number for trial in trials if trial.error}
-    if not failed or config.search not in RETRYING:
-        return
-    study.best.unlink(missing_ok=True)
-    # Without a state these searches choose the same trials again; finished ones are not trained twice. The
-    # state goes first: a stop in between loses no trial.
-    study.oracle.unlink(missing_ok=True)
-    for trial in trials:
-        if trial.number in failed:
-            shutil.rmtree(trial.run.path, ignore_errors=True)
-            beside(trial.run, ".json").unlink()
+    runs = []
+    for path in study.records():
+        record = study.read(path)
+        run = RunDirectory(study.trial(record["number"], record["seed"]))
+        if beside(run, ".json") != path:
+            raise UserError(f"{path}: the record of {run.path.name}; delete it, and its trial is trained")
+        runs.append(TrialRun(run, **record))
+    return sorted(runs, key=lambda trial: (trial.number, trial.seed))
+
+
+def ended_trials(study: Study, config: StudyConfig) -> dict[int, Values]:
+    """Return the values of the trials that are not trained again, by number.
+
+    They have finished with every seed, or failed in a search that does not try them again.
+    """
+    ended = [trial for trial in started_runs(study) if trial.ended]
+    seeds = Counter(trial.number for trial in ended)
+    failed = {trial.number for trial in ended if trial.error}
+    return {
+        trial.number: trial.values
+        for trial in ended
+        if (config.search not in RETRYING if trial.number in failed else seeds[trial.number] == config.seeds)
+    }
 
 
 def results(study: Study, config: StudyConfig) -> pd.DataFrame:
@@ -96,9 +92,9 @@ def results(study: Study, config: StudyConfig) -> pd.DataFrame:
     """
     rows: list[dict[str, Any]] = []
     for trial in started_runs(study):
-        if trial.run.finished or trial.error:
+        if trial.ended:
             row = {"trial": trial.number, **trial.values, "seed": trial.seed}
-            row |= run_metrics(trial.run) if trial.run.finished else {}
+            row |= {name: math.nan if value is None else value for name, value in trial.metrics.items()}
             rows.append(row | {"run": str(trial.run.path.relative_to(study.path)), "error": trial.error})
     table = pd.DataFrame(
         rows, columns=None if rows else ["trial", *config.grid.axes(), "seed", "run", "error"]
@@ -128,8 +124,12 @@ def ranking(table: pd.DataFrame, config: StudyConfig) -> pd.Series:
     return means.sort_values(ascending=config.grid.direction == "min", kind="stable")
 
 
-def best_run(study: Study, config: StudyConfig) -> TrialRun:
-    """Return the best seed's run of the best trial; it is an error if no trial has a number as objective."""
+def best_config(study: Study, config: StudyConfig) -> Config:
+    """Return the settings of the best trial, with the best of its seeds.
+
+    Raises:
+        UserError: if no trial has a number as objective.
+    """
     table = results(study, config)
     best = ranking(table, config)
     if best.empty:
@@ -137,7 +137,7 @@ def best_run(study: Study, config: StudyConfig) -> TrialRun:
         raise UserError(f"{study.path}: every trial failed: {errors}")
     if best.isna().all():
         raise UserError(f"{study.path}: no trial ended with a number as its {config.grid.objective}")
-    rows = table[table["trial"] == best.index[0]]
-    metrics = rows[config.grid.objective]
-    place = metrics.idxmin() if config.grid.direction == "min" else metrics.idxmax()
-    return next(trial for trial in started_runs(study) if trial.run.path == study.path / rows["run"][place])
+    trials = [trial for trial in started_runs(study) if trial.number == best.index[0]]
+    sign = 1 if config.grid.direction == "min" else -1
+    chosen = min(trials, key=lambda trial: sign * (trial.metrics[config.grid.objective] or 0.0))
+    return replace(config.config(chosen.values), seed=chosen.seed)

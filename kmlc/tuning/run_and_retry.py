@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from traceback import format_exception
 
 from kmlc.errors import UserError
 from kmlc.tuning.engines import Engine
@@ -56,7 +57,7 @@ def search(oracle: ResumableOracle, engine: Engine, begin: Begin, end: End) -> N
                     continue
                 outcome = Outcome(error=f"its worker died each time that it was tried: {_line(death)}")
             except Exception as error:  # before the trial itself, such as a module that is missing there
-                outcome = Outcome(error=_line(error))
+                outcome = Outcome(error=_line(error), details="".join(format_exception(error)))
             if outcome.ends_search:
                 raise UserError(outcome.error)
             end(number, outcome)

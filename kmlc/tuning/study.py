@@ -1,29 +1,24 @@
 """A study: one directory for a search over settings, with every trial that was trained for it."""
 
-import dataclasses
 import functools
-import itertools
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from kmlc.config import Config
 from kmlc.errors import UserError
-from kmlc.files import read_json
-from kmlc.settings import FORMAT, dotted, read_settings
-from kmlc.training.run_directory import RUNS, new_run
+from kmlc.sealed import read_sealed, write_sealed
+from kmlc.settings import read_settings
 from kmlc.tuning.grid import EPOCHS, Grid, Values, shares
-from kmlc.yaml_files import write_yaml
 
 Search = Literal["grid", "random", "bayesian", "hyperband"]
 
 RETRYING = ("grid", "random")
 """The searches whose failed trials the next command tries again."""
 
-REPORTED = {"grid.title", "grid.metrics", "grid.published", "grid.source"}
-"""What only the report of a study shows, by dotted key."""
+MOST_TRIALS = 10_000
+"""Of a study; a grid can have more, of which `--trials` takes the first."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +44,8 @@ class StudyConfig:
     def __post_init__(self) -> None:
         if self.search in ("random", "bayesian") and self.max_trials is None:
             raise UserError(f"--search {self.search}: expected --trials, the number of trials; got none")
+        if (count := self.trial_count or 0) > MOST_TRIALS:
+            raise UserError(f"--trials: expected at most {MOST_TRIALS:,} trials; got {count:,}")
 
     def config(self, values: Values) -> Config:
         """Return the settings of a trial, with the first of its seeds."""
@@ -65,7 +62,8 @@ class StudyConfig:
 
     def trials(self) -> list[dict[str, Any]]:
         """Return the trials of a grid search, in order; those of another search are not known beforehand."""
-        return list(itertools.islice(self.grid.trials(), self.max_trials)) if self.search == "grid" else []
+        count = self.trial_count if self.search == "grid" else 0
+        return [self.grid.trial(place) for place in range(count or 0)]
 
     @property
     def trial_count(self) -> int | None:
@@ -132,14 +130,40 @@ class Study:
         return self.path / "seconds.json"
 
     @property
+    def cache(self) -> Path:
+        """Decoded pixels, for the trials that read the same images."""
+        return self.path / "cache"
+
+    @property
     def trials(self) -> Path:
         """The run directories."""
         return self.path / "trials"
 
-    @property
-    def finished(self) -> bool:
-        """Whether every trial has ended."""
-        return self.best.is_file()
+    @functools.cached_property
+    def identity(self) -> str:
+        """The random id in study.yaml, by which files and workers know the study."""
+        return str(read_settings(self.config, of_run=True).get("id"))
+
+    def write(self, path: Path, value: Mapping[str, Any]) -> None:
+        """Write a JSON file of this study, sealed."""
+        write_sealed(path, value, self.identity)
+
+    def read(self, path: Path) -> dict[str, Any]:
+        """Return what `write` wrote.
+
+        Raises:
+            UserError: if it is missing, damaged or another study's.
+        """
+        try:
+            return read_sealed(path, self.identity)
+        except UserError as error:
+            raise UserError(f"{error}; delete it: the same command makes it and no trial again") from None
+
+    def remove_unfinished(self) -> None:
+        """Remove the files that killed commands were writing; the caller holds the study's lock."""
+        for folder in (self.path, self.trials):
+            for path in folder.glob(".[0-9]*-*"):
+                path.unlink(missing_ok=True)
 
     def records(self) -> list[Path]:
         """Return the record of each trial and seed that was started; files being written begin with a dot."""
@@ -148,60 +172,3 @@ class Study:
     def trial(self, number: int, seed: int) -> Path:
         """Return the run directory of a trial with one of its seeds."""
         return self.trials / f"{number:02d}-seed{seed}"
-
-
-def start_or_continue(config: StudyConfig, path: Path | None = None) -> Study:
-    """Return the study of a command: an unfinished one of the same search, or a new one.
-
-    Args:
-        config: the search.
-        path: its directory; None takes the newest unfinished one in runs/, and makes one if there is none.
-
-    Raises:
-        UserError: if `path` holds a study of another search, one that is finished, or other files.
-    """
-    if path is None:
-        study = started_study(config) or Study(new_run(f"tune-{config.grid.name}").path)
-    else:
-        study = Study(path)
-        path.mkdir(parents=True, exist_ok=True)
-    if not study.config.is_file():
-        # Names that begin with a dot are files that were being written.
-        if any(not each.name.startswith(".") for each in study.path.iterdir()):
-            raise UserError(f"{study.path}: expected a study, a new folder or an empty one; got other files")
-    elif not _is_of(study, config):
-        raise UserError(
-            f"{study.path}: this study has another grid or other options, see its study.yaml; "
-            "name another directory with --run"
-        )
-    if not _is_left(study, config):
-        raise UserError(f"{study.path}: this study is finished; its table is {study.report}")
-    write_yaml(study.config, {"format": FORMAT} | dataclasses.asdict(config))
-    return study
-
-
-def started_study(config: StudyConfig, path: Path | None = None) -> Study | None:
-    """Return the unfinished study of this search at `path`, or the newest one in runs/, or None."""
-    paths = [each.parent for each in RUNS.glob("*/study.yaml")] if path is None else [path]
-    mine = []
-    for study in map(Study, paths):
-        with suppress(UserError):
-            if _is_of(study, config) and _is_left(study, config):
-                mine.append(study)
-    return max(mine, key=lambda study: study.config.stat().st_mtime, default=None)
-
-
-def _is_left(study: Study, config: StudyConfig) -> bool:
-    """Return whether trials are left, those that failed included where they are tried again."""
-    retrying = config.search in RETRYING and any(read_json(each)["error"] for each in study.records())
-    return retrying or not study.finished
-
-
-def _is_of(study: Study, config: StudyConfig) -> bool:
-    """Return whether a study searches the same; what only the report shows may differ."""
-    saved = read_settings(study.config, of_run=True)
-    return _searched(saved) == _searched(dataclasses.asdict(config))
-
-
-def _searched(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in dotted(config).items() if key not in REPORTED}

@@ -1,10 +1,12 @@
 """The worker's side of a trial: it is trained with each of its seeds, in run directories of its own."""
 
 import logging
+import math
 import shutil
 import statistics
 import time
 import traceback
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +14,16 @@ from pathlib import Path
 from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.lock import is_locked
+from kmlc.tasks.shared_rows import SharedRows
 from kmlc.training.callbacks import EpochBar
 from kmlc.training.memory import free_last_model
 from kmlc.training.more_epochs import continue_from
 from kmlc.training.run_directory import RunDirectory
+from kmlc.training.run_metrics import run_metrics
 from kmlc.training.train import train
 from kmlc.tuning.outcome import Outcome
-from kmlc.tuning.records import beside, run_metrics
-from kmlc.tuning.rows import SharedRows
+from kmlc.tuning.records import beside
+from kmlc.tuning.study import Study
 
 # TensorFlow warns of every new model that it traces; here there is one for each trial.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -37,12 +41,16 @@ class Job:
         configs: the settings for each of its seeds; `run` names the run directory.
         shorter: for each seed a finished run to continue, or None.
         rows: the labelled rows.
+        study: the study's directory.
+        identity: the id in its study.yaml, which a worker may find another study in place of.
     """
 
     name: str
     configs: tuple[Config, ...]
     shorter: tuple[Path | None, ...]
     rows: SharedRows
+    study: Path
+    identity: str
 
 
 class _TrialFailed(Exception):
@@ -57,6 +65,8 @@ def train_trial(job: Job) -> Outcome:
     """
     metrics = []
     try:
+        if Study(job.study).identity != job.identity:
+            raise UserError(f"{job.study}: expected the study with id {job.identity}; got another one")
         for config, shorter in zip(job.configs, job.shorter, strict=True):
             run = RunDirectory(Path(str(config.run)))
             if not run.finished:
@@ -68,7 +78,12 @@ def train_trial(job: Job) -> Outcome:
         return Outcome(error=f"{error.filename or 'the disk'}: {error.strerror or error}", ends_search=True)
     except UserError as error:
         return Outcome(error=str(error), ends_search=True)
-    return Outcome({name: statistics.fmean(each[name] for each in metrics) for name in metrics[0]})
+    return Outcome({name: _mean([each[name] for each in metrics]) for name in metrics[0]})
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    """Return the mean over the seeds; NaN if it is undefined for one."""
+    return statistics.fmean(math.nan if value is None else value for value in values)
 
 
 def _train(run: RunDirectory, config: Config, shorter: Path | None, job: Job) -> None:

@@ -7,7 +7,7 @@ import pytest
 from kmlc.commands.tune import main, parse
 from kmlc.errors import UserError
 from kmlc.tuning.options import Options
-from kmlc.tuning.study import start_or_continue, started_study
+from kmlc.tuning.start import start_or_continue, started_study
 
 
 def error_of(*arguments: str) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from kmlc.config import Config
+from kmlc.data.fraction import fraction_of
 from kmlc.files import read_json, write_text
 from kmlc.settings import config_from_flags, load_config
 from kmlc.tasks.rows import read_labelled
@@ -17,7 +18,6 @@ from kmlc.training.auto_settings import resolve_as
 from kmlc.training.more_epochs import continue_from
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.train import train
-from kmlc.tuning.fraction import fraction_of
 from tests.helpers import TINY, assert_same_history
 
 FAST = [*TINY, "--tower.name=none", "--captions.encoder=bigram", "--thresholds.method=curve"]

@@ -1,5 +1,6 @@
 """Runs and trainings that are not trained, as far as a study looks at them."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -7,10 +8,12 @@ from typing import Any
 
 from kmlc.config import Config
 from kmlc.files import write_json
-from kmlc.settings import save_config
+from kmlc.settings import FORMAT, save_config
 from kmlc.training.run_directory import RunDirectory
+from kmlc.training.run_metrics import run_metrics
 from kmlc.tuning.records import TrialRun
 from kmlc.tuning.study import Study
+from kmlc.yaml_files import write_yaml
 
 
 def finish(run: RunDirectory, metric: float = 0.5, epochs: int = 1) -> None:
@@ -26,12 +29,24 @@ def finish(run: RunDirectory, metric: float = 0.5, epochs: int = 1) -> None:
     run.finish()
 
 
-def trial(study: Study, number: int, seed: int = 42, error: str = "") -> TrialRun:
-    """Begin a trial."""
+def a_study(folder: Path) -> Study:
+    """Return a study that has an id and nothing else."""
+    folder.mkdir(exist_ok=True)
+    write_yaml(folder / "study.yaml", {"format": FORMAT, "id": "fake"})
+    return Study(folder)
+
+
+def trial(
+    study: Study, number: int, seed: int = 42, error: str = "", metric: float | None = None
+) -> TrialRun:
+    """Begin a trial, and with a metric finish it."""
     values = {"train.learning_rate": 0.01, "train.epochs": number}
     started = TrialRun(RunDirectory(study.trial(number, seed)), number, values, seed, error)
-    started.save()
-    started.run.path.mkdir(exist_ok=True)
+    started.run.path.mkdir(exist_ok=True, parents=True)
+    if metric is not None:
+        finish(started.run, metric)
+        started = dataclasses.replace(started, metrics=run_metrics(started.run))
+    started.save(study)
     return started
 
 

@@ -13,6 +13,7 @@ from kmlc.tuning.grid import Grid, Range, Values
 from kmlc.tuning.grid_file import read_grid
 from kmlc.tuning.oracles import ResumableOracle, build_oracle, values_of
 from kmlc.tuning.study import Search, StudyConfig
+from tests.tuning.run_fakes import a_study
 
 AXES: dict[str, list[Any] | Range] = {"fusion.dropout": [0.5, 0.7], "train.batch_size": [30, 50, 20]}
 SEARCHES: list[Search] = ["grid", "random", "bayesian", "hyperband"]
@@ -36,7 +37,7 @@ def oracle(
 
 def open_in(folder: Path, it: ResumableOracle) -> ResumableOracle:
     folder.mkdir(exist_ok=True)
-    it.open(folder / "oracle.json")
+    it.open(a_study(folder))
     return it
 
 
@@ -87,7 +88,7 @@ def test_a_search_continues_where_it_was_killed(search: Search, finished: int, t
     assert rest == list(range(finished + 1, len(expected) + 1))
     assert values_in(reloaded) == expected
     assert reloaded.get_best_trials()[0].score == len(expected) / 100
-    assert [path.name for path in (tmp_path / "broken").iterdir()] == ["oracle.json"]
+    assert {path.name for path in (tmp_path / "broken").iterdir()} == {"oracle.json", "study.yaml"}
 
 
 @pytest.mark.parametrize("search", SEARCHES)
@@ -147,12 +148,12 @@ def test_the_order_and_the_numbers_outlast_a_kill(tmp_path: Path) -> None:
     for _ in range(2):  # Killed twice.
         it = open_in(tmp_path, oracle(axes=EPOCHS))
         assert [number_of(it.ask(slot)) for slot in range(2)] == [1, 5]
-    combinations = itertools.product((7, 8), (1, 2, 3))
-    expected = [{"seed": seed, "train.epochs": epochs} for seed, epochs in combinations]
-    assert list(values_in(it).values()) == expected
     for slot in range(2):
         it.tell(slot, 0.5)
     assert list(go_on(it)) == [2, 3, 6]
+    combinations = itertools.product((7, 8), (1, 2, 3))
+    expected = [{"seed": seed, "train.epochs": epochs} for seed, epochs in combinations]
+    assert [values_in(it)[number] for number in range(1, 7)] == expected
 
 
 def test_the_first_trials_alone(tmp_path: Path) -> None:
@@ -179,7 +180,7 @@ def test_many_failures_end_nothing(metric: float | None, tmp_path: Path) -> None
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"trials": [1]}', "\0\0\0"])
 def test_a_broken_file_is_one_line(text: str, tmp_path: Path) -> None:
     (tmp_path / "oracle.json").write_text(text)
-    with pytest.raises(UserError, match=r"^[^\n]*oracle\.json: .* delete the file and .* not trained again$"):
+    with pytest.raises(UserError, match=r"^[^\n]*oracle\.json: damaged.* delete it: [^\n]*$"):
         open_in(tmp_path, oracle())
 
 

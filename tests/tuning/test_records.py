@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 
 from kmlc.errors import UserError
+from kmlc.training.run_metrics import run_metrics
 from kmlc.tuning.keep import drop_weights
-from kmlc.tuning.records import best_run, ranking, results, run_metrics, started_runs
-from kmlc.tuning.study import Study, StudyConfig, start_or_continue
+from kmlc.tuning.records import best_config, ranking, results, started_runs
+from kmlc.tuning.start import start_or_continue
+from kmlc.tuning.study import StudyConfig
 from kmlc.yaml_files import read_yaml
-from tests.tuning.run_fakes import finish, trial
+from tests.tuning.run_fakes import a_study, finish, trial
 
 
 def test_files_that_are_being_written_are_no_trials(tmp_path: Path) -> None:
-    study = Study(tmp_path)
+    study = a_study(tmp_path)
     for number, seed in [(100, 42), (2, 42), (10, 42), (2, 7)]:
         trial(study, number, seed)
     (study.trials / ".123-01-seed42.json").write_text("{")
@@ -25,35 +27,36 @@ def test_files_that_are_being_written_are_no_trials(tmp_path: Path) -> None:
 
 
 def test_the_minutes_are_those_of_all_epochs(tmp_path: Path) -> None:
-    started = trial(Study(tmp_path), 1)
+    started = trial(a_study(tmp_path), 1)
     finish(started.run, epochs=2)
     assert run_metrics(started.run)["minutes"] == 1.5
 
 
 def test_a_trial_that_diverged_with_one_seed_is_last(tmp_path: Path, config: StudyConfig) -> None:
-    config, study = dataclasses.replace(config, seeds=2), Study(tmp_path)
+    config, study = dataclasses.replace(config, seeds=2), a_study(tmp_path)
     for number, metrics in enumerate([(math.nan, 0.9), (0.2, 0.4), (0.3, 0.5)], start=1):
         for seed, metric in zip((42, 43), metrics, strict=True):
-            finish(trial(study, number, seed).run, metric)
+            trial(study, number, seed, metric=metric)
     found = ranking(results(study, config), config)
     assert found.index.tolist() == [3, 2, 1]
     assert found.tolist()[:2] == pytest.approx([0.4, 0.3])
     assert math.isnan(found[1])
-    assert best_run(study, config).run.path == study.trial(3, 43)
+    assert best_config(study, config).seed == 43
+    assert best_config(study, config).train.epochs == 3
 
 
 def test_a_study_all_of_whose_trials_diverged_says_so(tmp_path: Path, config: StudyConfig) -> None:
-    study = Study(tmp_path)
-    finish(trial(study, 1).run, math.nan)
+    study = a_study(tmp_path)
+    trial(study, 1, metric=math.nan)
     with pytest.raises(UserError, match=r"no trial ended with a number as its micro_map$"):
-        best_run(study, config)
+        best_config(study, config)
 
 
 def test_which_weights_are_kept(tmp_path: Path, config: StudyConfig) -> None:
     """Trial 1 is the best, 2 is not, 3 has a seed to train, 4 failed with its second seed."""
-    config, study = dataclasses.replace(config, seeds=2), Study(tmp_path)
+    config, study = dataclasses.replace(config, seeds=2), a_study(tmp_path)
     for number, seed in [(1, 42), (1, 43), (2, 42), (2, 43), (3, 42), (4, 42)]:
-        finish(trial(study, number, seed).run, 1 - number / 10)
+        trial(study, number, seed, metric=1 - number / 10)
     failed = trial(study, 4, 43, error="out of memory")
     failed.run.best_weights.touch()
     (study.trial(1, 42) / ".123-best.weights.h5").touch()

@@ -44,7 +44,7 @@ def test_a_search_runs_every_trial_once(tmp_path: Path, capfd: pytest.CaptureFix
     assert seen[0][1] == {"a": 1, "b": "x", "c": None}
     assert seen[-1][1] == {"a": 3, "b": "y", "c": [1, 2]}
     assert ended[5].metrics["micro_f1"] == -5
-    assert [path.name for path in folder.iterdir()] == ["oracle.json"]
+    assert {path.name for path in folder.iterdir()} == {"oracle.json", "study.yaml"}
     search(grid(folder), INLINE, begin, ended.__setitem__)
     assert len(seen) == TRIALS
     assert capfd.readouterr().out == ""

@@ -10,15 +10,16 @@ import pandas as pd
 import pytest
 
 from kmlc.config import Config
+from kmlc.data import memory_cache
 from kmlc.errors import UserError
 from kmlc.files import write_json
 from kmlc.lock import locked
 from kmlc.settings import load_config
-from kmlc.tuning import tune as tune_module
 from kmlc.tuning.grid import Values
 from kmlc.tuning.options import Options
-from kmlc.tuning.records import best_run, results, started_runs
-from kmlc.tuning.study import Search, StudyConfig, start_or_continue
+from kmlc.tuning.records import best_config, results, started_runs
+from kmlc.tuning.start import start_or_continue
+from kmlc.tuning.study import Search, StudyConfig
 from kmlc.tuning.tune import tune
 from tests.tuning.run_fakes import Trainings, trial
 
@@ -31,7 +32,7 @@ def test_a_second_command_is_kept_off(tmp_path: Path, config: StudyConfig, train
         tune(study, config, OPTIONS)
     assert trainings.runs == []
     tune(study, config, OPTIONS)
-    assert study.finished
+    assert study.best.is_file()
 
 
 @pytest.mark.parametrize(
@@ -68,8 +69,8 @@ def test_best_yaml_holds_the_settings_of_the_search(
     config = dataclasses.replace(config, seeds=2)
     study = start_or_continue(config, tmp_path / "study")
     tune(study, config, OPTIONS)
-    best = best_run(study, config)
-    assert load_config(study.best) == dataclasses.replace(config.config(best.values), seed=best.seed)
+    assert load_config(study.best) == best_config(study, config)
+    assert load_config(study.best).loss.alpha == "auto"
 
 
 def test_the_same_command_tries_failed_trials_of_a_finished_study_again(
@@ -84,11 +85,11 @@ def test_the_same_command_tries_failed_trials_of_a_finished_study_again(
 
     trainings.before = fail_second
     tune(study, config, OPTIONS)
-    assert study.finished
+    assert study.best.is_file()
     assert len(trainings.runs) == 4
 
     def stop(config: Config) -> None:
-        assert not study.finished
+        assert not study.best.is_file()
         raise KeyboardInterrupt
 
     trainings.before = stop
@@ -98,7 +99,7 @@ def test_the_same_command_tries_failed_trials_of_a_finished_study_again(
     tune(start_or_continue(config, study.path), config, OPTIONS)
     failed = trainings.runs[1]
     assert trainings.runs[4:] == [failed, failed]
-    assert study.finished
+    assert study.best.is_file()
     with pytest.raises(UserError, match="this study is finished"):
         start_or_continue(config, study.path)
 
@@ -115,23 +116,23 @@ def test_best_yaml_is_written_last(tmp_path: Path, config: StudyConfig, training
     (study.path / "cache").mkdir()
     with pytest.raises(KeyboardInterrupt):
         tune(study, config, OPTIONS, report_study=killed)
-    assert not study.finished
+    assert not study.best.is_file()
     told = []
     tune(
         start_or_continue(config, study.path), config, OPTIONS, report_study=lambda *given: told.append(given)
     )
     ((table, total),) = told
     assert (len(table), total) == (4, 4)
-    assert study.finished
+    assert study.best.is_file()
     assert len(trainings.runs) == 4
 
 
 def test_decoded_pixels_are_removed_whatever_the_last_command_said(
     tmp_path: Path, config: StudyConfig, trainings: Trainings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tune_module, "_MEMORY", tmp_path / "memory")
+    monkeypatch.setattr(memory_cache, "MEMORY", tmp_path)
     study = start_or_continue(config, tmp_path / "study")
-    folders = tune_module._cache_folders(study).values()
+    folders = [study.cache, tmp_path / "kmlc-killed" / "owner"]
     for folder in folders:
         folder.mkdir(parents=True)
     tune(study, config, OPTIONS)
@@ -226,7 +227,7 @@ def test_a_stop_before_a_run_was_started(tmp_path: Path, config: StudyConfig, tr
     study.trial(1, 42).mkdir(parents=True)
     (study.trial(1, 42) / "split.json").write_text("{}")
     tune(study, config, OPTIONS)
-    assert study.finished
+    assert study.best.is_file()
 
 
 def test_the_time_is_that_of_all_commands(tmp_path: Path, config: StudyConfig, trainings: Trainings) -> None:

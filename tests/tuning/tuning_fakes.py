@@ -21,6 +21,7 @@ from kmlc.tuning.oracles import ResumableOracle, build_oracle
 from kmlc.tuning.outcome import Outcome, Work
 from kmlc.tuning.run_and_retry import search
 from kmlc.tuning.study import StudyConfig
+from tests.tuning.run_fakes import a_study
 
 AXES: dict[str, list[Any] | Range] = {"a": [1, 2, 3], "b": ["x", "y"], "c": [None, [1, 2]]}
 TRIALS = 12
@@ -47,7 +48,7 @@ PROCESSES.set_forkserver_preload(["kmlc.tuning.run_and_retry"])
 
 def grid(folder: Path) -> ResumableOracle:
     oracle = build_oracle(StudyConfig(Grid("fake", "", "mlp", AXES)), 0, seed=0)
-    oracle.open(folder / "oracle.json")
+    oracle.open(a_study(folder))
     return oracle
 
 

@@ -13,17 +13,16 @@ import os
 import pickle
 import signal
 import socket
-import uuid
 from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 from kmlc.errors import UserError
-from kmlc.files import write_text
 from kmlc.tuning.engines.worker import environment, set_up
 from kmlc.tuning.options import Options
 from kmlc.tuning.outcome import Outcome, Work
+from kmlc.tuning.study import Study
 
 RETRIES = 2
 """How often Ray runs a trial again whose worker or machine was lost."""
@@ -85,28 +84,23 @@ class Ray:
         return room
 
     def _check_disk(self) -> None:
-        """Let each node read a file that this one has just written into the study."""
+        """Let each node read the study's id."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        file, text = self._folder / ".shared-disk", uuid.uuid4().hex
-        write_text(file, text)
-        try:
-            for node in self._ray.nodes():
-                if not node["Alive"]:
-                    continue
-                here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-                read = self._ray.remote(num_cpus=0, scheduling_strategy=here)(_read)
-                try:
-                    found = self._ray.get(read.remote(file), timeout=CHECK_SECONDS)
-                except self._ray.exceptions.RayError as error:
-                    found = str(error).strip().rpartition("\n")[2]
-                if found != text:
-                    raise UserError(
-                        f"{self._folder}: Ray's node {node['NodeManagerAddress']} does not share this "
-                        f"directory ({found or 'other content'}); use --run to put the study on a shared disk"
-                    )
-        finally:
-            file.unlink(missing_ok=True)
+        for node in self._ray.nodes():
+            if not node["Alive"]:
+                continue
+            here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            read = self._ray.remote(num_cpus=0, scheduling_strategy=here)(_identity)
+            try:
+                found = self._ray.get(read.remote(self._folder), timeout=CHECK_SECONDS)
+            except self._ray.exceptions.RayError as error:
+                found = str(error).strip().rpartition("\n")[2]
+            if found != _identity(self._folder):
+                raise UserError(
+                    f"{self._folder}: Ray's node {node['NodeManagerAddress']} does not share this "
+                    f"directory ({found}); use --run to put the study on a shared disk"
+                )
 
 
 def connect(address: str) -> Any:
@@ -146,8 +140,8 @@ def _call(address: str) -> None:
     socket.create_connection((host.strip("[]"), port), timeout=5).close()
 
 
-def _read(file: Path) -> str:
-    return file.read_text(encoding="utf-8")
+def _identity(folder: Path) -> str:
+    return Study(folder).identity
 
 
 def _run(work: bytes, folder: Path, variables: Mapping[str, str], log: Path) -> Outcome:

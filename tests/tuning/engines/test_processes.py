@@ -39,7 +39,7 @@ def test_two_workers_share_the_trials(tmp_path: Path) -> None:
     assert os.getpid() not in workers
     assert not any(map(alive, workers))
     files = {path.name for path in tmp_path.iterdir()}
-    assert files == {"log", "oracle.json", "worker-1.txt", "worker-2.txt"}
+    assert files == {"log", "oracle.json", "study.yaml", "worker-1.txt", "worker-2.txt"}
 
 
 def test_the_trial_of_a_killed_worker_is_tried_again(

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from kmlc.config import Config
 from kmlc.data.data_report import TableReport
+from kmlc.data.fraction import fraction_of
 from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData, Records
 from kmlc.tasks.rows import read_labelled
-from kmlc.tuning.fraction import fraction_of
 
 
 def labelled(rows: int) -> LabelledData:
