@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -238,19 +238,25 @@ def check_room(path: Path, size: int) -> None:
         ) from full
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, inputs: Iterable[Path] = ()) -> None:
     """Check before the work that a result can be written.
 
+    Args:
+        path: where to write it.
+        inputs: the files that it is made from, which it must not replace; not all need exist.
+
     Raises:
-        UserError: if `path` is a folder or write-protected, or its folder is missing or not writable.
+        UserError: if `path` is a folder, write-protected or an input, or its folder is missing or not
+            writable.
     """
     if path.is_dir():
         raise UserError(f"{path}: expected a file to write, it is a folder")
+    if any(same_file(path, each) for each in inputs):
+        raise UserError(f"{path}: expected a file to write; got one that is read")
     folder = Path(os.path.realpath(path)).parent
     if not path.exists() and not folder.is_dir():
-        raise UserError(
-            f"{folder if path.is_symlink() else path.parent}: no such folder to write {path.name} in"
-        )
+        missing = folder if path.is_symlink() else path.parent
+        raise UserError(f"{missing}: no such folder to write {path.name} in")
     try:
         if path.exists() and not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))

@@ -1,12 +1,19 @@
 """JSON files are read strictly; a damaged one is one line."""
 
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kmlc.errors import UserError
-from kmlc.files import read_json, write_json
+from kmlc.files import check_writable, read_json, same_file, write_json, write_text
+from tests.helpers import ROOT
+
+PATH = os.environ | {"PYTHONPATH": str(ROOT)}
 
 
 @pytest.mark.parametrize(
@@ -64,3 +71,58 @@ def test_a_missing_or_unreadable_file_is_one_line(tmp_path: Path) -> None:
         read_json(tmp_path / "labels.json")
     with pytest.raises(UserError, match="could not be read: Is a directory"):
         read_json(tmp_path)
+
+
+def test_a_link_is_followed_and_a_file_keeps_its_permissions(tmp_path: Path) -> None:
+    """`--out LINK` replaced the link by a file; the file it pointed to kept its old content."""
+    target, link, dangling = (tmp_path / name for name in ("target.csv", "link.csv", "dangling.csv"))
+    target.write_text("old")
+    target.chmod(0o640)
+    link.symlink_to(target)
+    dangling.symlink_to("new.csv")
+    write_text(link, "new")
+    write_text(dangling, "new")
+    assert link.is_symlink()
+    assert dangling.is_symlink()
+    assert target.read_text() == (tmp_path / "new.csv").read_text() == "new"
+    assert target.stat().st_mode & 0o777 == 0o640
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_pipe_is_written_into_and_not_replaced(tmp_path: Path) -> None:
+    """`--out /dev/null` as root replaced the device by a file; `--out >(gzip)` gave gzip nothing."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_text)
+        check_writable(pipe)
+        write_text(pipe, "ImageID,Labels\n")
+        assert read.result(timeout=20) == "ImageID,Labels\n"
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_the_file_that_output_goes_to_is_appended_to(tmp_path: Path) -> None:
+    """`--out /dev/stdout >> FILE` replaced FILE, and lost what was in it."""
+    log = tmp_path / "log.txt"
+    log.write_text("before\n")
+    code = "import sys, pathlib; from kmlc.files import write_text; write_text(pathlib.Path('log.txt'), 'x')"
+    with log.open("a") as stream:
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=PATH, stdout=stream, check=True)
+    assert log.read_text() == "before\nx"
+
+
+def test_one_file_under_several_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    here, link, hard, other = map(Path, ("a.csv", "link.csv", "hard.csv", "other.csv"))
+    link.symlink_to("a.csv")
+    assert same_file(here, link)  # neither exists
+    here.write_text("")
+    other.write_text("")
+    os.link(here, hard)
+    for name in (here, link, hard, Path("./a.csv"), tmp_path / "x" / ".." / "a.csv"):
+        assert same_file(name, here)
+        with pytest.raises(UserError, match=r"csv: expected a file to write; got one that is read"):
+            check_writable(name, inputs=[Path("no.csv"), here])
+    assert not same_file(here, other)
+    check_writable(other, inputs=[Path("no.csv"), here])

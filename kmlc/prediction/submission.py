@@ -4,17 +4,21 @@ Its columns are those of `submission` in the run's task, `kmlc/tasks/<task>/task
 """
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from kmlc.config import Config
 from kmlc.data.labels import KnownLabels
-from kmlc.files import check_writable, write_csv
+from kmlc.errors import UserError
+from kmlc.files import check_writable, same_file, write_csv
 from kmlc.markdown import metric_title
 from kmlc.prediction.predictor import Predictor
-from kmlc.tasks.rows import read_test, read_test_labels
+from kmlc.tasks.rows import input_files, read_test, read_test_labels
 from kmlc.tasks.task import Task, Thresholds
+from kmlc.training.run_directory import RunDirectory
 
 
 def predict_table(
@@ -34,7 +38,8 @@ def predict_table(
         without: predict as if the rows had no images, or no captions.
 
     Raises:
-        UserError: if the table is missing or lacks a column, or feature vectors have another length.
+        UserError: if the table is missing or lacks a column, feature vectors have another length, or `out` or
+            `proba` cannot be written, are one file, or are a file of the data or of a run.
 
     Example:
         predict_table(load_predictor([Path("runs/mine")]), "my_folder", Path("submission.csv"))
@@ -42,9 +47,8 @@ def predict_table(
     first, config = predictor.runs[0], predictor.config
     if data is not None:
         config = dataclasses.replace(config, data=data)
-    for path in (out, proba):
-        if path is not None:
-            check_writable(path)
+    outputs = [out] if proba is None else [out, proba]
+    _check_outputs(outputs, predictor, config)
     records, report = read_test(config)
     print(report.summary())
     predictor.check_features(records, report.file)
@@ -84,3 +88,14 @@ def _print_score(task: Task, known: KnownLabels, logits: np.ndarray, thresholds:
     scored, every = len(known.rows), len(logits)
     rows = "the test rows" if scored == every else f"{scored:,} of {every:,} test rows"
     print(f"Against the labels of {rows}: {', '.join(shown)}")
+
+
+def _check_outputs(paths: Sequence[Path], predictor: Predictor, config: Config) -> None:
+    """Check before the work that the results can be written, each into a file that nothing else needs."""
+    for path in paths:
+        check_writable(path, input_files(config))
+        for run in predictor.paths:
+            if RunDirectory(run).owns(path):
+                raise UserError(f"{path}: expected a file to write; got one of the run {run}")
+    if len(paths) == 2 and same_file(*paths):
+        raise UserError(f"--out {paths[0]}, --proba {paths[1]}: expected two files; got one")

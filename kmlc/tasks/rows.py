@@ -58,6 +58,15 @@ def read_test_labels(config: Config, task: KnownLabelReader, records: Records) -
     return _source(config).read_test_labels(task, records)
 
 
+def input_files(config: Config) -> list[Path]:
+    """Return the files that labels and captions or feature vectors may be read from; not all need exist."""
+    if config.data is None:
+        return []
+    data, table, labels = Path(config.data), config.table, config.labels
+    names = (table.train, table.test, table.test_labels, labels.names, labels.superclass_names)
+    return [data, *(data / name for name in names)]
+
+
 def image_folder(config: Config) -> Path:
     """Return the folder that the names of training images are relative to.
 

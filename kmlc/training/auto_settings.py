@@ -55,7 +55,7 @@ def resolve_as(config: Config, other: Config) -> Config:
     """Return the settings with all that the data determines as in other, resolved settings.
 
     Example:
-        config = resolve_as(config, load_config(run.config))
+        config = resolve_as(config, load_config(verified(run.config)))
     """
     config = resolve_image_size(config)
     if config.labels.kind == "auto":

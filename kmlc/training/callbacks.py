@@ -64,7 +64,7 @@ class EpochRecorder(keras.callbacks.Callback):
                 save_weights(self.run.best_weights, self.model)
         optimizer.learning_rate = learning_rate(history, self.config.train)
         self.model.stop_training = should_stop(history, metric, self.config.train.early_stopping)
-        save_state(self.run.checkpoint, self.model, history)
+        save_state(self.run.checkpoint, self.model, history, self.run.manifest.started)
         # After the state is saved, so that the history never has an epoch that a resumed run does not find.
         self.history.append(history[-1])
         write_history(self.run.history, self.history)

@@ -30,8 +30,8 @@ def load_weights(path: Path, model: keras.Model) -> None:
     """Load what `save_weights` wrote into a model built the same way.
 
     Raises:
-        UserError: if the file does not fit the model, as after another version of kmlc, or holds more than
-            arrays.
+        UserError: if the file is missing or damaged, does not fit the model, as after another version of kmlc,
+            or holds more than arrays.
     """
     check_weights_file(path)
     try:
@@ -50,7 +50,7 @@ def _weights_alone(model: keras.Model) -> keras.Model:
     return keras.Model(model.inputs, model.outputs)
 
 
-def save_state(path: Path, model: keras.Model, history: History) -> None:
+def save_state(path: Path, model: keras.Model, history: History, started: str = "") -> None:
     """Write weights, optimizer state, seeds of random layers and history into one file, whole or not at all.
 
     Args:
@@ -58,31 +58,32 @@ def save_state(path: Path, model: keras.Model, history: History) -> None:
         model: a compiled model.
         history: the metrics of the finished epochs. Patience, best epoch and learning rate are computed from
             them, so they need no state of their own.
+        started: when the run started, as its manifest says; no other run resumes from the file.
     """
     arrays = {f"variable_{number:05d}": np.asarray(value) for number, value in enumerate(_values(model))}
-    arrays["history"] = np.array(json.dumps(history))
+    arrays["history"], arrays["started"] = np.array(json.dumps(history)), np.array(started)
     path.parent.mkdir(exist_ok=True)
     write_arrays(path, arrays)
 
 
-def load_state(path: Path, model: keras.Model) -> History:
+def load_state(path: Path, model: keras.Model, started: str = "") -> History:
     """Restore what `save_state` wrote into a model built and compiled the same way; return the history.
 
     Raises:
-        UserError: if the file is damaged or does not fit the model.
+        UserError: if the file is damaged, of another run, or does not fit the model.
     """
     arrays, variables = read_arrays(path), _variables(model)
-    history = arrays.pop("history", None)
+    saved, run = (arrays.pop(name, None) for name in ("history", "started"))
+    if str(run) != started:
+        raise UserError(f"{path}: expected the state of this run; got that of another one")
     values = [arrays[name] for name in sorted(arrays)]
-    shapes = [
-        (tuple(variable.shape), keras.backend.standardize_dtype(variable.dtype)) for variable in variables
-    ]
-    if history is None or [(array.shape, str(array.dtype)) for array in values] != shapes:
+    kinds = [(tuple(each.shape), keras.backend.standardize_dtype(each.dtype)) for each in variables]
+    if [(array.shape, str(array.dtype)) for array in values] != kinds:
         raise UserError(f"{path}: does not fit the model that config.yaml describes; it cannot be resumed")
     for variable, array in zip(variables, values, strict=True):
         variable.assign(array)
-    epochs: History = json.loads(str(history))
-    return epochs
+    history: History = json.loads(str(saved))
+    return history
 
 
 def _variables(model: keras.Model) -> list[Any]:

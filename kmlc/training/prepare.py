@@ -137,11 +137,9 @@ def load_prepared_data(run: RunDirectory, data: LabelledData) -> PreparedData:
         UserError: if a file of the run is damaged, or labels or rows of the data differ from those that the
             run was started with.
     """
-    config, vocabulary, source = (
-        load_config(verified(run.config)),
-        load_task(run).vocabulary,
-        data.report.file,
-    )
+    config, vocabulary = load_config(verified(run.config)), load_task(run).vocabulary
+    source = data.report.file
+    verified(run.data_report)  # which the report of the finished run will read
     if not vocabulary.same_classes(data.vocabulary):
         raise UserError(f"{source}: its labels changed since {run.path} was started; start a new run")
     rows = {name: row for row, name in enumerate(data.records.ids)}

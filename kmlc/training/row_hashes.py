@@ -46,6 +46,8 @@ def _hashes(config: Config, splits: Mapping[str, Records]) -> dict[str, np.ndarr
             # Strings from tables may hold halves of surrogate pairs.
             captions = [caption.encode("utf-8", "surrogatepass") for caption in records.captions]
             parts.setdefault("captions", []).extend(captions)
+        if config.tower.input == "image":
+            parts.setdefault("images", []).extend(map(str.encode, records.sha256))
         if records.features is not None:
             parts.setdefault("feature vectors", []).extend(map(np.ndarray.tobytes, records.features))
     return {part: _digests(values) for part, values in parts.items()}

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from kmlc.config import Config
 from kmlc.errors import UserError
-from kmlc.files import same_file
 from kmlc.lock import is_locked
 from kmlc.program import command_line
 from kmlc.training.manifest import NAME, Manifest, now, read_manifest, write_manifest
@@ -25,7 +24,7 @@ class RunDirectory:
 
     Example:
         run = RunDirectory(Path("runs/2026-01-31-hybrid"))
-        metrics = read_json(run.metrics)
+        metrics = read_json(verified(run.metrics))
     """
 
     path: Path
@@ -162,13 +161,10 @@ class RunDirectory:
 
     def owns(self, path: Path) -> bool:
         """Return whether training or its report writes the file at a path in the run directory."""
-        path, folder = (Path(os.path.realpath(each)) for each in (path, self.path))
-        own = [*self._of_start, *self._of_end, self.failure, self.log, self.report, self.path / NAME]
-        parts = path.relative_to(folder).parts if path.is_relative_to(folder) else ()
-        in_folder = parts[:1] in {
-            (each.name,) for each in (self.plots, self.tensorboard, self.checkpoint.parent)
-        }
-        return in_folder or any(same_file(path, each) for each in own)
+        others = [self.path / NAME, self.log, self.report, self.plots, self.tensorboard, self.failure]
+        own = [*self._of_start, *self._of_end, *others, self.checkpoint.parent]
+        target = Path(os.path.realpath(path))
+        return any(target.is_relative_to(os.path.realpath(each)) for each in own)
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

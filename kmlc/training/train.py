@@ -114,7 +114,7 @@ def _train(
     log.save_to(run.log)
     print(f"{len(training):,} rows to train on, {len(validating):,} to validate on; run directory {run.path}")
     if run.checkpoint.is_file():
-        history = load_state(run.checkpoint, model)
+        history = load_state(run.checkpoint, model, run.manifest.started)
         write_history(run.history, history)  # a kill between the two files leaves it an epoch short
         print(f"Continuing after epoch {len(history)} of {config.train.epochs}")
     else:

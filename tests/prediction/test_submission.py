@@ -1,5 +1,6 @@
 """The predict command, in this process, on runs of one epoch."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -167,3 +168,50 @@ def test_the_screen_says_what_a_score_covers(
     (folder / "test_labels.csv").write_text(f"ImageID,Labels\n{labels}")
     command("--run", runs / "words", "--data", folder, "--out", tmp_path / "s.csv")
     assert expected in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("other", ["s.csv", "./s.csv", "link.csv", "hard.csv"])
+def test_one_file_for_both_outputs_is_refused(
+    other: str,
+    runs: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`--out X --proba X` lost the submission, exit 0."""
+    monkeypatch.chdir(tmp_path)
+    Path("s.csv").write_text("old")
+    Path("link.csv").symlink_to("s.csv")
+    os.link("s.csv", "hard.csv")
+    assert main(["--run", str(runs / "words"), "--out", "s.csv", "--proba", other]) == 2
+    assert f"--out s.csv, --proba {Path(other)}: expected two files; got one" in capsys.readouterr().err
+    assert Path("s.csv").read_text() == "old"
+
+
+@pytest.mark.parametrize("name", ["test.csv", "train.csv", "test_labels.csv", "link.csv"])
+def test_the_data_is_not_overwritten(
+    name: str, runs: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(data, tmp_path / "folder")
+    (folder / "link.csv").symlink_to("test.csv")
+    before = (folder / name).read_bytes()
+    arguments = ["--run", str(runs / "words"), "--data", str(folder)]
+    assert main([*arguments, "--out", str(folder / name)]) == 2
+    assert f"{name}: expected a file to write; got one that is read" in capsys.readouterr().err
+    assert (folder / name).read_bytes() == before
+    assert main([*arguments, "--out", str(folder / "mine.csv")]) == 0
+    assert main([*arguments, "--out", str(folder / "mine.csv")]) == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "history.csv", "labels.json", "plots/new.csv", "checkpoint/state.npz"]
+)
+def test_the_files_of_a_run_are_not_overwritten(
+    name: str, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = shutil.copytree(runs / "words", tmp_path / "run")
+    (run / "plots").mkdir()
+    arguments = ["--run", str(run), "--out", str(tmp_path / "s.csv")]
+    assert main([*arguments, "--proba", str(run / name)]) == 2
+    assert f"{name}: expected a file to write; got one of the run {run}" in capsys.readouterr().err
+    assert not (tmp_path / "s.csv").exists()

@@ -1,3 +1,4 @@
+import pickle
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from kmlc.errors import UserError
-from kmlc.files import check_room
+from kmlc.files import check_room, read_arrays, write_arrays
 from kmlc.training.checkpoint import load_state, load_weights, save_state, save_weights
 
 INPUTS = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
@@ -55,6 +56,61 @@ def test_a_state_of_another_model_is_refused(tmp_path: Path) -> None:
     save_state(tmp_path / "state.npz", compiled(width=5), [])
     with pytest.raises(UserError, match=r"state\.npz: does not fit the model"):
         load_state(tmp_path / "state.npz", compiled(width=6))
+
+
+def test_the_state_of_another_run_is_refused(tmp_path: Path) -> None:
+    """Of the same model: it went on with the other run's weights and history, exit 0."""
+    save_state(tmp_path / "state.npz", compiled(), [{"loss": 1.0}], "2026-01-31")
+    assert load_state(tmp_path / "state.npz", compiled(), "2026-01-31") == [{"loss": 1.0}]
+    with pytest.raises(UserError, match=r"state\.npz: expected the state of this run; got that of another"):
+        load_state(tmp_path / "state.npz", compiled(), "2026-02-01")
+
+
+def test_a_damaged_state_is_one_line(tmp_path: Path) -> None:
+    """At any place: zip, zlib and NumPy raise many kinds of errors, which ended in tracebacks."""
+    path, model = tmp_path / "state.npz", compiled(width=2)
+    save_state(path, model, [{"loss": 1.0}])
+    whole, rng = path.read_bytes(), np.random.default_rng(0)
+    damaged = [b"", b"PK", whole[:-30], whole + whole, b"\x93NUMPY", pickle.dumps({}), rng.bytes(1000)]
+    damaged += [whole[:place] for place in rng.integers(0, len(whole), 50)]
+    for place in rng.integers(0, len(whole), 300):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << rng.integers(8)
+        damaged.append(bytes(changed))
+    before, refused = model.get_weights(), []
+    for content in damaged:
+        path.write_bytes(content)
+        try:
+            assert load_state(path, model) == [{"loss": 1.0}]
+        except UserError as error:
+            refused.append(str(error))
+        # Some bits of a zip archive, such as its times, mean nothing here.
+        for one, two in zip(before, model.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, two)
+    assert len(refused) > 200
+    assert all(line.startswith(f"{path}: ") and "\n" not in line for line in refused)
+
+
+def test_the_state_has_the_dtypes_of_the_model(tmp_path: Path) -> None:
+    model = compiled()
+    save_state(tmp_path / "state.npz", model, [])
+    arrays = read_arrays(tmp_path / "state.npz")
+    write_arrays(
+        tmp_path / "state.npz", arrays | {"variable_00000": arrays["variable_00000"].astype("float16")}
+    )
+    with pytest.raises(UserError, match=r"state\.npz: does not fit the model"):
+        load_state(tmp_path / "state.npz", model)
+    write_arrays(tmp_path / "state.npz", arrays | {"variable_99999": arrays["variable_00000"]})
+    with pytest.raises(UserError, match=r"state\.npz: does not fit the model"):
+        load_state(tmp_path / "state.npz", model)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\x89HDF\r\n\x1a\n" + bytes(500), b"no HDF5"])
+def test_damaged_weights_are_one_line(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "best.weights.h5").write_bytes(content)
+    with pytest.raises(UserError, match=r"best\.weights\.h5: damaged; expected a Keras weights file"):
+        load_weights(tmp_path / "best.weights.h5", compiled())
 
 
 def test_a_failed_write_leaves_the_old_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
