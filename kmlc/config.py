@@ -219,13 +219,14 @@ class CaptionsConfig:
     """The caption encoder.
 
     Attributes:
-        encoder: none uses no captions; bigram and trigram count letter n-grams; bert is a KerasHub BERT.
+        encoder: none uses no captions; bigram and trigram count letter n-grams; bert is a KerasHub BERT. It
+            becomes none where no training caption has anything that it reads.
         cross_words: bigram and trigram only; also count n-grams that span the gap between two words.
         preset: bert only; KerasHub preset, or a KerasHub or Hugging Face folder; null is from scratch.
         trainable: bert only; false freezes the encoder.
         pooling: bert only; pools token vectors into one vector: mean, max, or the vector of the first token.
         sequence_length: bert only; maximum number of tokens; longer captions are truncated.
-        vocabulary_size: bert from scratch; maximum vocabulary size, fitted to the training captions.
+        vocabulary_size: bert from scratch; maximum number of word pieces fitted to the training captions.
         layers: bert from scratch; number of Transformer layers.
         heads: bert from scratch; attention heads in a layer.
         hidden_dim: bert from scratch; width of a token vector.

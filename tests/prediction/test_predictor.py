@@ -2,15 +2,19 @@ import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score, precision_recall_curve
 
+from kmlc.config import CaptionsConfig, Config
+from kmlc.data.records import Records, unknown_labels
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_json
 from kmlc.objectives.metrics import probabilities
-from kmlc.prediction.predictor import load_predictor, predict_logits
+from kmlc.prediction.predictor import Predictor, load_predictor, predict_logits
 from kmlc.tasks.rows import read_labelled, read_test
 from kmlc.training.restore import TrainedRun, restore
 from kmlc.training.run_directory import RunDirectory
@@ -72,3 +76,14 @@ def test_runs_with_other_labels_are_refused(runs: Path, tmp_path: Path) -> None:
     message = f"{other}: its labels are not those of {runs / 'both'}; expected the same"
     with pytest.raises(UserError, match=re.escape(message)):
         load_predictor([runs / "both", other])
+
+
+@pytest.mark.parametrize("encoder", ["none", "bert"])
+def test_ignored_captions_are_said(encoder: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run on data without captions dropped those of the test rows silently."""
+    run: Any = SimpleNamespace(config=Config(captions=CaptionsConfig(encoder)))
+    predictor = Predictor([Path("runs/a")], [run], {})
+    for caption in ("a dog", ""):
+        predictor.note_ignored_captions(Records(["0.jpg"], [""], [caption], unknown_labels(1)))
+    said = "Captions are ignored: runs/a was trained without captions\n"
+    assert capsys.readouterr().out == (said if encoder == "none" else "")

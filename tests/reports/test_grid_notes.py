@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kmlc.config import Config, ImagesConfig
+from kmlc.config import CaptionsConfig, Config, ImagesConfig
 from kmlc.files import write_json
 from kmlc.reports.grid_notes import notes
 from kmlc.settings import save_config
@@ -43,3 +43,25 @@ def test_a_study_without_a_finished_run(tmp_path: Path) -> None:
         COMMAND,
         f"Date: {date.today().isoformat()}",
     ]
+
+
+def test_encoders_that_read_nothing_are_named(tmp_path: Path) -> None:
+    """Equal rows of a table of caption encoders would be taken for a result."""
+    names = ["bert", "bigram", "none"]
+    results = pd.DataFrame(
+        {"trial": [1, 2, 3], "seed": 42, "captions.encoder": names, "run": names, "error": ""}
+    )
+    for name in names:
+        run = RunDirectory(tmp_path / name)
+        run.path.mkdir()
+        save_config(run.config, Config(captions=CaptionsConfig("none")))
+        write_json(run.split, {})
+        machine = {"cpu_count": 1, "devices": [], "packages": {"tensorflow": "", "keras": ""}, "platform": ""}
+        write_json(run.environment, machine)
+        write_json(run.metrics, {})
+        run.start()
+        run.finish()
+    assert notes(tmp_path, results, 1.0, [])[-2] == (
+        "Captions: bert, bigram read nothing in any training caption; these trials were trained "
+        "without captions"
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kmlc.config import CaptionsConfig, Config, ImagesConfig, SplitConfig
+from kmlc.config import CaptionsConfig, Config, ImagesConfig, SplitConfig, TowerConfig
 from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
 from kmlc.files import read_json
@@ -141,3 +141,23 @@ def test_without_rows_to_predict_there_is_no_cleaned_test_table(config: Config, 
     run, _ = save(config, labelled)
     assert (run.path / "train_cleaned.csv").is_file()
     assert not (run.path / "test_cleaned.csv").exists()
+
+
+def test_rows_without_captions_need_images(config: Config, labelled: LabelledData) -> None:
+    """The default model ended in StopIteration where no caption has a word."""
+    wordless = replace(labelled, records=replace(labelled.records, captions=[" "] * 40))
+    config = replace(config, captions=CaptionsConfig("bert"))
+    assert prepare_data(config, wordless).config.captions == CaptionsConfig("none")
+    with pytest.raises(
+        UserError, match=r"train\.csv: no caption to train on has anything that captions\.enco"
+    ):
+        prepare_data(replace(config, tower=TowerConfig("none")), wordless)
+
+
+def test_the_share_of_unknown_pieces_is_in_the_data_report(config: Config, labelled: LabelledData) -> None:
+    captions = CaptionsConfig("bert", vocabulary_size=20)
+    run, prepared = save(replace(config, captions=captions), labelled)
+    shares = read_json(run.data_report)["unknown_word_pieces"]
+    assert shares == prepared.unknown_shares
+    assert list(shares) == ["training", "validation", "test"]
+    assert 0 < shares["training"] < 1
