@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import resource
 import shutil
 import tempfile
 import zipfile
@@ -222,20 +223,25 @@ _DAMAGE = (
 
 
 def check_room(path: Path, size: int) -> None:
-    """Raise if the disk has no space for a file of `size` bytes at `path`.
+    """Raise if the disk has no space for a file of `size` bytes at `path`, or no file may be as large.
 
-    For writers that crash on a full disk, as HDF5 does.
+    For writers that crash then, as HDF5 does.
 
     Raises:
-        UserError: with the space that is needed and the space that is free.
+        UserError: with the space that is needed and the space that there is.
     """
     free = shutil.disk_usage(path.parent).free
-    if free < size:
-        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        raise UserError(
-            f"{path}: could not be written: {full.strerror} "
-            f"({size / 1e6:.1f} MB needed, {free / 1e6:.1f} free)"
-        ) from full
+    largest = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    limits = {errno.ENOSPC: free}
+    if largest != resource.RLIM_INFINITY:
+        limits[errno.EFBIG] = largest
+    for number, limit in limits.items():
+        if limit < size:
+            full = OSError(number, os.strerror(number))
+            raise UserError(
+                f"{path}: could not be written: {full.strerror} "
+                f"({size / 1e6:.1f} MB needed, {limit / 1e6:.1f} possible)"
+            ) from full
 
 
 def check_writable(path: Path, inputs: Iterable[Path] = ()) -> None:

@@ -1,4 +1,5 @@
 import pickle
+import resource
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -133,6 +134,16 @@ def test_weights_are_not_written_to_a_full_disk(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=500))
     check_room(tmp_path / "best.weights.h5", 500)
     with pytest.raises(UserError, match=r"best\.weights\.h5: could not be written: No space left"):
+        check_room(tmp_path / "best.weights.h5", 501)
+
+
+def test_weights_are_not_written_beyond_the_largest_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HDF5 prints tracebacks when a file may not grow (ulimit -f)."""
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (500, 500))
+    check_room(tmp_path / "best.weights.h5", 500)
+    with pytest.raises(UserError, match=r"best\.weights\.h5: could not be written: File too large"):
         check_room(tmp_path / "best.weights.h5", 501)
 
 
