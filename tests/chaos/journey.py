@@ -67,14 +67,15 @@ def travel(subject: Subject, folder: Path, expected: Result, total: float, seed:
         journey.ended.append(ended)
         if ended.problem:
             break
-    last = place.undisturbed(subject.finish if subject.finished(place.run) else subject.command)
-    journey.ended.append(last)
+    last = place.subject.finish if subject.finished(place.run) else subject.command
+    if last:
+        journey.ended.append(place.undisturbed(last))
     journey.differences += [
         f"{each.disturbance or 'undisturbed'}: {each.problem}\n{each.output}"
         for each in journey.ended
         if each.problem
     ]
-    if not last.problem:
+    if not journey.differences:
         found = subject.result(place.run)
         journey.differences += [name for name in found | expected if found.get(name) != expected.get(name)]
         left = [str(path) for path in place.run.rglob(".*") if path.name not in (".lock",)]

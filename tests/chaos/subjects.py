@@ -41,7 +41,8 @@ class Subject:
         continuing: other arguments that continue it.
         begun: the file whose time says that the preparations of a process are over.
         finished: whether the directory needs no further training.
-        finish: the arguments that complete a finished directory whose command was stopped at the very end.
+        finish: the arguments that complete a finished directory whose command was stopped at the very end,
+            empty if there is nothing to complete.
         result: what the finished directory holds.
     """
 
@@ -138,6 +139,6 @@ TUNE = Subject(
     continuing=(*_TUNE, "--workers=2"),
     begun="results.csv",
     finished=lambda study: (study / "best.yaml").is_file() and (study / "results.md").is_file(),
-    finish=_TUNE,
+    finish=(),
     result=_tune_result,
 )
