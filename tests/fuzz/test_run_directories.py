@@ -1,0 +1,136 @@
+"""Run directories with a file missing, damaged, of another type or of another run."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+
+from kmlc.commands.compare import main as compare
+from kmlc.commands.predict import main as predict
+from kmlc.commands.train import main as train
+from tests.fuzz.harness import Finding, Sandbox, fuzz
+from tests.fuzz.strategies import EDITS, Edit, edited
+
+DAMAGES = st.sampled_from(
+    ["missing", "empty", "edited", "edited", "folder", "another run's", "other JSON", "link"]
+)
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 10**20) | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+def copied(sandbox: Sandbox, name: str) -> Path:
+    """Return a copy of a finished run in the current folder, without its report."""
+    run = sandbox.clear() / "run"
+    shutil.copytree(sandbox.root / "runs" / name, run, ignore=shutil.ignore_patterns("plots", "tensorboard"))
+    return run
+
+
+def files_of(run: Path) -> list[Path]:
+    """Return the files of a run; those with a dot are locks."""
+    return sorted(each for each in run.rglob("*") if each.is_file() and not each.name.startswith("."))
+
+
+def damage(file: Path, how: str, edits: list[Edit], value: Any, other: Path) -> None:
+    """Damage a file of a run."""
+    content = file.read_bytes()
+    file.unlink()
+    if how == "empty":
+        file.touch()
+    elif how == "edited":
+        file.write_bytes(edited(content, edits))
+    elif how == "folder":
+        file.mkdir()
+    elif how == "another run's" and (other / file.name).is_file():
+        shutil.copy(other / file.name, file)
+    elif how == "other JSON":
+        file.write_text(json.dumps(_changed(content, value)))
+    elif how == "link":
+        file.symlink_to(file.name)
+
+
+def _changed(content: bytes, value: Any) -> Any:
+    """Return what a JSON file holds with one value replaced, or the value where it is no JSON object."""
+    try:
+        old = json.loads(content)
+    except ValueError:
+        return value
+    if isinstance(old, dict) and old:
+        key = sorted(old)[hash(repr(value)) % len(old)]
+        return old | {key: value}
+    return list(reversed(old)) if isinstance(old, list) else value
+
+
+ARGUMENTS: dict[str, Any] = {
+    "file": st.integers(0, 60),
+    "how": DAMAGES,
+    "edits": EDITS,
+    "value": VALUES,
+}
+
+
+@fuzz("run directories", 450, **ARGUMENTS)
+def test_predicting_with_a_damaged_run(
+    sandbox: Sandbox, file: int, how: str, edits: list[Edit], value: Any
+) -> None:
+    run = copied(sandbox, "words")
+    files = files_of(run)
+    damage(files[file % len(files)], how, edits, value, sandbox.root / "runs" / "both")
+    outcome = sandbox.call(
+        predict, "--run", "run", "--data", sandbox.root / "data", "--out", "s.csv", writes=["s.csv"]
+    )
+    if outcome.code != 0:
+        return
+    with (sandbox.work / "s.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.reader(stream, strict=True))
+    clean = sandbox.work / "clean.csv"
+    words = sandbox.root / "runs" / "words"
+    sandbox.call(
+        predict, "--run", words, "--data", sandbox.root / "data", "--out", "clean.csv", writes=["clean.csv"]
+    )
+    with clean.open(encoding="utf-8", newline="") as stream:
+        if rows != list(csv.reader(stream, strict=True)):
+            name = files[file % len(files)].name
+            raise Finding("other predictions", f"{name} {how}", f"exit code 0\n{rows}")
+
+
+@fuzz("run directories", 250, **ARGUMENTS)
+def test_resuming_a_damaged_run(sandbox: Sandbox, file: int, how: str, edits: list[Edit], value: Any) -> None:
+    run = copied(sandbox, "words")
+    for name in ("metrics.json", "manifest.json"):
+        (run / name).unlink(missing_ok=True)
+    files = files_of(run)
+    damage(files[file % len(files)], how, edits, value, sandbox.root / "runs" / "both")
+    sandbox.call(train, "--resume", "run", writes=["run"])
+
+
+@fuzz("run directories", 150, **ARGUMENTS)
+def test_comparing_damaged_runs(sandbox: Sandbox, file: int, how: str, edits: list[Edit], value: Any) -> None:
+    run = copied(sandbox, "words")
+    files = files_of(run)
+    damage(files[file % len(files)], how, edits, value, sandbox.root / "runs" / "both")
+    sandbox.call(compare, "run", sandbox.root / "runs" / "both", "--out", "out", writes=["out"])
+
+
+@fuzz("run directories", 150, **ARGUMENTS)
+def test_predicting_with_two_runs_one_of_them_damaged(
+    sandbox: Sandbox, file: int, how: str, edits: list[Edit], value: Any
+) -> None:
+    run = copied(sandbox, "both")
+    files = files_of(run)
+    damage(files[file % len(files)], how, edits, value, sandbox.root / "runs" / "words")
+    words = sandbox.root / "runs" / "words"
+    arguments = ("--run", "run", "--run", words, "--data", sandbox.root / "data", "--out", "s.csv")
+    sandbox.call(predict, *arguments, writes=["s.csv"])
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch, restored_once: None) -> None:
+    """Write no report, whose plots take seconds."""
+    monkeypatch.setattr("kmlc.reports.report.write_report", lambda *_: None)
