@@ -30,8 +30,8 @@ def load_weights(path: Path, model: keras.Model) -> None:
     """Load what `save_weights` wrote into a model built the same way.
 
     Raises:
-        UserError: if the file is missing or damaged, does not fit the model, as after another version of kmlc,
-            or holds more than arrays.
+        UserError: if the file is missing or damaged, holds more than arrays, or does not fit the model, as
+            after another version of kmlc.
     """
     check_weights_file(path)
     try:
