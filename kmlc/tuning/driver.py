@@ -64,9 +64,8 @@ class Driver:
         except UserError as error:  # values that do not go together
             return partial(Outcome, error=str(error))
         configs = [replace(config, seed=trial.seed, run=str(trial.run.path)) for trial in trials]
-        count = f" of {self.config.trial_count}" if self.config.trial_count else ""
+        name = f"trial {number}" + (f" of {self.config.trial_count}" if self.config.trial_count else "")
         shorter = [self._shorter(trial) for trial in trials]
-        name = f"trial {number}{count}"
         job = Job(name, tuple(configs), tuple(shorter), self.rows, self.study.path, self.study.identity)
         return partial(train_trial, job)
 

@@ -6,7 +6,6 @@ import shutil
 import statistics
 import time
 import traceback
-from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,12 +77,10 @@ def train_trial(job: Job) -> Outcome:
         return Outcome(error=f"{error.filename or 'the disk'}: {error.strerror or error}", ends_search=True)
     except UserError as error:
         return Outcome(error=str(error), ends_search=True)
-    return Outcome({name: _mean([each[name] for each in metrics]) for name in metrics[0]})
-
-
-def _mean(values: Sequence[float | None]) -> float:
-    """Return the mean over the seeds; NaN if it is undefined for one."""
-    return statistics.fmean(math.nan if value is None else value for value in values)
+    numbers = [
+        {name: math.nan if value is None else value for name, value in each.items()} for each in metrics
+    ]
+    return Outcome({name: statistics.fmean(each[name] for each in numbers) for name in numbers[0]})
 
 
 def _train(run: RunDirectory, config: Config, shorter: Path | None, job: Job) -> None:
