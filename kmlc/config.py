@@ -121,6 +121,7 @@ class ImagesConfig:
         size: height and width after resizing, in pixels; auto is 224, or 64 on the built-in sample.
         max_pixels: images with more pixels than this are not read: excluded from training, a placeholder
             image in prediction.
+        anywhere: also read images outside the image folder, to which absolute paths, `..` and links lead.
         horizontal_flip: mirror half of the training images left to right.
         vertical_flip: mirror half of the training images top to bottom.
         crop: random crop; smallest fraction of each side that it keeps; 1 is off.
@@ -138,6 +139,7 @@ class ImagesConfig:
 
     size: PositiveInt | Literal["auto"] = "auto"
     max_pixels: PositiveInt = 50_000_000
+    anywhere: bool = False
     horizontal_flip: bool = True
     vertical_flip: bool = False
     crop: OpenUnitInterval | Literal[1] = 0.8

@@ -39,6 +39,12 @@ def parser() -> OneLineParser:
         default="none",
         help="test-time augmentation: average over flipped or cropped views",
     )
+    add(
+        "--images.anywhere",
+        type=bool | None,
+        metavar="BOOL",
+        help="also read images outside the image folder; default: as the run was trained",
+    )
     add("--without", type=Literal["images", "captions"], help="ignore all images, or all captions")
     return parser
 
@@ -64,4 +70,6 @@ def main(argv: Sequence[str]) -> None:
         predict_one(predictor, options.image, options.caption)
     else:
         out = options.out or predictor.paths[0] / "submission.csv"
-        predict_table(predictor, options.data, out, options.proba, options.without)
+        predict_table(
+            predictor, options.data, out, options.proba, options.without, options["images.anywhere"]
+        )

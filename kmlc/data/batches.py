@@ -7,7 +7,7 @@ import tensorflow as tf
 from kmlc.config import Config
 from kmlc.data.augment import augment, epoch_key, fold_in
 from kmlc.data.caption_encoders import Encode
-from kmlc.data.images import are_paths, decode, placeholder_image, read_image, resize
+from kmlc.data.images import are_paths, decode, placeholder_image, read_image, resize, turn
 from kmlc.data.records import Records
 from kmlc.data.tta import WHOLE, View, apply_view
 
@@ -85,17 +85,18 @@ def _reader(
     `image_present` and `caption_present`, int32 of shape (1,), say so to a model that reads them.
     """
     size = config.images.resolved_size
-    images, captions = tf.constant(records.images), tf.constant(records.captions)
+    images, captions = tf.constant(records.images, tf.string), tf.constant(records.captions)
     has_image = tf.constant([image not in ("", b"") for image in records.images], tf.bool)
     has_caption = tf.constant([caption.strip() != "" for caption in records.captions], tf.bool)
     is_path = are_paths(records.images)
+    orientations = tf.constant(records.orientations, tf.int32)
     features = None if records.features is None else tf.constant(records.features)
     labels = tf.constant(records.labels, tf.float32)
     uses_image, uses_caption = config.tower.input == "image", config.captions.encoder != "none"
     dropped = config.fusion.modality_dropout if uses_image and uses_caption else 0.0
 
-    def pixels(content: tf.Tensor, key: tf.Tensor | None) -> tf.Tensor:
-        image = decode(content)
+    def pixels(row: tf.Tensor, key: tf.Tensor | None) -> tf.Tensor:
+        image = turn(decode(read_image(images[row], is_path[row])), orientations[row])
         if key is None:
             return resize(image if view == WHOLE else apply_view(image, view), size)
         return augment(image, size, config.images, key)
@@ -111,7 +112,7 @@ def _reader(
         if uses_image:
             inputs["image"] = tf.cond(
                 image_present,
-                lambda: pixels(read_image(images[row], is_path[row]), key),
+                lambda: pixels(row, key),
                 lambda: placeholder_image(size),
             )
         if uses_image and config.fusion.reads_presence:

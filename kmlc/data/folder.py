@@ -4,15 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from kmlc.config import Config
 from kmlc.data.data_report import TableReport
 from kmlc.data.image_facts import NO_IMAGE, ImageFacts
 from kmlc.data.image_manifest import image_facts
+from kmlc.data.image_paths import image_paths
 from kmlc.data.labels import KnownLabelReader, KnownLabels, LabelReader
 from kmlc.data.readers import read_test_table, read_training_table
 from kmlc.data.readers.table import Table
 from kmlc.data.records import LabelledData, Records, unknown_labels
 from kmlc.errors import UserError
+
+OUTSIDE = ImageFacts(problem="outside the image folder")
+"""The facts of an image whose name leads out of the image folder: its file is not touched."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +35,11 @@ class DataFolder:
     path: Path
     labels: LabelReader
 
-    @property
-    def images(self) -> Path:
-        """The folder that the names of training images are relative to."""
+    def training_images(self, names: Sequence[str]) -> list[str]:
+        """Return the files of training images by their names; "" for a name that leads out of the folder."""
         table = self.config.table
-        return self.path / table.images if (self.path / table.train).is_file() else self.path
+        folder = self.path / table.images if (self.path / table.train).is_file() else self.path
+        return image_paths(folder, names, self.config.images.anywhere)
 
     def read_labelled(self) -> LabelledData:
         """Read and check the labelled rows; rows that cannot be trained on are excluded, counted and listed.
@@ -47,9 +53,7 @@ class DataFolder:
         _note_records(report, table, ids, "excluded from training")
         paths, facts = _check_images(config, self.path, ids)
         excluded = set(table.unreadable)
-        for problem, bad in _by_problem(facts).items():
-            report.note(f"image {problem}", "excluded from training", [ids[row] for row in bad])
-            excluded |= set(bad)
+        excluded.update(_note_problems(report, ids, facts, "excluded from training"))
         rows = [row for row in range(len(table)) if row not in excluded]
         _require_two(table, rows, report)
         targets = self.labels.read_labels(config, self.path, table, rows, report)
@@ -63,6 +67,7 @@ class DataFolder:
             targets.encoded[places],
             facts=[facts[row] for row in rows],
         )
+        _note_same_pictures(report, records)
         given = config.labels.vocabulary is not None
         return LabelledData(records, targets.vocabulary, report, targets.kind, given).with_own_classes()
 
@@ -79,10 +84,8 @@ class DataFolder:
         report = TableReport(str(table.path), len(table), used=len(table))
         _note_records(report, table, ids, "kept without a caption")
         paths, facts = _check_images(config, self.path, ids)
-        for problem, rows in _by_problem(facts).items():
-            report.note(f"image {problem}", "replaced by a placeholder image", [ids[row] for row in rows])
-            for row in rows:
-                paths[row], facts[row] = "", NO_IMAGE
+        for row in _note_problems(report, ids, facts, "replaced by a placeholder image"):
+            paths[row], facts[row] = "", NO_IMAGE
         captions = _captions(config, table, report, range(len(table)))
         return Records(list(ids), paths, captions, unknown_labels(len(table)), facts=facts), report
 
@@ -151,14 +154,28 @@ def _check_images(config: Config, folder: Path, ids: Sequence[str]) -> tuple[lis
     images = folder / config.table.images
     if not images.is_dir():
         raise UserError(f"{images}: no such folder; expected the images (name yours with --table.images)")
-    paths = [str(images / name) for name in ids]
-    return paths, image_facts(paths, config)
+    paths = image_paths(images, ids, config.images.anywhere)
+    facts = image_facts(paths, config)
+    return paths, [each if path else OUTSIDE for path, each in zip(paths, facts, strict=True)]
 
 
-def _by_problem(facts: Sequence[ImageFacts]) -> dict[str, list[int]]:
-    """Return the rows of each problem."""
+def _note_problems(
+    report: TableReport, ids: Sequence[str], facts: Sequence[ImageFacts], action: str
+) -> list[int]:
+    """Note the images that cannot be used, by their problem; return their rows."""
     found: dict[str, list[int]] = {}
     for row, each in enumerate(facts):
         if each.problem is not None:
             found.setdefault(each.problem, []).append(row)
-    return found
+    for problem, rows in found.items():
+        hint = "; --images.anywhere true reads them" if problem == OUTSIDE.problem else ""
+        report.note(f"image {problem}", action + hint, [ids[row] for row in rows])
+    return [row for rows in found.values() for row in rows]
+
+
+def _note_same_pictures(report: TableReport, records: Records) -> None:
+    _, first = np.unique(records.pictures, return_index=True)
+    others = np.setdiff1d(np.arange(len(records)), first)
+    report.note(
+        "same picture as in an earlier row", "kept, in the same split", [records.ids[row] for row in others]
+    )

@@ -12,13 +12,11 @@ from dataclasses import dataclass, replace
 import tensorflow as tf
 from PIL import Image, UnidentifiedImageError
 
-from kmlc.data.images import FORMATS, decode
+from kmlc.data.images import FORMATS, decode, orientation_of
 
-ORIENTATION = 0x0112
-"""The EXIF tag of the orientation."""
-MOST_SCANS = 500
-"""A progressive JPEG has about ten scans; each costs a pass over the image, so a file of a few kilobytes that
-has thousands would be decoded for minutes."""
+MOST_SCANNED = 5 * 10**9
+"""The most pixels times scans of a progressive JPEG: each scan is a pass over the image, so that a file of a
+few kilobytes with thousands of scans, not ten as is usual, would be decoded for minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,8 @@ class ImageFacts:
         height: likewise.
         orientation: how the stored image has to be turned, 1 to 8 as in EXIF; 1 is upright.
         problem: why the image cannot be used, or None if it can: "missing", "empty", "not an image", "format
-            TIFF is not read", "oversized", "corrupt", "not a regular file", "cannot be read (reason)".
+            TIFF is not read", "oversized", "too many scans", "corrupt", "not a regular file", "cannot be read
+            (reason)".
     """
 
     sha256: str = ""
@@ -73,9 +72,11 @@ def inspect(image: str | bytes, max_pixels: int) -> ImageFacts:
         if not content:
             raise _Problem("empty")
         sha256 = hashlib.sha256(content).hexdigest()
-        width, height, orientation = _header(content)
+        width, height, orientation, scans = _header(content)
         if width * height > max_pixels:
             raise _Problem("oversized")
+        if width * height * scans > MOST_SCANNED:
+            raise _Problem("too many scans")
         _try_to_decode(content)
     except _Problem as problem:
         return ImageFacts(sha256, width, height, orientation, str(problem))
@@ -107,13 +108,13 @@ def file_state(path: str, max_pixels: int) -> os.stat_result | str:
 
 
 @contextmanager
-def large_images_allowed() -> Iterator[None]:
-    """Let Pillow open large images without a warning while the block runs: their size is checked here.
+def quiet_pillow() -> Iterator[None]:
+    """Hide Pillow's warnings of large images and broken EXIF data while the block runs: both are checked.
 
     Python's filter of warnings is one for all threads; so is this.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore")
         yield
 
 
@@ -130,27 +131,18 @@ def _read(path: str, max_pixels: int) -> bytes:
         raise _Problem(f"cannot be read ({error.strerror})") from None
 
 
-def _header(content: bytes) -> tuple[int, int, int]:
-    """Return width, height and orientation."""
+def _header(content: bytes) -> tuple[int, int, int, int]:
+    """Return width, height, orientation and number of scans."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as header:
-            return header.width, header.height, orientation_of(header)
+            scans = content.count(b"\xff\xda") if "progressive" in header.info else 1
+            return header.width, header.height, orientation_of(header), scans
     except Image.DecompressionBombError:
         raise _Problem("oversized") from None
     except UnidentifiedImageError:
         raise _Problem(_unread_format(content)) from None
     except Exception:  # Pillow's readers raise anything on broken headers
         raise _Problem("corrupt") from None
-
-
-def orientation_of(image: Image.Image) -> int:
-    """Return the EXIF orientation of an image, 1 to 8; 1 where none is given or its EXIF data are broken."""
-    try:
-        # Pillow's method for PNG would decode the image, to find EXIF data after its pixels.
-        orientation = Image.Image.getexif(image).get(ORIENTATION)
-    except Exception:  # Pillow's reader raises anything on broken data
-        return 1
-    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 
 
 def _unread_format(content: bytes) -> str:
@@ -163,8 +155,6 @@ def _unread_format(content: bytes) -> str:
 
 
 def _try_to_decode(content: bytes) -> None:
-    if content.startswith(b"\xff\xd8") and content.count(b"\xff\xda") > MOST_SCANS:
-        raise _Problem("corrupt")
     try:
         _decode(tf.constant(content))
     except tf.errors.OpError:

@@ -20,7 +20,7 @@ import PIL
 import tensorflow as tf
 
 from kmlc.config import Config
-from kmlc.data.image_facts import ImageFacts, file_state, inspect, large_images_allowed
+from kmlc.data.image_facts import ImageFacts, file_state, inspect, quiet_pillow
 from kmlc.errors import UserError
 from kmlc.files import cache_folder
 from kmlc.progress import ProgressBar
@@ -61,7 +61,7 @@ def image_facts(images: Sequence[str | bytes], config: Config) -> list[ImageFact
             states.update(usable.items())
             found.update((unusable | manifest.find(usable)).items())
         unknown = [image for image in dict.fromkeys(images) if image not in found]
-        with large_images_allowed(), ProgressBar(len(unknown), "checking images:", unit="images") as bar:
+        with quiet_pillow(), ProgressBar(len(unknown), "checking images:", unit="images") as bar:
             for batch in _batches(unknown):
                 for image, facts in zip(
                     batch, pool.map(lambda image: inspect(image, limit), batch), strict=True
@@ -142,9 +142,8 @@ class _Manifest:
         with self._or_without():
             if self._connection is not None and rows:
                 with self._connection:
-                    marks = ",".join("?" * (len(rows[0]) + 1))
                     self._connection.executemany(
-                        f"INSERT OR REPLACE INTO images VALUES ({marks})",
+                        f"INSERT OR REPLACE INTO images VALUES ({','.join('?' * (len(rows[0]) + 1))})",
                         [(*row, _checksum(row)) for row in rows],
                     )
 

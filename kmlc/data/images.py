@@ -9,6 +9,8 @@ from PIL import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 """The formats that are read, by their names in Pillow."""
+ORIENTATION = 0x0112
+"""The EXIF tag of the orientation."""
 
 
 def are_paths(images: Sequence[str | bytes]) -> tf.Tensor:
@@ -24,21 +26,36 @@ def read_image(image: tf.Tensor, is_path: tf.Tensor) -> tf.Tensor:
 def encode(image: Image.Image) -> bytes:
     """Return a Pillow image as a PNG file, which is lossless; a mode that PNG lacks becomes RGB.
 
+    Its EXIF orientation is kept.
+
     Raises:
         OSError, ValueError, SyntaxError: if the image is not in memory yet and its file is corrupt.
     """
-    content = io.BytesIO()
+    content, exif = io.BytesIO(), Image.Exif()
+    if (orientation := orientation_of(image)) != 1:
+        exif[ORIENTATION] = orientation
     modes = ("1", "L", "LA", "I;16", "P", "RGB", "RGBA")
-    (image if image.mode in modes else image.convert("RGB")).save(content, "png", compress_level=1)
+    image = image if image.mode in modes else image.convert("RGB")
+    image.save(content, "png", compress_level=1, exif=exif)
     return content.getvalue()
 
 
+def orientation_of(image: Image.Image) -> int:
+    """Return the EXIF orientation of an image, 1 to 8; 1 where none is given or its EXIF data are broken."""
+    try:
+        # Pillow's own method for PNG decodes the image first, as EXIF data may come after its pixels.
+        orientation = Image.Image.getexif(image).get(ORIENTATION)
+    except Exception:  # Pillow's reader raises anything on broken data
+        return 1
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+
+
 def decode(content: tf.Tensor) -> tf.Tensor:
-    """Decode JPEG, PNG, BMP, or the first frame of a WebP or GIF.
+    """Decode JPEG, PNG, WebP, BMP or GIF; of an animation only the first frame.
 
     Args:
         content: a file's bytes, a scalar string. CMYK, grey, palette and 16-bit images become 8-bit RGB;
-            transparency is dropped.
+            transparency is dropped. The EXIF orientation is not applied; `turn` does that.
 
     Returns:
         uint8 tensor of shape (height, width, 3).
@@ -52,17 +69,43 @@ def decode(content: tf.Tensor) -> tf.Tensor:
     return image
 
 
-def _needs_pillow(content: tf.Tensor) -> tf.Tensor:
-    """Return whether a file is a WebP with transparency or animation, a scalar bool.
+def turn(image: tf.Tensor, orientation: tf.Tensor | int) -> tf.Tensor:
+    """Turn an image upright, (height, width, 3) → (height, width, 3) or (width, height, 3).
 
-    TensorFlow refuses the former, and may crash on the latter. The flags of the header:
-    https://developers.google.com/speed/webp/docs/riff_container
+    Args:
+        image: the image as it is stored.
+        orientation: a scalar integer from 1, which changes nothing, to 8, as in EXIF.
     """
-    header = tf.io.decode_raw(content, tf.uint8, fixed_length=25)
+
+    def turned() -> tf.Tensor:
+        upright = tf.cond(orientation >= 5, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
+        upright = tf.cond(_is_one_of(orientation, (2, 3, 6, 7)), lambda: upright[:, ::-1], lambda: upright)
+        return tf.cond(_is_one_of(orientation, (3, 4, 7, 8)), lambda: upright[::-1], lambda: upright)
+
+    return tf.cond(tf.equal(orientation, 1), lambda: image, turned)
+
+
+def _is_one_of(value: tf.Tensor | int, values: Sequence[int]) -> tf.Tensor:
+    return tf.reduce_any(tf.equal(value, values))
+
+
+def _needs_pillow(content: tf.Tensor) -> tf.Tensor:
+    """Return whether Pillow decodes a file, not TensorFlow, a scalar bool.
+
+    TensorFlow refuses a WebP with transparency and may crash on one with animation; the flags of the header:
+    https://developers.google.com/speed/webp/docs/riff_container. It decodes every frame of a GIF, which may
+    be gigabytes, to return the first. It takes the indices of a palette in a BMP for colours, and knows
+    neither bit fields nor compression; it decodes those of 24 bits a pixel.
+    """
+    header = tf.io.decode_raw(content, tf.uint8, fixed_length=34)
     is_webp = tf.reduce_all(header[8:12] == list(b"WEBP"))
     lossless = tf.reduce_all(header[12:16] == list(b"VP8L")) & (header[24] & 0b0001_0000 != 0)
     extended = tf.reduce_all(header[12:16] == list(b"VP8X")) & (header[20] & 0b0001_0010 != 0)
-    return is_webp & (lossless | extended)
+    is_gif = tf.reduce_all(header[:4] == list(b"GIF8"))
+    is_bmp = tf.reduce_all(header[:2] == list(b"BM"))
+    # Bits a pixel, then the kind of compression, in a header of 40 bytes or more.
+    plain = (header[14] >= 40) & tf.reduce_all(header[28:34] == [24, 0, 0, 0, 0, 0])
+    return (is_webp & (lossless | extended)) | is_gif | (is_bmp & ~plain)
 
 
 def _decode_with_pillow(content: bytes | np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Records: the rows of a table with what is needed to make batches of them."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -40,6 +41,25 @@ class Records:
     def sha256(self) -> list[str]:
         """The hash of each image file, in hexadecimal; "" where there is no readable image."""
         return [each.sha256 for each in self.facts] or [""] * len(self)
+
+    @property
+    def pictures(self) -> np.ndarray:
+        """The number of each row's picture, int64 (rows,); rows whose image files are equal have the same.
+
+        Pictures are numbered from 0 in the order of their first rows. Rows without an image are the same if
+        their names are, as `1.jpg` and `./1.jpg`.
+        """
+        numbers: dict[tuple[str, str], int] = {}
+        keys = (
+            (sha256, "" if sha256 else os.path.normpath(name))
+            for sha256, name in zip(self.sha256, self.ids, strict=True)
+        )
+        return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+
+    @property
+    def orientations(self) -> list[int]:
+        """The EXIF orientation of each image; 1 where there is no image."""
+        return [each.orientation for each in self.facts] or [1] * len(self)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "Records":
         """Return the given rows, in the given order."""

@@ -23,13 +23,16 @@ class Split:
     test: np.ndarray
 
 
-def split_rows(labels: np.ndarray, config: SplitConfig, seed: int) -> Split:
-    """Split rows into training, validation and test.
+def split_rows(
+    labels: np.ndarray, config: SplitConfig, seed: int, pictures: np.ndarray | None = None
+) -> Split:
+    """Split rows into training, validation and test; rows of the same picture go into one split.
 
     Args:
         labels: multi-hot labels, shape (rows, classes).
         config: the method and the shares of the validation and test rows.
         seed: the same seed gives the same splits.
+        pictures: the number of each row's picture, shape (rows,); None if no two rows have the same.
 
     Returns:
         The row numbers of each split.
@@ -48,44 +51,58 @@ def split_rows(labels: np.ndarray, config: SplitConfig, seed: int) -> Split:
             "expected a sum below 1, which leaves rows to train on"
         )
     shares = np.array([training, config.validation, config.test])
-    fold = _METHODS[config.method](labels, shares, np.random.default_rng(seed))
+    _, group = np.unique(np.arange(len(labels)) if pictures is None else pictures, return_inverse=True)
+    sizes = np.bincount(group)
+    counts = np.zeros((len(sizes), labels.shape[1]), np.int64)
+    np.add.at(counts, group, labels.astype(bool))
+    fold = _METHODS[config.method](counts, sizes, shares, np.random.default_rng(seed))[group]
     return Split(*(np.flatnonzero(fold == number) for number in range(len(shares))))
 
 
-def _random(labels: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    fold = np.zeros(len(labels), np.int64)
-    _assign(fold, rng.permutation(len(labels)), shares * len(labels))
+def _random(
+    counts: np.ndarray, sizes: np.ndarray, shares: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    fold = np.zeros(len(sizes), np.int64)
+    _assign(fold, rng.permutation(len(sizes)), sizes, shares * sizes.sum())
     return fold
 
 
-def _stratified(labels: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _stratified(
+    counts: np.ndarray, sizes: np.ndarray, shares: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Iterative stratification (Sechidis, Tsoumakas and Vlahavas, ECML PKDD 2011), a fold for each share.
 
     The label with the fewest unassigned rows comes first. Each of its rows goes to the fold that needs most
     rows with this label; ties go to the fold that needs more rows, then to a random one. A fold with a share
     of 0 gets no row: the needs of all folds add up to the unassigned rows, so another fold needs more than 0.
+    Rows of the same picture are a group, which goes as one row would.
+
+    Args:
+        counts: how many rows of each group have each label, shape (groups, classes).
+        sizes: how many rows each group has, shape (groups,).
+        shares: the share of each fold.
+        rng: draws the order.
 
     Returns:
-        The fold of each row, shape (rows,).
+        The fold of each group, shape (groups,).
     """
-    remaining = labels.astype(bool)
-    unassigned = np.ones(len(labels), bool)
-    needed_rows = shares * len(labels)
-    needed_labels = shares[:, None] * remaining.sum(axis=0)
-    fold = np.zeros(len(labels), np.int64)
+    unassigned = np.ones(len(sizes), bool)
+    needed_rows = shares * sizes.sum()
+    needed_labels = shares[:, None] * counts.sum(axis=0)
+    fold = np.zeros(len(sizes), np.int64)
     while True:
-        counts = remaining[unassigned].sum(axis=0)
-        if not counts.any():
+        remaining = counts[unassigned].sum(axis=0)
+        if not remaining.any():
             break
-        rarest = np.flatnonzero(counts == counts[counts > 0].min())[0]
-        for row in rng.permutation(np.flatnonzero(unassigned & remaining[:, rarest])):
+        rarest = np.flatnonzero(remaining == remaining[remaining > 0].min())[0]
+        for group in rng.permutation(np.flatnonzero(unassigned & (counts[:, rarest] > 0))):
             fold_index = _next_fold(needed_labels[:, rarest], needed_rows, rng)
-            fold[row] = fold_index
-            needed_labels[fold_index] -= remaining[row]
-            needed_rows[fold_index] -= 1
-            unassigned[row] = False
+            fold[group] = fold_index
+            needed_labels[fold_index] -= counts[group]
+            needed_rows[fold_index] -= sizes[group]
+            unassigned[group] = False
     # Rows without a label fill the folds to their sizes.
-    _assign(fold, rng.permutation(np.flatnonzero(unassigned)), needed_rows)
+    _assign(fold, rng.permutation(np.flatnonzero(unassigned)), sizes, needed_rows)
     return fold
 
 
@@ -96,11 +113,12 @@ def _next_fold(needed_labels: np.ndarray, needed_rows: np.ndarray, rng: np.rando
     return int(best[0] if len(best) == 1 else rng.choice(best))
 
 
-def _assign(fold: np.ndarray, rows: np.ndarray, needed: np.ndarray) -> None:
-    """Assign rows in their order to folds 1, 2, …, as many as each needs; fold 0 keeps the rest."""
-    # Rounding the cumulative sums keeps every fold within one row of its size.
-    ends = np.rint(np.cumsum(needed[1:].clip(min=0))).astype(int)
-    for number, chunk in enumerate(np.split(rows, ends)[:-1], start=1):
+def _assign(fold: np.ndarray, groups: np.ndarray, sizes: np.ndarray, needed: np.ndarray) -> None:
+    """Assign groups in their order to folds 1, 2, …, up to the rows each needs; fold 0 keeps the rest."""
+    # Rounding the cumulative sums keeps every fold within one row of its size, if groups are single rows.
+    ends = np.rint(np.cumsum(needed[1:].clip(min=0)))
+    ends = np.searchsorted(np.cumsum(sizes[groups]), ends, side="right")
+    for number, chunk in enumerate(np.split(groups, ends)[:-1], start=1):
         fold[chunk] = number
 
 

@@ -27,6 +27,7 @@ def predict_table(
     out: Path,
     proba: Path | None = None,
     without: Literal["images", "captions"] | None = None,
+    anywhere: bool | None = None,
 ) -> None:
     """Predict every row of the test table, once and in order, and write a submission.
 
@@ -36,6 +37,7 @@ def predict_table(
         out: the submission, with the columns of `Task.submission`.
         proba: where to write the probabilities, a column for each class; None writes none.
         without: predict as if the rows had no images, or no captions.
+        anywhere: `images.anywhere`; None is as the run was trained.
 
     Raises:
         UserError: if the table is missing or lacks a column, feature vectors have another length, or `out` or
@@ -47,6 +49,8 @@ def predict_table(
     first, config = predictor.runs[0], predictor.config
     if data is not None:
         config = dataclasses.replace(config, data=data)
+    if anywhere is not None:
+        config = dataclasses.replace(config, images=dataclasses.replace(config.images, anywhere=anywhere))
     outputs = [out] if proba is None else [out, proba]
     _check_outputs(outputs, predictor, config)
     records, report = read_test(config)

@@ -1,5 +1,7 @@
 """The contact sheet of a run: its first training images with each epoch's augmentation."""
 
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +10,13 @@ from matplotlib.figure import Figure
 
 from kmlc.config import Config
 from kmlc.data.augment import augment, epoch_key, fold_in
-from kmlc.data.images import decode, resize
+from kmlc.data.image_manifest import image_facts
+from kmlc.data.images import decode, resize, turn
 from kmlc.errors import UserError
 from kmlc.files import read_json
 from kmlc.reports import plots
 from kmlc.settings import load_config
-from kmlc.tasks.rows import image_folder
+from kmlc.tasks.rows import training_images
 from kmlc.training.manifest import verified
 from kmlc.training.run_directory import RunDirectory
 
@@ -35,22 +38,29 @@ def contact_sheet(run: RunDirectory) -> Figure | None:
     if config.tower.input != "image":
         return None
     try:
-        folder = image_folder(config)
+        found = list(islice(_readable(config, read_json(verified(run.split))["training"]), IMAGES))
     except UserError:  # the data folder no longer exists
         return None
-    paths = enumerate(folder / name for name in read_json(verified(run.split))["training"])
-    found = [(row, path) for row, path in paths if path.is_file()][:IMAGES]
     if not found:
         return None
-    originals, draws = zip(*(_augmented(path, row, config) for row, path in found), strict=True)
+    originals, draws = zip(*(_augmented(pixels, row, config) for row, pixels in found), strict=True)
     titles = ["original", *(f"epoch {epoch + 1}" for epoch in range(EPOCHS))]
     return plots.augmentation(np.stack(originals), np.stack(draws), titles)
 
 
-def _augmented(path: Path, row: int, config: Config) -> tuple[np.ndarray, np.ndarray]:
+def _readable(config: Config, names: Sequence[str]) -> Iterator[tuple[int, tf.Tensor]]:
+    """Yield row number and pixels of each image that can still be read."""
+    for row, name in enumerate(names):
+        (path,) = training_images(config, [name])
+        if Path(path).is_file():
+            (facts,) = image_facts([path], config)
+            if facts.problem is None:
+                yield row, turn(decode(tf.io.read_file(path)), facts.orientation)
+
+
+def _augmented(pixels: tf.Tensor, row: int, config: Config) -> tuple[np.ndarray, np.ndarray]:
     """Return a training row's image without augmentation, and as each epoch augments it."""
     size = config.images.resolved_size
-    pixels = decode(tf.io.read_file(str(path)))
     keys = [fold_in(epoch_key(config.seed, epoch), row) for epoch in range(EPOCHS)]
     draws = [augment(pixels, size, config.images, key).numpy() for key in keys]
     return resize(pixels, size).numpy(), np.stack(draws)

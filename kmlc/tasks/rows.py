@@ -3,6 +3,7 @@
 Which reader is used is chosen here; the reader is given the task, which reads the labels.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from kmlc.config import Config
@@ -67,13 +68,13 @@ def input_files(config: Config) -> list[Path]:
     return [data, *(data / name for name in names)]
 
 
-def image_folder(config: Config) -> Path:
-    """Return the folder that the names of training images are relative to.
+def training_images(config: Config, names: Sequence[str]) -> list[str]:
+    """Return the files of training images by their names; "" for a name that leads out of the image folder.
 
     Raises:
         UserError: if there is no data folder.
     """
-    return _data_folder(config).images
+    return _data_folder(config).training_images(names)
 
 
 def _source(config: Config) -> DataFolder | FeatureRows:

@@ -77,9 +77,11 @@ def prepare_data(config: Config, data: LabelledData) -> PreparedData:
             images nor captions to train on.
     """
     labels = data.records.labels
-    validation_only = data.vocabulary.validation_only(labels)
+    pictures = data.records.pictures
+    # A picture of a row that is only for validation is not trained on in another row either.
+    validation_only = np.isin(pictures, pictures[data.vocabulary.validation_only(labels)])
     known = np.flatnonzero(~validation_only)
-    split = split_rows(labels[known], config.split, config.seed)
+    split = split_rows(labels[known], config.split, config.seed, pictures[known])
     if not len(split.training) or not len(split.validation) or (config.split.test and not len(split.test)):
         raise UserError(
             f"split.validation {config.split.validation} and split.test {config.split.test} of "

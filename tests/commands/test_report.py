@@ -51,7 +51,7 @@ def test_images_that_no_longer_exist_keep_their_plot(
 
     assert main([str(run.path)]) == 0
     first = contents(run)
-    monkeypatch.setattr(augmentation, "image_folder", gone)
+    monkeypatch.setattr(augmentation, "training_images", gone)
     assert main([str(run.path)]) == 0
     assert contents(run) == first
     shutil.rmtree(run.plots)

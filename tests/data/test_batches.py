@@ -5,12 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from kmlc.config import CaptionsConfig, Config, FusionConfig, ImagesConfig, TrainConfig
 from kmlc.data.batches import evaluation_batches, training_batches
 from kmlc.data.caption_encoders import caption_encoder
 from kmlc.data.encoder_state import EncoderState
-from kmlc.data.images import decode, resize
+from kmlc.data.image_manifest import image_facts
+from kmlc.data.images import ORIENTATION, decode, resize
 from kmlc.data.records import Records
 from kmlc.models.build import build_model
 from kmlc.tasks.rows import read_labelled
@@ -79,6 +81,19 @@ def test_images_in_memory_give_the_batches_of_their_files(records: Records, conf
     contents = [Path(str(path)).read_bytes() for path in records.images]
     mixed = replace(records, images=[records.images[0], *contents[1:]])
     assert same(batches(mixed, config)[0], batches(records, config)[0])
+
+
+def test_images_are_turned_upright(records: Records, config: Config, tmp_path: Path) -> None:
+    """A photo that lies on its side, as telephones store it, gives the pixels of the upright one."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    with Image.open(records.images[0]) as image:
+        image.save(tmp_path / "upright.png")
+        image.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "lying.png", exif=exif)
+    paths = [str(tmp_path / "upright.png"), str(tmp_path / "lying.png")]
+    both = replace(records.take([0, 0]), images=paths, facts=image_facts(paths, config))
+    (batch,) = evaluation_batches(both, config, caption_encoder(config.captions, EncoderState()))
+    np.testing.assert_array_equal(batch["image"][0], batch["image"][1])
 
 
 def test_placeholder_fills_in_for_an_unreadable_image(records: Records, config: Config) -> None:

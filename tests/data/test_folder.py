@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from kmlc.config import CaptionsConfig, Config, LabelsConfig, TableConfig, TowerConfig
+from kmlc.config import CaptionsConfig, Config, ImagesConfig, LabelsConfig, TableConfig, TowerConfig
 from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
 from kmlc.tasks.rows import read_labelled, read_test
@@ -106,3 +106,45 @@ def test_the_report_fits_one_screen_and_lists_everything(folder: Path) -> None:
     assert "image not an image: 30, excluded from training (first: 0.jpg)" in report.summary()
     (listed,) = (each for each in report.as_dict()["findings"] if each["what"] == "image not an image")
     assert listed["count"] == len(listed["rows"]) == 30
+
+
+def test_an_image_outside_the_folder_is_not_read(folder: Path) -> None:
+    """The line that refuses it names the setting that allows it; a test row keeps its place."""
+    shutil.copy(folder / "data" / "0.jpg", folder / "secret.jpg")
+    for table, row in (("train.csv", '../secret.jpg,1,"a"\n'), ("test.csv", '../secret.jpg,"a"\n')):
+        with (folder / table).open("a") as stream:
+            stream.write(row)
+    found = labelled(folder)
+    assert findings(found.report)["image outside the image folder"] == ["../secret.jpg"]
+    assert "excluded from training; --images.anywhere true reads them" in found.report.summary()
+    records, report = read_test(Config(data=str(folder)))
+    assert (records.ids[-1], records.images[-1], records.sha256[-1]) == ("../secret.jpg", "", "")
+    assert "replaced by a placeholder image; --images.anywhere true reads them" in report.summary()
+    anywhere = Config(data=str(folder), images=ImagesConfig(anywhere=True))
+    assert read_labelled(anywhere).records.ids[-1] == "../secret.jpg"
+    assert read_test(anywhere)[0].images[-1] == str(folder / "data" / "../secret.jpg")
+
+
+def test_no_name_of_an_image_aborts_a_prediction(folder: Path) -> None:
+    """A name of more than 255 bytes ended every command in a traceback."""
+    with (folder / "test.csv").open("a") as stream:
+        stream.write(f'{"x" * 300}.jpg,"a"\n')
+    records, report = read_test(Config(data=str(folder)))
+    assert len(records) == 8
+    assert records.images[-1] == ""
+    assert findings(report)["image cannot be read (File name too long)"] == [f"{'x' * 300}.jpg"]
+
+
+def test_rows_of_the_same_picture_have_the_same_number(folder: Path) -> None:
+    """`0.jpg`, `./0.jpg`, a link and a copy were four pictures; none is dropped, all go into one split."""
+    shutil.copy(folder / "data" / "0.jpg", folder / "data" / "copy.jpg")
+    (folder / "data" / "link.jpg").symlink_to("0.jpg")
+    with (folder / "train.csv").open("a") as stream:
+        stream.writelines(f'{name},1,"a"\n' for name in ("./0.jpg", "../data/0.jpg", "link.jpg", "copy.jpg"))
+    found = labelled(folder)
+    assert found.records.pictures.tolist() == [*range(40), 0, 0, 0, 0]
+    same = ["./0.jpg", "../data/0.jpg", "link.jpg", "copy.jpg"]
+    assert findings(found.report)["same picture as in an earlier row"] == same
+    # Where no images are read, names tell.
+    alone = Config(data=str(folder), tower=TowerConfig("none"))
+    assert read_labelled(alone).records.pictures.tolist() == [*range(40), 0, 40, 41, 42]

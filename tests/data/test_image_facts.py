@@ -1,14 +1,17 @@
 """What is found out about an image before it is used."""
 
 import hashlib
+import io
+import os
 import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import GifImagePlugin, Image
 
+from kmlc.data import image_facts
 from kmlc.data.image_facts import ImageFacts, inspect
 from tests.data.pictures import SMOOTH, with_alpha
 
@@ -75,3 +78,93 @@ def test_a_good_image_has_a_hash_and_a_size(tmp_path: Path) -> None:
     content = (tmp_path / "é.png").read_bytes()
     expected = ImageFacts(hashlib.sha256(content).hexdigest(), width=30, height=24)
     assert inspect(str(tmp_path / "é.png"), 10_000) == inspect(content, 10_000) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("x" * 256, "cannot be read (File name too long)"),
+        ("a\0b.jpg", "cannot be read (no valid name)"),
+        ("\ud800.jpg", "cannot be read (no valid name)"),
+        ("loop.jpg", "cannot be read (Too many levels of symbolic links)"),
+        ("good.png/1.jpg", "missing"),
+        ("pipe.jpg", "not a regular file"),
+        ("device.jpg", "not a regular file"),
+        ("sparse.jpg", "oversized"),
+    ],
+)
+def test_names_and_files_of_every_kind_are_a_problem_of_their_row(
+    name: str, problem: str, tmp_path: Path
+) -> None:
+    """A long name ended in a traceback; a pipe blocked; a sparse file of a terabyte would fill the memory."""
+    SMOOTH.save(tmp_path / "good.png")
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    (tmp_path / "device.jpg").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with (tmp_path / "sparse.jpg").open("wb") as stream:
+        stream.truncate(2**40)
+    assert inspect(f"{tmp_path}/{name}", 10_000) == ImageFacts(problem=problem)
+
+
+def test_a_file_without_permission_is_a_problem_of_its_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    SMOOTH.save(tmp_path / "good.png")
+    monkeypatch.setattr(image_facts, "open", refuse, raising=False)
+    assert inspect(str(tmp_path / "good.png"), 10_000).problem == "cannot be read (Permission denied)"
+
+
+@pytest.mark.parametrize("form", ["TIFF", "ICO", "PPM", "PCX", "JPEG2000", "EPS"])
+def test_a_format_that_is_not_read_is_named(form: str) -> None:
+    """A TIFF was called corrupt."""
+    content = io.BytesIO()
+    SMOOTH.save(content, form)
+    assert inspect(content.getvalue(), 10_000).problem == f"format {form} is not read"
+
+
+def test_only_the_first_frame_of_a_gif_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """400 frames of 2 megapixels in 19 kB took 2.4 GB: TensorFlow decodes all for the first."""
+    frames = [Image.new("P", (50, 40), number) for number in range(1, 30)]
+    content = io.BytesIO()
+    frames[0].save(content, "gif", save_all=True, append_images=frames[1:])
+    decoded: list[int] = []
+    seek = GifImagePlugin.GifImageFile.seek
+
+    def spy(image: GifImagePlugin.GifImageFile, frame: int) -> None:
+        decoded.append(frame)
+        seek(image, frame)
+
+    monkeypatch.setattr(GifImagePlugin.GifImageFile, "seek", spy)
+    facts = inspect(content.getvalue(), 50 * 40)
+    assert (facts.width, facts.height, facts.problem) == (50, 40, None)
+    assert max(decoded, default=0) == 0
+
+
+def test_a_gif_whose_frame_is_larger_than_its_screen_is_oversized() -> None:
+    content = io.BytesIO()
+    Image.new("P", (60_000, 2)).save(content, "gif")
+    lying = bytearray(content.getvalue())
+    lying[6:10] = bytes([1, 0, 1, 0])
+    assert inspect(bytes(lying), 10_000).problem == "oversized"
+
+
+def test_metadata_that_decompress_to_gigabytes_are_refused() -> None:
+    content = io.BytesIO()
+    SMOOTH.save(content, "png")
+    data = b"key\0\0" + zlib.compress(bytes(10**8))
+    chunk = struct.pack(">I", len(data)) + b"zTXt" + data + struct.pack(">I", zlib.crc32(b"zTXt" + data))
+    bomb = content.getvalue()[:33] + chunk + content.getvalue()[33:]
+    assert inspect(bomb, 10_000).problem == "corrupt"
+
+
+def test_a_progressive_jpeg_with_thousands_of_scans_is_not_decoded() -> None:
+    """12 scans a megabyte are usual; 20,000 on 25 million pixels take minutes."""
+    content = io.BytesIO()
+    Image.new("L", (2000, 2000), 128).save(content, "jpeg", progressive=True)
+    usual = content.getvalue()
+    last = usual[usual.rindex(b"\xff\xda") : -2]
+    assert inspect(usual, 10**7).problem is None
+    assert inspect(usual[:-2] + last * 2000 + usual[-2:], 10**7).problem == "too many scans"

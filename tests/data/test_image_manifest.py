@@ -68,11 +68,16 @@ def test_a_changed_file_is_read_again(paths: list[str], config: Config, read: li
 
 
 def test_a_file_that_changed_just_now_is_read_again_next_time(
-    paths: list[str], config: Config, read: list[str], monkeypatch: pytest.MonkeyPatch
+    paths: list[str],
+    config: Config,
+    read: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(image_manifest, "RECENT", 10**12)
     assert image_facts(paths, config) == image_facts(paths, config)
     assert len(read) == 8
+    assert capsys.readouterr().out == ""
 
 
 def test_nothing_to_keep_is_no_failure(

@@ -1,13 +1,24 @@
+import io
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageOps
 
 from kmlc.data.image_facts import inspect
-from kmlc.data.images import are_paths, decode, encode, placeholder_image, read_image, resize
+from kmlc.data.images import (
+    ORIENTATION,
+    are_paths,
+    decode,
+    encode,
+    orientation_of,
+    placeholder_image,
+    read_image,
+    resize,
+    turn,
+)
 from tests.data.pictures import GREY, PIXELS, SMOOTH, with_alpha
 
 
@@ -19,6 +30,16 @@ def animated(image: Image.Image, path: Path) -> None:
 def sixteen_bit(path: Path) -> None:
     Image.fromarray((GREY * 257).astype(np.uint16)).save(path)
 
+
+def top_down(path: Path) -> None:
+    SMOOTH.save(path)
+    content = bytearray(path.read_bytes())
+    content[22:26] = (-SMOOTH.height).to_bytes(4, "little", signed=True)
+    path.write_bytes(content)
+
+
+PALETTE = SMOOTH.quantize(16)
+BITS = Image.fromarray(np.where(PIXELS[..., :1] < 100, 0, 255).repeat(3, axis=2).astype(np.uint8))
 
 GOOD: dict[str, tuple[Callable[[Path], None], np.ndarray, float]] = {
     "rgb.jpg": (lambda path: SMOOTH.save(path, quality=95), PIXELS, 2),
@@ -34,6 +55,13 @@ GOOD: dict[str, tuple[Callable[[Path], None], np.ndarray, float]] = {
     "animated.webp": (lambda path: animated(SMOOTH, path), PIXELS, 0),
     "animated_alpha.webp": (lambda path: animated(with_alpha(), path), PIXELS, 0),
     "still.bmp": (SMOOTH.save, PIXELS, 0),
+    "bits.bmp": (lambda path: BITS.convert("1").save(path), np.asarray(BITS), 0),
+    "palette.bmp": (lambda path: PALETTE.save(path), np.asarray(PALETTE.convert("RGB")), 0),
+    "grey.bmp": (lambda path: SMOOTH.convert("L").save(path), GREY[..., None], 0),
+    "alpha.bmp": (lambda path: with_alpha().save(path), PIXELS, 0),
+    "top_down.bmp": (top_down, PIXELS[::-1], 0),
+    "still.gif": (PALETTE.save, np.asarray(PALETTE.convert("RGB")), 0),
+    "animated.gif": (lambda path: animated(PALETTE, path), np.asarray(PALETTE.convert("RGB")), 0),
 }
 
 
@@ -86,3 +114,30 @@ def test_resize_is_antialiased() -> None:
 
 def test_the_placeholder_image_is_mid_grey() -> None:
     np.testing.assert_array_equal(placeholder_image(4), np.full((4, 4, 3), 127.5, np.float32))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+def test_the_orientation_is_applied_as_pillow_does(orientation: int, suffix: str, tmp_path: Path) -> None:
+    """EXIF orientation was ignored: photos of a telephone lay on their side."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    path = tmp_path / f"photo.{suffix}"
+    SMOOTH.save(path, exif=exif, quality=95)
+    facts = inspect(str(path), 10_000)
+    assert (facts.width, facts.height, facts.orientation) == (30, 24, orientation)
+    found = turn(decode(path.read_bytes()), facts.orientation).numpy()
+    with Image.open(path) as image:
+        assert orientation_of(Image.open(io.BytesIO(encode(image)))) == orientation
+        expected = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    assert found.shape == ((24, 30, 3) if orientation < 5 else (30, 24, 3))
+    assert np.abs(found.astype(float) - expected).mean() <= (0 if suffix == "png" else 2)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_broken_exif_data_are_no_orientation() -> None:
+    for exif in (b"", b"Exif\0\0", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff", b"\xff" * 40):
+        content = io.BytesIO()
+        SMOOTH.save(content, "jpeg", exif=exif)
+        facts = inspect(content.getvalue(), 10_000)
+        assert (facts.orientation, facts.problem) == (1, None)

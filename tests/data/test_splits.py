@@ -132,3 +132,40 @@ def test_shares_that_leave_no_training_rows_are_refused(method: str) -> None:
     expected = "split.validation 0.5 and split.test 0.5: expected a sum below 1"
     with pytest.raises(UserError, match=re.escape(expected)):
         split_of(random_labels(10, 2, seed=0), method, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@given(
+    pictures=st.lists(st.integers(0, 30), min_size=10, max_size=80),
+    seed=st.integers(0, 99),
+    test=st.sampled_from([0.0, 0.2]),
+)
+@settings(max_examples=60)
+def test_rows_of_the_same_picture_go_into_one_split(
+    method: str, pictures: list[int], seed: int, test: float
+) -> None:
+    """A picture in two rows could be trained on and validated on."""
+    labels = random_labels(len(pictures), 4, seed)
+    config = SplitConfig(method, 0.3, test)  # type: ignore[arg-type]
+    found = row_numbers(split_rows(labels, config, seed, np.array(pictures)))
+    assert sorted(row for split in found for row in split) == list(range(len(pictures)))
+    seen = [{pictures[row] for row in split} for split in found]
+    assert sum(map(len, seen)) == len(set(pictures))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_without_a_repeated_picture_the_splits_do_not_change(method: str) -> None:
+    labels = random_labels(100, 4, seed=1)
+    config = SplitConfig(method, 0.2, 0.1)  # type: ignore[arg-type]
+    numbered = split_rows(labels, config, 7, np.arange(100))
+    assert row_numbers(numbered) == row_numbers(split_rows(labels, config, 7))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_pictures_of_five_rows_keep_the_shares(method: str) -> None:
+    """As in a table with five captions of each picture."""
+    labels = random_labels(100, 4, seed=1).repeat(5, axis=0)
+    config = SplitConfig(method, 0.2, 0.1)  # type: ignore[arg-type]
+    found = split_rows(labels, config, 7, np.arange(100).repeat(5))
+    sizes = [len(rows) for rows in row_numbers(found)]
+    assert np.abs(np.array(sizes) - [350, 100, 50]).max() <= (0 if method == "random" else 25)

@@ -7,7 +7,7 @@ from kmlc.config import Config, TableConfig, TowerConfig
 from kmlc.data.labels import Vocabulary
 from kmlc.errors import UserError
 from kmlc.tasks.registry import task_of
-from kmlc.tasks.rows import image_folder, read_labelled, read_test, read_test_labels
+from kmlc.tasks.rows import read_labelled, read_test, read_test_labels, training_images
 
 FEATURES = TowerConfig("mlp")
 
@@ -21,9 +21,9 @@ def test_a_data_folder_that_is_missing_is_named() -> None:
 
 def test_image_names_are_relative_to_the_folder_of_images_beside_a_table(tmp_path: Path) -> None:
     config = Config(data=str(tmp_path), table=TableConfig(images="pictures"))
-    assert image_folder(config) == tmp_path
+    assert training_images(config, ["1.jpg"]) == [str(tmp_path / "1.jpg")]
     (tmp_path / "train.csv").touch()
-    assert image_folder(config) == tmp_path / "pictures"
+    assert training_images(config, ["1.jpg"]) == [str(tmp_path / "pictures" / "1.jpg")]
 
 
 def test_the_built_in_feature_vectors_are_read_without_data() -> None:

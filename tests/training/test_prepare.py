@@ -161,3 +161,17 @@ def test_the_share_of_unknown_pieces_is_in_the_data_report(config: Config, label
     assert shares == prepared.unknown_shares
     assert list(shares) == ["training", "validation", "test"]
     assert 0 < shares["training"] < 1
+
+
+def test_a_picture_of_a_novel_row_is_not_trained_on_in_another_row(
+    config: Config, labelled: LabelledData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows for validation alone, such as novel ones, could share their picture with a training row."""
+    facts = list(labelled.records.facts)
+    novel = np.arange(40) < 5
+    facts[20:25] = facts[:5]
+    labelled = replace(labelled, records=replace(labelled.records, facts=facts))
+    monkeypatch.setattr(type(labelled.vocabulary), "validation_only", lambda *_: novel)
+    found = prepare_data(config, labelled)
+    assert set(labelled.records.ids[:5] + labelled.records.ids[20:25]) <= set(found.validation.ids)
+    assert len(found.training) + len(found.validation) + len(found.test) == 40

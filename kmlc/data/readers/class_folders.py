@@ -61,6 +61,10 @@ def read_training_folders(folder: Path, config: TableConfig) -> Table:
         reserved = {_folder_instead_of(folder / config.test), folder / config.images}
         root, classes = folder, [each for each in _folders(folder) if each not in reserved]
     labels, skipped = _images_of_classes(folder, classes)
+    if root == folder:
+        skipped["folder that is no class (table.test, table.images)"] = [
+            _name(folder, each) for each in _folders(folder) if each in reserved
+        ]
     if len(set(labels.values())) < 2:
         found = ", ".join(sorted(set(labels.values()))) or "none"
         raise UserError(
@@ -123,7 +127,8 @@ def _images_of_classes(folder: Path, classes: Iterable[Path]) -> tuple[dict[str,
     for class_folder in classes:
         images, others = _images_and_others(folder, class_folder)
         # Unicode writes an accented letter in two ways; both are one label.
-        labels |= dict.fromkeys(images, unicodedata.normalize("NFC", class_folder.name))
+        label = unicodedata.normalize("NFC", _name(class_folder.parent, class_folder))
+        labels |= dict.fromkeys(images, label)
         no_image += others
         empty += [] if images else [_name(folder, class_folder)]
         nested += [_name(folder, each) for each in _folders(class_folder)]
@@ -136,22 +141,31 @@ def _images_of_classes(folder: Path, classes: Iterable[Path]) -> tuple[dict[str,
 
 def _images_and_others(folder: Path, root: Path) -> tuple[list[str], list[str]]:
     """Return the names of the images and of the other files directly in a folder."""
-    files = [path for path in _visible(root) if path.is_file()]
+    files, _ = _visible(root)
     images = [_name(folder, path) for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
     others = [_name(folder, path) for path in files if path.suffix.lower() not in IMAGE_SUFFIXES]
     return images, others
 
 
 def _folders(root: Path) -> list[Path]:
-    return [path for path in _visible(root) if path.is_dir()]
+    _, folders = _visible(root)
+    return folders
 
 
-def _visible(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if not path.name.startswith("."))
+def _visible(root: Path) -> tuple[list[Path], list[Path]]:
+    """Return what is not hidden in a folder: files, also pipes and broken links, and folders."""
+    try:
+        paths = sorted(path for path in root.iterdir() if not path.name.startswith("."))
+        folders = {path: path.is_dir() for path in paths}
+    except OSError as error:
+        raise UserError(f"{root}: the folder cannot be read: {error.strerror}") from None
+    return [path for path in paths if not folders[path]], [path for path in paths if folders[path]]
 
 
 def _name(folder: Path, path: Path) -> str:
-    return path.relative_to(folder).as_posix()
+    """Return the relative path; bytes that are not UTF-8 are escaped, so such an image counts as missing."""
+    name = path.relative_to(folder).as_posix()
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _table(root: Path, labels: dict[str, str], skipped: dict[str, list[str]], config: TableConfig) -> Table:

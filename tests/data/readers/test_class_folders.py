@@ -1,3 +1,4 @@
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -80,7 +81,41 @@ def test_class_folders_may_lie_in_the_data_folder_itself(folder: Path) -> None:
     assert found.records.ids[0] == "cat/1.jpg"
     assert found.vocabulary.labels == ("cat", "traffic light", "Öl")
     assert found.report.file == str(folder)
-    assert findings(found.report) == {"image outside the class folders": ["loose.jpg"]}
+    assert findings(found.report) == {
+        "folder that is no class (table.test, table.images)": ["data", "test"],
+        "image outside the class folders": ["loose.jpg"],
+    }
+
+
+def test_a_name_that_is_not_utf8_is_listed(folder: Path) -> None:
+    """It ended in a UnicodeEncodeError."""
+    name = os.fsdecode(b"caf\xe9.jpg")
+    draw(folder, [f"train/cat/{name}", f"test/{name}"])
+    found = labelled(folder)
+    assert findings(found.report)["image missing"] == ["train/cat/caf\\xe9.jpg"]
+    assert found.report.used == 5
+    records, report = read_test(config(folder))
+    assert records.ids[-1] == findings(report)["image missing"][0] == "test/caf\\xe9.jpg"
+
+
+def test_pipes_and_broken_links_are_listed(folder: Path) -> None:
+    """They were neither read nor listed."""
+    os.mkfifo(folder / "train" / "cat" / "3.jpg")
+    (folder / "train" / "cat" / "4.jpg").symlink_to("nowhere.jpg")
+    found = findings(labelled(folder).report)
+    assert found["image not a regular file"] == ["train/cat/3.jpg"]
+    assert found["image missing"] == ["train/cat/4.jpg"]
+
+
+def test_a_folder_that_cannot_be_read_is_one_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ended in a PermissionError."""
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(UserError, match=r"train: the folder cannot be read: Permission denied$"):
+        labelled(folder)
 
 
 def test_a_name_is_one_label_and_survives_the_submission(folder: Path) -> None:
