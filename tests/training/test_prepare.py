@@ -101,8 +101,8 @@ def test_an_empty_split_is_an_error(
 def write_untidy_data(folder: Path) -> None:
     """Write a folder with a corrupt image in each table, a broken caption and entries that are no labels."""
     (folder / "data").mkdir(parents=True)
-    for name in ("0.jpg", "2.jpg", "3.jpg", "4.jpg", "5.jpg"):
-        draw(folder / "data" / name, ["1"], np.random.default_rng(0))
+    for name in ("0.jpg", "2.jpg", "3.jpg", "4.jpg", "5.jpg"):  # no two are equal
+        draw(folder / "data" / name, ["1"], np.random.default_rng(int(name[0])))
     for name in ("1.jpg", "6.jpg"):
         (folder / "data" / name).write_bytes((folder / "data" / "0.jpg").read_bytes()[:100])
     (folder / "train.csv").write_text(
