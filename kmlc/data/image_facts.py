@@ -148,8 +148,9 @@ def _header(content: bytes) -> tuple[int, int, int, int]:
 def _unread_format(content: bytes) -> str:
     """Return what is wrong with a file that is in none of the formats that are read."""
     Image.init()
+    start = content[:16].ljust(16, b"\0")  # some readers look at bytes that a shorter file lacks
     for name, (_, accept) in Image.OPEN.items():
-        if accept is not None and accept(content[:16]) is True:
+        if accept is not None and accept(start) is True:
             return "corrupt" if name in FORMATS else f"format {name} is not read"
     return "not an image"
 

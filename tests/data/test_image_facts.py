@@ -55,6 +55,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "folder.jpg": (Path.mkdir, "missing"),
     "empty.jpg": (Path.touch, "empty"),
     "text.jpg": (text_file, "not an image"),
+    "one_byte.jpg": (lambda path: path.write_bytes(b"B"), "not an image"),
     "truncated.jpg": (truncated_jpeg, "corrupt"),
     "truncated.png": (truncated_png, "corrupt"),
     "truncated.webp": (truncated_webp, "corrupt"),

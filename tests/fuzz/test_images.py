@@ -46,7 +46,6 @@ def image_folder(sandbox: Sandbox) -> Path:
 PICTURES = st.tuples(st.sampled_from(sorted(VALID)), st.just([]) | EDITS)
 
 
-@pytest.mark.xfail(strict=False, reason="a file of one byte")
 @fuzz(
     "images",
     4000,
@@ -68,7 +67,6 @@ def test_small_files_that_decode_to_very_much(sandbox: Sandbox, name: str) -> No
     predict_images(sandbox, [name])
 
 
-@pytest.mark.xfail(run=False, reason="a FIFO is read for ever")
 @fuzz("images", 50, name=st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=12))
 @example(name="a" * 256)
 @example(name="\x1b[31m.jpg")
