@@ -90,6 +90,24 @@ def same_file(one: Path, other: Path) -> bool:
     return one.exists() and other.exists() and one.samefile(other)
 
 
+def is_left_behind(name: str) -> bool:
+    """Return whether a file has the temporary name of a process that no longer runs on this host.
+
+    Example:
+        is_left_behind(".4711-report.md")  # True, if there is no process 4711
+    """
+    found = re.match(r"\.(\d{1,10})-.", name)
+    if found is None:
+        return False
+    try:
+        os.kill(int(found[1]), 0)  # signals nothing
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:  # another user's
+        return False
+    return False
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` as UTF-8, whole or not at all."""
     with replacing(path) as temporary:

@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from kmlc.errors import UserError
+from kmlc.files import is_left_behind
 
 
 @contextmanager
@@ -18,7 +19,8 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
     """Keep other processes out of a directory while the block runs.
 
     The lock is the file `.lock` in the directory; it says who holds it and stays there afterwards. On a file
-    system without locks a line says so once, and the block runs unprotected.
+    system without locks a line says so once, and the block runs unprotected. Temporary files that a killed
+    process left in the directory are removed first.
 
     Args:
         folder: the directory.
@@ -46,6 +48,7 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
         holder = f"process {os.getpid()} on {socket.gethostname()} since {datetime.now():%Y-%m-%d %H:%M}"
         with suppress(OSError):  # a full disk
             _file(folder).write_text(holder + "\n", encoding="utf-8")
+        _remove_left_behind(folder)
         yield
     finally:
         lock.release()
@@ -62,6 +65,16 @@ def is_locked(folder: Path) -> bool:
         return False
     lock.release()
     return False
+
+
+def _remove_left_behind(folder: Path) -> None:
+    for path, folders, names in os.walk(folder):
+        if Path(path) != folder and _file(folder).name in names:
+            folders.clear()  # this one has its own lock
+            continue
+        for name in filter(is_left_behind, names):
+            with suppress(OSError):
+                (Path(path) / name).unlink()
 
 
 def _lock(folder: Path) -> FileLock:

@@ -77,3 +77,23 @@ def test_without_locks_a_line_says_so_once(
     assert capsys.readouterr().out == (
         "No locks on this file system (Function not implemented): do not run two commands on one directory\n"
     )
+
+
+def test_temporary_files_of_killed_processes_are_removed(tmp_path: Path) -> None:
+    """`kill -9` left them for ever; those of a running process, and of a directory with a lock, stay."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    dead, running = f".{process.pid}-state.npz", f".{os.getppid()}-state.npz"
+    folders = [tmp_path, tmp_path / "checkpoint", tmp_path / "trial"]
+    for folder in folders:
+        folder.mkdir(exist_ok=True)
+        for name in (dead, running, "state.npz", ".hidden", f"{process.pid}-x", ".99999999999999999999-x"):
+            (folder / name).touch()
+    (tmp_path / "trial" / ".lock").touch()
+    with locked(tmp_path):
+        left = [(folder / dead).exists() for folder in folders]
+    assert left == [False, False, True]
+    for folder in folders:
+        assert {running, "state.npz", ".hidden", f"{process.pid}-x"} <= {
+            file.name for file in folder.iterdir()
+        }

@@ -64,8 +64,6 @@ def _name(path: Path) -> str:
 
 def _fill(folder: Path, missing: Mapping[str, Path], limit_bytes: int) -> None:
     """Decode files into their copies, in order, until the limit is reached or the disk is full."""
-    for partial in folder.glob(".*.bmp"):
-        partial.unlink()  # left by a killed process: nobody else writes under this lock
     room = limit_bytes - sum(file.stat().st_size for file in folder.glob("*.bmp"))
     pixels = tf.data.Dataset.from_tensor_slices(list(missing)).map(
         lambda path: decode(tf.io.read_file(path)), num_parallel_calls=tf.data.AUTOTUNE

@@ -1,5 +1,6 @@
 """Training, from settings to a finished run directory."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -41,6 +42,7 @@ def train(
     resume: Path | Literal["newest"] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     data: LabelledData | None = None,
+    keep_checkpoint: bool = False,
 ) -> RunDirectory:
     """Train a model, fit its thresholds, and leave a finished run directory.
 
@@ -49,6 +51,7 @@ def train(
         resume: an unfinished run to continue, or "newest".
         callbacks: further callbacks of the fit, called after kmlc's own.
         data: the labelled rows, if they were read already; None reads them.
+        keep_checkpoint: keep the state after the last epoch, for `kmlc.training.more_epochs`.
 
     Returns:
         The run directory, without report and plots.
@@ -61,7 +64,10 @@ def train(
         run = train(Config(data="my_folder"))
     """
     with logged_output() as log, ExitStack() as locks:
-        return _train(config, resume, callbacks, data, log, locks)
+        run = _train(config, resume, callbacks, data, log, locks)
+        if not keep_checkpoint:
+            shutil.rmtree(run.checkpoint.parent, ignore_errors=True)
+        return run
 
 
 def _train(

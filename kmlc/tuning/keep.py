@@ -27,8 +27,6 @@ def drop_weights(study: Study, config: StudyConfig, keep: int, share: bool) -> N
         if share and (trial.number + 1, trial.seed) not in started and _is_continued(trial, config):
             continue
         shutil.rmtree(trial.run.checkpoint.parent, ignore_errors=True)
-        for unfinished in trial.run.path.glob(f".*-{trial.run.best_weights.name}"):
-            unfinished.unlink(missing_ok=True)  # of a process that was killed
         if trial.number in dropped:
             trial.run.best_weights.unlink(missing_ok=True)
 

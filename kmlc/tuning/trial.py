@@ -98,7 +98,8 @@ def _train(run: RunDirectory, config: Config, shorter: Path | None, job: Job) ->
                     continue_from(RunDirectory(shorter), run.path, config)
             data = job.rows.read(config)
             with redirect_stdout(output):
-                train(config, callbacks=[bar], data=data)
+                # `drop_weights` deletes the checkpoint, when no longer trial continues it.
+                train(config, callbacks=[bar], data=data, keep_checkpoint=True)
         except Exception as error:
             of_all = data is None or isinstance(error.__cause__, OSError)
             if isinstance(error, OSError) or (isinstance(error, UserError) and of_all):

@@ -53,7 +53,9 @@ def test_thresholds_are_the_best_points_of_the_validation_curves(
         assert f1_score(truth, scores >= np.float64(thresholds[label])) == pytest.approx(best)
 
 
-def test_the_table_of_classes_has_the_f1_of_both_splits(run: RunDirectory, arrays: dict[str, np.ndarray]) -> None:
+def test_the_table_of_classes_has_the_f1_of_both_splits(
+    run: RunDirectory, arrays: dict[str, np.ndarray]
+) -> None:
     table = pd.read_csv(run.path / "per_class.csv", dtype={"class": str})
     assert list(table.columns[:4]) == ["class", "best_threshold", "val_f1", "test_f1"]
     assert table["class"].tolist() == LABELS

@@ -52,9 +52,7 @@ def test_the_published_network_is_within_the_bounds(fits: dict[str, Fit]) -> Non
 def test_the_comparison_has_a_row_for_each_network(fits: dict[str, Fit], tmp_path: Path) -> None:
     header, _, large, small = write_comparison(list(fits.values()), tmp_path).splitlines()
     assert header == "| run | model | training | validation | gap | training < 92%, validation ≥ 85% |"
-    for line, (name, fit), verdict in zip(
-        (large, small), fits.items(), ("outside", "within"), strict=True
-    ):
+    for line, (name, fit), verdict in zip((large, small), fits.items(), ("outside", "within"), strict=True):
         shares = f"{100 * fit.training:.2f}% | {100 * fit.validation:.2f}%"
         gap = f"{100 * (fit.training - fit.validation):.2f} points"
         assert line == f"| `{name}` | {name} | {shares} | {gap} | {verdict} |"

@@ -30,7 +30,9 @@ def settings(data: Path, folder: Path, weights: str, *flags: str) -> Config:
     return config_from_flags(["--model=hybrid", *TINY, *tower, *run, *flags])
 
 
-def test_the_weights_file_is_read_only_at_the_start(data: Path, tmp_path: Path, backbone: keras.Model) -> None:
+def test_the_weights_file_is_read_only_at_the_start(
+    data: Path, tmp_path: Path, backbone: keras.Model
+) -> None:
     file = tmp_path / "backbone.weights.h5"
     run = train(settings(data, tmp_path, str(file), "--tower.trainable=from convolution_3"))
     file.unlink()

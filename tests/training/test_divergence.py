@@ -103,6 +103,7 @@ def test_a_diverged_run_finishes_with_its_best_epoch_also_if_resumed(
     assert f"--resume {tmp_path / 'resumed'}\n" in capsys.readouterr().out
     resumed = train(config, resume=tmp_path / "resumed", callbacks=[Diverging(epoch, step)])
     assert_same_history(run.path, resumed.path)
+    assert not resumed.checkpoint.parent.exists()  # a finished run needs none
     again = read_json(resumed.metrics)
     for each in (metrics, again):
         each.pop("weights_sha256", None)  # HDF5 files of the same weights may differ

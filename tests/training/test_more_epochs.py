@@ -1,6 +1,7 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -17,7 +18,7 @@ from kmlc.training import more_epochs
 from kmlc.training.auto_settings import resolve_as
 from kmlc.training.more_epochs import continue_from
 from kmlc.training.run_directory import RunDirectory
-from kmlc.training.train import train
+from kmlc.training.train import train as train_run
 from tests.helpers import TINY, assert_same_history
 
 FAST = [*TINY, "--tower.name=none", "--captions.encoder=bigram", "--thresholds.method=curve"]
@@ -32,6 +33,9 @@ EVERYTHING = [
 ]
 # A step this small changes no weight, and so no loss: the second epoch is not better than the first.
 STOPS_EARLY = ["--train.monitor=loss", "--train.early_stopping=1", "--train.learning_rate=1e-30"]
+
+
+train = partial(train_run, keep_checkpoint=True)
 
 
 def settings(data: Path, run: Path, epochs: int, *flags: str) -> Config:
