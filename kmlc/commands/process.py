@@ -20,7 +20,7 @@ LONGEST = 2000
 """The most characters of an error that are printed; a value in it may have millions."""
 
 _REFUSALS = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
     *(errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG),
 }
 """Errors of the file system that the user can fix: full, over quota, read-only, not permitted, missing …"""
