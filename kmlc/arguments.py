@@ -79,7 +79,7 @@ class OneLineParser(ArgumentParser):
 
     def _explain(self, message: str) -> str:
         if unknown := message.partition("unrecognized arguments: ")[2]:
-            flag = unknown.split("=")[0].split()[0]
+            flag = next(iter(unknown.split("=")[0].split()), repr(""))
             valid = list(self._option_string_actions)
             if below := [each for each in valid if each.startswith(f"{flag}.")]:
                 return f"{flag}: no such flag; expected one of its settings, such as {below[0]}"

@@ -5,6 +5,13 @@ import pytest
 from kmlc.arguments import OneLineParser
 from kmlc.commands import NAMES
 from kmlc.commands.train import parser
+from kmlc.errors import UserError
+
+
+@pytest.mark.parametrize("arguments", [[""], [" ", "x"], ["=x"]])
+def test_an_argument_without_a_name_is_one_line(arguments: list[str]) -> None:
+    with pytest.raises(UserError, match="^'': no such flag|^x: no such flag"):
+        parser().split(arguments)
 
 
 def help_of(parser: OneLineParser) -> str:

@@ -202,7 +202,8 @@ class Sandbox:
         folders = [str(self.root)]
         while folders:
             for entry in os.scandir(folders.pop()):
-                if entry.path in allowed:
+                # TensorFlow removes its files when the process ends.
+                if entry.path in allowed or entry.name.startswith("__autograph_generated_file"):
                     continue
                 facts = entry.stat(follow_symlinks=False)
                 if entry.is_dir(follow_symlinks=False):
