@@ -78,7 +78,8 @@ class OneLineParser(ArgumentParser):
         raise UserError(self._explain(message)) from None
 
     def _explain(self, message: str) -> str:
-        if unknown := message.partition("unrecognized arguments: ")[2]:
+        _, refused, unknown = message.partition("unrecognized arguments: ")
+        if refused:
             flag = next(iter(unknown.split("=")[0].split()), repr(""))
             valid = list(self._option_string_actions)
             if below := [each for each in valid if each.startswith(f"{flag}.")]:

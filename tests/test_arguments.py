@@ -10,7 +10,7 @@ from kmlc.errors import UserError
 
 @pytest.mark.parametrize("arguments", [[""], [" ", "x"], ["=x"]])
 def test_an_argument_without_a_name_is_one_line(arguments: list[str]) -> None:
-    with pytest.raises(UserError, match="^'': no such flag|^x: no such flag"):
+    with pytest.raises(UserError, match=r"^(''|x): no such flag"):
         parser().split(arguments)
 
 
