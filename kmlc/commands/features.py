@@ -34,11 +34,10 @@ def main(argv: Sequence[str]) -> None:
 
     with quiet_imports():
         from kmlc.data.readers.npz import write_features
-        from kmlc.files import check_writable
         from kmlc.prediction.extract import extract_features
-        from kmlc.tasks.rows import input_files
+        from kmlc.tasks.rows import check_output
 
-    check_writable(options.out, input_files(config))
+    check_output(options.out, config)
     rows = extract_features(config)
     write_features(options.out, rows)
     print(f"{options.out}: {rows.features.shape[0]:,} rows of {rows.features.shape[1]:,} features")

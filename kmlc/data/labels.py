@@ -11,6 +11,7 @@ import numpy as np
 from kmlc.config import Config, LabelKind, LabelsConfig, TableConfig
 from kmlc.data.data_report import TableReport
 from kmlc.data.readers.table import Table
+from kmlc.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -184,8 +185,7 @@ def parse_labels(cells: Sequence[str], config: LabelsConfig) -> ParsedLabels:
     Example:
         parse_labels(["8 3", "1"], LabelsConfig()).vocabulary  # ("1", "3", "8")
     """
-    delimiter = config.delimiter.strip() or None
-    split = [[entry.strip() for entry in cell.split(delimiter) if entry.strip()] for cell in cells]
+    split = [split_cell(cell, config.delimiter) for cell in cells]
     kind = kind_of([entry for entries in split for entry in entries], config)
     invalid: list[tuple[int, str]] = []
     rows: list[list[str]] = []
@@ -203,6 +203,39 @@ def parse_labels(cells: Sequence[str], config: LabelsConfig) -> ParsedLabels:
     unknown = [(number, label) for number, row in enumerate(rows) for label in row if label not in known]
     rows = [[label for label in row if label in known] for row in rows]
     return ParsedLabels(vocabulary, rows, invalid, unknown, kind)
+
+
+def split_cell(cell: str, delimiter: str) -> list[str]:
+    """Return the entries of a cell, without the spaces around them; any white space is one delimiter.
+
+    Example:
+        split_cell("cat, traffic light", ",")  # ["cat", "traffic light"]
+    """
+    return [entry.strip() for entry in cell.split(delimiter.strip() or None) if entry.strip()]
+
+
+def check_labels(labels: Iterable[str], delimiter: str, source: str) -> None:
+    """Check that labels can be read back from the cells that `Vocabulary.decode` writes.
+
+    Args:
+        labels: the labels.
+        delimiter: `labels.delimiter`.
+        source: where the labels come from, for the message.
+
+    Raises:
+        UserError: if the delimiter is empty, or a label is empty or holds it.
+
+    Example:
+        check_labels(["cat", "traffic light"], " ", "labels.vocabulary")  # UserError
+    """
+    if not delimiter:
+        raise UserError("labels.delimiter: expected one character or more; got ''")
+    for label in labels:
+        if split_cell(label, delimiter) != [label]:
+            raise UserError(
+                f"{source}: expected labels that are not empty and do not hold {delimiter!r}, "
+                f"which separates them (labels.delimiter); got {label!r}"
+            )
 
 
 def canonical(entry: str, kind: LabelKind) -> str | None:

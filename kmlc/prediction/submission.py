@@ -13,10 +13,10 @@ import numpy as np
 from kmlc.config import Config
 from kmlc.data.labels import KnownLabels
 from kmlc.errors import UserError
-from kmlc.files import check_writable, same_file, write_csv
+from kmlc.files import same_file, write_csv
 from kmlc.markdown import metric_title
 from kmlc.prediction.predictor import Predictor
-from kmlc.tasks.rows import input_files, read_test, read_test_labels
+from kmlc.tasks.rows import check_output, read_test, read_test_labels
 from kmlc.tasks.task import Task, Thresholds
 from kmlc.training.run_directory import RunDirectory
 
@@ -41,7 +41,7 @@ def predict_table(
 
     Raises:
         UserError: if the table is missing or lacks a column, feature vectors have another length, or `out` or
-            `proba` cannot be written, are one file, or are a file of the data or of a run.
+            `proba` cannot be written, are one file, or are an image or a file of the data or of a run.
 
     Example:
         predict_table(load_predictor([Path("runs/mine")]), "my_folder", Path("submission.csv"))
@@ -97,7 +97,7 @@ def _print_score(task: Task, known: KnownLabels, logits: np.ndarray, thresholds:
 def _check_outputs(paths: Sequence[Path], predictor: Predictor, config: Config) -> None:
     """Check before the work that the results can be written, each into a file that nothing else needs."""
     for path in paths:
-        check_writable(path, input_files(config))
+        check_output(path, config)
         for run in predictor.paths:
             if RunDirectory(run).owns(path):
                 raise UserError(f"{path}: expected a file to write; got one of the run {run}")

@@ -10,10 +10,12 @@ from kmlc.config import Config
 from kmlc.data.data_report import TableReport
 from kmlc.data.feature_rows import FeatureRows
 from kmlc.data.folder import DataFolder
+from kmlc.data.image_facts import inspect
 from kmlc.data.labels import KnownLabelReader, KnownLabels
 from kmlc.data.readers.npz import Features, read_features
 from kmlc.data.records import LabelledData, Records
 from kmlc.errors import UserError
+from kmlc.files import check_writable
 from kmlc.sample.overfitting import overfitting_rows
 from kmlc.tasks.registry import task_type
 
@@ -59,7 +61,24 @@ def read_test_labels(config: Config, task: KnownLabelReader, records: Records) -
     return _source(config).read_test_labels(task, records)
 
 
-def input_files(config: Config) -> list[Path]:
+def check_output(path: Path, config: Config) -> None:
+    """Check before the work that a result can be written, and that it replaces nothing of the data.
+
+    No image is ever replaced: any may be one of the data, or have a link in it.
+
+    Raises:
+        UserError: if the file cannot be written, is an image, or is a table or the feature vectors of the
+            data folder.
+
+    Example:
+        check_output(Path("submission.csv"), Config(data="my_folder"))
+    """
+    check_writable(path, _input_files(config))
+    if path.is_file() and inspect(str(path), config.images.max_pixels).width:
+        raise UserError(f"{path}: expected a file to write; got an image")
+
+
+def _input_files(config: Config) -> list[Path]:
     """Return the files that labels and captions or feature vectors may be read from; not all need exist."""
     if config.data is None:
         return []

@@ -203,6 +203,22 @@ def test_the_data_is_not_overwritten(
     assert main([*arguments, "--out", str(folder / "mine.csv")]) == 0
 
 
+@pytest.mark.parametrize("name", ["data/41.jpg", "data/1.jpg", "link.csv", "hard.csv"])
+@pytest.mark.parametrize("flag", ["--out", "--proba"])
+def test_no_image_is_overwritten(
+    name: str, flag: str, runs: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The table took the place of the picture, exit 0."""
+    folder = shutil.copytree(data, tmp_path / "folder")
+    (folder / "link.csv").symlink_to("data/41.jpg")
+    os.link(folder / "data" / "41.jpg", folder / "hard.csv")
+    before = (folder / name).read_bytes()
+    outputs = {"--out": str(tmp_path / "s.csv")} | {flag: str(folder / name)}
+    assert main(["--run", str(runs / "words"), *(word for pair in outputs.items() for word in pair)]) == 2
+    assert f"{name}: expected a file to write; got an image" in capsys.readouterr().err
+    assert (folder / name).read_bytes() == before
+
+
 @pytest.mark.parametrize(
     "name", ["manifest.json", "history.csv", "labels.json", "plots/new.csv", "checkpoint/state.npz"]
 )
@@ -210,7 +226,8 @@ def test_the_files_of_a_run_are_not_overwritten(
     name: str, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = shutil.copytree(runs / "words", tmp_path / "run")
-    (run / "plots").mkdir()
+    for folder in ("plots", "checkpoint"):
+        (run / folder).mkdir(exist_ok=True)
     arguments = ["--run", str(run), "--out", str(tmp_path / "s.csv")]
     assert main([*arguments, "--proba", str(run / name)]) == 2
     assert f"{name}: expected a file to write; got one of the run {run}" in capsys.readouterr().err

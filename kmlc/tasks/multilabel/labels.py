@@ -9,7 +9,7 @@ import numpy as np
 from kmlc.config import Config
 from kmlc.data.data_report import TableReport
 from kmlc.data.label_names import read_names
-from kmlc.data.labels import KnownLabels, ParsedLabels, Targets, Vocabulary, parse_labels
+from kmlc.data.labels import KnownLabels, ParsedLabels, Targets, Vocabulary, check_labels, parse_labels
 from kmlc.data.readers.table import Table
 from kmlc.errors import UserError
 
@@ -27,13 +27,17 @@ def read_labels(
         report: receives the findings.
 
     Raises:
-        UserError: if the column is missing, or a label is unknown and `labels.unknown` is error.
+        UserError: if the column is missing, a label is unknown and `labels.unknown` is error, or the labels
+            of a given vocabulary cannot be delimited.
 
     Example:
         read_labels(config, folder, table, range(len(table)), report).vocabulary.labels
     """
     cells = table.column(config.table.label_column, "table.label_column")
     parsed = parse_labels([cells[row] for row in rows], config.labels)
+    if config.labels.vocabulary == []:
+        raise UserError("labels.vocabulary: expected one label or more, or null; got an empty list")
+    check_labels(parsed.vocabulary, config.labels.delimiter, "labels.vocabulary")
     ids = [table.columns[config.table.image_column][row] for row in rows]
     if parsed.unknown and config.labels.unknown == "error":
         place, label = parsed.unknown[0]

@@ -1,3 +1,4 @@
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -69,6 +70,26 @@ def test_an_unknown_label_is_an_error_unless_dropped(folder: Path) -> None:
     found = labelled(folder, LabelsConfig(vocabulary=known, unknown="drop"))
     assert findings(found.report)["unknown label"] == ["7.jpg: 99"]
     assert len(found.records) == 40
+
+
+@pytest.mark.parametrize("label", ["", "1 3", " 3", "3\t"])
+def test_a_label_that_cells_cannot_hold_is_refused(folder: Path, label: str) -> None:
+    """It was trained, and the cell `1 3` of a submission meant two things."""
+    expected = rf"^labels\.vocabulary: expected labels .* hold ' ', which .*; got {re.escape(repr(label))}$"
+    with pytest.raises(UserError, match=expected):
+        labelled(folder, LabelsConfig(vocabulary=[label, "1", "3", "18"]))
+
+
+def test_an_empty_vocabulary_is_named(folder: Path) -> None:
+    """The line said that label 3 is not in the vocabulary ()."""
+    with pytest.raises(UserError, match=r"^labels\.vocabulary: expected one label or more, or null; got an"):
+        labelled(folder, LabelsConfig(vocabulary=[]))
+
+
+def test_an_empty_delimiter_is_refused(folder: Path) -> None:
+    """Cells were split at white space and joined by nothing: labels 1 and 3 became 13."""
+    with pytest.raises(UserError, match=r"^labels\.delimiter: expected one character or more; got ''$"):
+        labelled(folder, LabelsConfig(delimiter=""))
 
 
 def test_labels_are_displayed_with_their_names(folder: Path) -> None:
