@@ -189,7 +189,10 @@ def _read_broken(lines: _Lines, one_record_per_line: bool) -> Table:
             f"({', '.join(columns)}), got {got}, and no other line is valid either; "
             "quotes inside a field must be doubled (table.delimiter sets the character between fields)"
         )
-    findings = lines.finding("line that may begin a record or not", "cut as two of three signs say", doubtful)
+    cut = set(starts) & set(doubtful)
+    findings = lines.finding("line that may be part of the record before", "read as a record", sorted(cut))
+    kept = sorted(set(doubtful) - cut)
+    findings += lines.finding("line that may begin a record", "kept as part of the record before", kept)
     return Table(lines.path, _by_column(columns, rows), repaired, unreadable, findings)
 
 

@@ -7,7 +7,8 @@ signs say so. What is usual is learned from the file itself.
 - text: the free text after it begins with a quote, or without one if that is usual
 - before: the record before it is complete
 
-Lines on which the signs disagree could be read in another way; they are returned too.
+So does a line of enough fields after a complete record with an even number of quotes, if the record would not
+be closed again. Lines on which the signs disagree could be read in another way; they are returned too.
 """
 
 import re
@@ -121,7 +122,8 @@ class RecordLines:
     ) -> tuple[list[int], list[int]]:
         starts: list[int] = []
         doubtful: list[int] = []
-        complete, quoted = True, False
+        complete, quoted, quotes = True, False, 0
+        closed_later = self._closed_later(table, usual)
         for number, line in enumerate(table):
             if not line.line.strip():
                 continue
@@ -129,17 +131,33 @@ class RecordLines:
                 line.text.startswith('"') or (bare_is_usual and not line.text.rstrip().endswith('"'))
             )
             shape_fits = shape(line.first) in usual
+            ended = complete and quotes % 2 == 0 and not (quoted and closed_later[number])
             begins = not starts or shape_fits + text_fits + complete >= 2
+            begins = begins or (ended and line.opening is not None)
             if begins:
-                sure = not starts or (shape_fits and complete and line.opening is not None)
+                closing = self.closes(line.line) and not line.text.startswith('"')
+                sure = not starts or (shape_fits and complete and line.opening is not None and not closing)
                 starts.append(number)
                 quoted = line.text.startswith('"')
             else:
                 sure = not (shape_fits or text_fits or complete)
             if not sure:
                 doubtful.append(number)
-            complete = not quoted or self.closes(line.text[1:] if begins else line.line)
+            closes = self.closes(line.text[1:] if begins else line.line)
+            complete = not quoted or closes or (ended and not begins)
+            quotes = line.line.count('"') + (0 if begins else quotes)
         return starts, doubtful
+
+    def _closed_later(self, table: Sequence["_Line"], usual: Collection[Shape]) -> list[bool]:
+        """Return for each line whether quoted text that runs on into it is closed before the next record."""
+        closed, found = False, []
+        for line in reversed(table):
+            if line.text.startswith('"') and (not usual or shape(line.first) in usual):
+                closed = False
+            elif self.closes(line.line):
+                closed = True
+            found.append(closed)
+        return found[::-1]
 
 
 class _Line:

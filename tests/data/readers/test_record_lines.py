@@ -51,7 +51,8 @@ def test_lines_that_could_be_read_in_another_way_are_listed(tmp_path: Path) -> N
     assert len(table) == 203
     assert table.columns["Caption"][-1] == '"so "he"\nwent, too'
     assert findings_of(table.findings) == {
-        "line that may begin a record or not": ['line 203: 201.jpg,"d"', "line 205: went, too"]
+        "line that may be part of the record before": ['line 203: 201.jpg,"d"'],
+        "line that may begin a record": ["line 205: went, too"],
     }
 
 
@@ -129,3 +130,28 @@ def test_no_line_of_any_table_is_lost(tmp_path_factory: pytest.TempPathFactory, 
         values = "".join(value for values in table.columns.values() for value in values)
         written = "".join(lines).count(letter) + '0.jpg,"a "b" c"1.jpg,"x"'.count(letter)
         assert values.count(letter) == written or table.unreadable
+
+
+def test_records_of_another_shape_without_quotes_are_not_lost(tmp_path: Path) -> None:
+    """Both lines became part of the caption before, the second one silently."""
+    regular = [f'{number}.jpg,1 3,"A "person" here."' for number in range(30)]
+    table = read(
+        tmp_path, "ImageID,Labels,Caption", *regular, "noext,1,x", "~/x.jpg,1,y", '40.jpg,3,"a "b" c"'
+    )
+    assert len(table) == 33
+    assert table.columns["ImageID"][-3:] == ["noext", "~/x.jpg", "40.jpg"]
+    assert table.columns["Caption"][-4:] == ['A "person" here.', "x", "y", 'a "b" c']
+
+
+def test_a_line_of_a_caption_that_looks_like_a_record_is_listed(tmp_path: Path) -> None:
+    """It became a record without a word."""
+    lines = [f'{number}.jpg,1,"A "p" b"' for number in range(9)]
+    lines[5] = '5.jpg,1,"A "p"\n105.jpg,1 3,hello"'
+    table = read(tmp_path, "ImageID,Labels,Caption", *lines)
+    assert len(table) == 10
+    (finding,) = table.findings
+    assert (finding.what, finding.action) == (
+        "line that may be part of the record before",
+        "read as a record",
+    )
+    assert finding.rows == ['line 8: 105.jpg,1 3,hello"']

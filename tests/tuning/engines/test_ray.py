@@ -1,5 +1,6 @@
 """Ray on two nodes of this machine: a lost node, a deadly trial, a killed driver, a missing disk."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from kmlc.tuning.options import Options
 from kmlc.tuning.outcome import Outcome
 from kmlc.tuning.run_and_retry import search
 from tests.helpers import ROOT
+from tests.tuning.run_fakes import a_study
 from tests.tuning.tuning_fakes import (
     Fake,
     alive,
@@ -46,9 +48,10 @@ def raylet_of(worker: int) -> int:
 
 def search_on(cluster: Any, folder: Path, fake: Fake) -> dict[int, Outcome]:
     outcomes: dict[int, Outcome] = {}
+    oracle = grid(folder)
     with closing(Ray(Options(engine="ray", address=cluster.address), folder)) as engine:
         assert engine.slots == 2
-        search(grid(folder), engine, fake.begin, outcomes.__setitem__)
+        search(oracle, engine, fake.begin, outcomes.__setitem__)
     return outcomes
 
 
@@ -94,6 +97,7 @@ def test_workers_end_with_a_driver_that_was_killed(
         cluster.add_node(num_cpus=1, node_ip_address="127.0.0.1")
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
     fake = Fake(tmp_path / "log", stuck=1)
+    a_study(tmp_path)
     driver = start_search(tmp_path, fake, Ray, workers=2)
     wait_until(lambda: stuck_alone(fake.log))
     worker = dict(noted(fake.log, "begin"))[1]
@@ -110,17 +114,18 @@ def test_a_node_that_does_not_share_the_disk_is_named(
     cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster.add_node(num_cpus=1, node_ip_address="127.0.0.1")
-    monkeypatch.setattr("kmlc.tuning.engines.ray.write_text", lambda file, text: file.write_text("other"))
+    # Each process finds another study there.
+    monkeypatch.setattr("kmlc.tuning.engines.ray._identity", lambda folder: f"study of {os.getpid()}")
     with pytest.raises(UserError) as caught:
         Ray(Options(address=cluster.address), tmp_path)
     assert str(caught.value).startswith(f"{tmp_path}: Ray's node 127.0.0.1 does not share this directory")
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
 def test_a_trial_that_needs_more_than_the_cluster_has(cluster: Any, tmp_path: Path) -> None:
     cluster.add_node(num_cpus=1, node_ip_address="127.0.0.1")
     cluster.add_node(num_cpus=1, node_ip_address="127.0.0.1")
+    a_study(tmp_path)
     # It waited for ever when --workers was given, and when two nodes had as much between them.
     for flags, needed in ({"gpus": 0.5}, "--cpus 1 --gpus 0.5"), ({"cpus": 2}, "--cpus 2 --gpus 0"):
         with pytest.raises(
@@ -144,10 +149,11 @@ def test_a_cluster_that_goes_away_ends_the_search(cluster: Any, tmp_path: Path) 
 
     stopping = threading.Thread(target=stop)
     stopping.start()
+    oracle = grid(tmp_path)
     engine = Ray(Options(address=cluster.address), tmp_path)
     gone = pytest.raises(UserError, match=f"^--address {cluster.address}: the Ray cluster is gone")
     with gone, closing(engine):
-        search(grid(tmp_path), engine, fake.begin, dict[int, Outcome]().__setitem__)
+        search(oracle, engine, fake.begin, dict[int, Outcome]().__setitem__)
     stopping.join()
 
 
@@ -155,6 +161,7 @@ def test_a_cluster_that_goes_away_ends_the_search(cluster: Any, tmp_path: Path) 
 def test_ray_is_silent_about_workers_that_die(cluster: Any, tmp_path: Path) -> None:
     """It printed a paragraph in yellow for each. In a process of its own: Ray reads the setting at import."""
     cluster.add_node(num_cpus=1, node_ip_address="127.0.0.1")
+    a_study(tmp_path)
     code = (
         "import os, sys; from pathlib import Path; from kmlc.tuning.engines.ray import Ray\n"
         "from functools import partial; from kmlc.tuning.options import Options\n"
