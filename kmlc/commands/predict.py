@@ -20,7 +20,9 @@ from kmlc.program import program
 
 def parser() -> OneLineParser:
     """Return the parser of the command's flags."""
-    parser = OneLineParser(prog=program("predict"), description=__doc__.partition("\n")[0])
+    parser = OneLineParser(
+        prog=program("predict"), usage="%(prog)s [options]", description=__doc__.partition("\n")[0]
+    )
     add = parser.add_argument
     add(
         "--run",

@@ -139,7 +139,10 @@ def load_tower_weights(model: keras.Model, tower: Tower, config: TowerConfig) ->
         )
     if not path.is_file():
         raise UserError(f"tower.weights: {path}: no such file")
-    check_weights_file(path)
+    try:
+        check_weights_file(path)
+    except UserError as error:
+        raise UserError(f"tower.weights: {error}") from None
     try:
         with warnings.catch_warnings():
             # Keras warns of every layer that is missing in the file before it raises.

@@ -138,7 +138,7 @@ def test_efficientnet_file_needs_imagenet_statistics(imagenet: bool, tmp_path: P
         ),
         ("simple_cnn", "model.h5", r"expected none, imagenet or a Keras weights file \(\*\.weights\.h5\); "),
         ("simple_cnn", "none.weights.h5", r"none\.weights\.h5: no such file$"),
-        ("simple_cnn", "broken.weights.h5", r"broken\.weights\.h5: does not fit simple_cnn \("),
+        ("simple_cnn", "broken.weights.h5", r"broken\.weights\.h5: damaged; expected a Keras weights file"),
         ("simple_cnn", "other.weights.h5", r"other\.weights\.h5: does not fit simple_cnn \("),
         (
             "simple_cnn",
