@@ -62,6 +62,7 @@ class EpochRecorder(keras.callbacks.Callback):
             history = [*self.history, metrics | {"seconds": seconds}]
             if best_epoch(history, metric) == epoch:
                 save_weights(self.run.best_weights, self.model)
+                self.run.record_best_weights()
         optimizer.learning_rate = learning_rate(history, self.config.train)
         self.model.stop_training = should_stop(history, metric, self.config.train.early_stopping)
         save_state(self.run.checkpoint, self.model, history, self.run.manifest.started)

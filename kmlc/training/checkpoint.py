@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,14 @@ def save_state(path: Path, model: keras.Model, history: History, started: str = 
     write_arrays(path, arrays)
 
 
-def load_state(path: Path, model: keras.Model, started: str = "") -> History:
+def load_state(path: Path, model: keras.Model, started: str = "", columns: Iterable[str] = ()) -> History:
     """Restore what `save_state` wrote into a model built and compiled the same way; return the history.
+
+    Args:
+        path: the file.
+        model: a compiled model.
+        started: when the run started.
+        columns: what every epoch of the history must have (`kmlc.training.history.columns`).
 
     Raises:
         UserError: if the file is damaged, of another run, or does not fit the model.
@@ -80,9 +87,25 @@ def load_state(path: Path, model: keras.Model, started: str = "") -> History:
     kinds = [(tuple(each.shape), keras.backend.standardize_dtype(each.dtype)) for each in variables]
     if [(array.shape, str(array.dtype)) for array in values] != kinds:
         raise UserError(f"{path}: does not fit the model that config.yaml describes; it cannot be resumed")
+    history = _history(path, str(saved), set(columns))
     for variable, array in zip(variables, values, strict=True):
         variable.assign(array)
-    history: History = json.loads(str(saved))
+    return history
+
+
+def _history(path: Path, text: str, names: set[str]) -> History:
+    expected = f"{path}: damaged; expected the metrics of each epoch"
+    try:
+        history: History = json.loads(text)
+    except (ValueError, RecursionError):
+        raise UserError(f"{expected} as JSON") from None
+    if not isinstance(history, list) or not all(
+        isinstance(epoch, dict)
+        and names <= epoch.keys()
+        and all(type(value) is float for value in epoch.values())
+        for epoch in history
+    ):
+        raise UserError(f"{expected}, numbers by their names")
     return history
 
 

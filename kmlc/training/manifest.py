@@ -1,11 +1,12 @@
 """The manifest of a run: when it started and finished, and the SHA-256 of the files that are read later.
 
 Training writes it last: when a run starts, after the files that resuming needs; when it finishes, after those
-that prediction and reports need. A directory with a manifest is a run.
+that prediction and reports need. Between the two it gets the hash of the best weights with each best epoch. A
+directory with a manifest is a run.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,8 +46,21 @@ def write_manifest(folder: Path, names: Iterable[str], started: str, finished: s
         started: when the run started.
         finished: when it finished; None if it has not.
     """
-    files = {name: sha256(folder / name) for name in names if (folder / name).is_file()}
-    write_json(folder / NAME, asdict(Manifest(started, finished, files)))
+    write_json(folder / NAME, asdict(Manifest(started, finished, _hashes(folder, names))))
+
+
+def extend_manifest(folder: Path, names: Iterable[str]) -> None:
+    """Write the hashes of further files, or of files that were replaced, into the manifest of a run.
+
+    Raises:
+        UserError: if there is none, or it is damaged.
+    """
+    manifest = read_manifest(folder)
+    write_json(folder / NAME, asdict(replace(manifest, files={**manifest.files, **_hashes(folder, names)})))
+
+
+def _hashes(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    return {name: sha256(folder / name) for name in names if (folder / name).is_file()}
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -49,9 +49,9 @@ def continue_from(finished: RunDirectory, path: Path, config: Config) -> None:
         "environment",
         "history",
         "best_weights",
-        "checkpoint",
     ]
-    sources = [*(getattr(finished, name) for name in files), *finished.path.glob("*_cleaned.csv")]
+    sources = [*(verified(getattr(finished, name)) for name in files), finished.checkpoint]
+    sources += [path for path in finished.cleaned.values() if path.is_file()]
     for source in sources:
         _link(source, path / source.relative_to(finished.path))
     # TensorBoard alone writes into its files; a link would share them.

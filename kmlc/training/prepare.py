@@ -112,7 +112,8 @@ def prepare_data(config: Config, data: LabelledData) -> PreparedData:
 def save_prepared_data(run: RunDirectory, data: LabelledData, prepared: PreparedData) -> None:
     """Write everything into a new run directory that a later command needs besides weights.
 
-    The manifest is written last: a directory with it is a run.
+    The split is written first and the manifest last: a directory with the manifest is a run, one with nothing
+    else is new (`RunDirectory.is_new`).
 
     Raises:
         UserError: if there is a run in the directory.
@@ -168,15 +169,17 @@ def load_task(run: RunDirectory) -> Task:
 
 def _write_cleaned(run: RunDirectory, config: Config, data: LabelledData) -> None:
     """Write the tables after cleaning: system 1's train_cleaned.csv and test_cleaned.csv."""
+    for path in run.cleaned.values():  # of a command that was stopped here
+        path.unlink(missing_ok=True)
     if config.tower.input == "features":
         return
     table, rows = config.table, data.records
     cleaned = {table.image_column: rows.ids}
     cleaned |= data.vocabulary.columns(rows.labels, table)
     cleaned[table.caption_column] = rows.captions
-    write_csv(run.path / "train_cleaned.csv", pd.DataFrame(cleaned))
+    write_csv(run.cleaned["train"], pd.DataFrame(cleaned))
     # Training needs no rows to predict; and their images, which the table does not show, are not read.
     with suppress(UserError):
         rows, _ = read_test(replace(config, tower=replace(config.tower, name="none")))
         cleaned = {table.image_column: rows.ids, table.caption_column: rows.captions}
-        write_csv(run.path / "test_cleaned.csv", pd.DataFrame(cleaned))
+        write_csv(run.cleaned["test"], pd.DataFrame(cleaned))

@@ -28,7 +28,7 @@ def unfinished_run(config: Config, resume: Path | Literal["newest"] | None) -> R
         return newest_run(finished=False)
     if resume is not None:
         run = existing_run(resume)
-    elif config.run is None or _is_empty(Path(config.run)):
+    elif config.run is None or RunDirectory(Path(config.run)).is_new:
         return None
     else:
         run = existing_run(Path(config.run))
@@ -36,11 +36,6 @@ def unfinished_run(config: Config, resume: Path | Literal["newest"] | None) -> R
     if resume is None:
         check_same_settings(run, resolve_as(config, load_config(verified(run.config))))
     return run
-
-
-def _is_empty(path: Path) -> bool:
-    """Return whether there is nothing at a path but files that a killed command leaves, such as a lock."""
-    return not path.exists() or all(each.name.startswith(".") for each in path.iterdir())
 
 
 def check_unfinished(run: RunDirectory) -> None:

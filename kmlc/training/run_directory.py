@@ -1,7 +1,7 @@
 """The run directory: every file of a run by name, and which runs there are."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,7 +10,7 @@ from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.lock import is_locked
 from kmlc.program import command_line
-from kmlc.training.manifest import NAME, Manifest, now, read_manifest, write_manifest
+from kmlc.training.manifest import NAME, Manifest, extend_manifest, now, read_manifest, write_manifest
 
 RUNS = Path("runs")
 
@@ -120,6 +120,26 @@ class RunDirectory:
         return self.path / "report.md"
 
     @property
+    def cleaned(self) -> dict[str, Path]:
+        """The tables after cleaning: of the labelled rows (`train`), and of those to predict (`test`)."""
+        return {name: self.path / f"{name}_cleaned.csv" for name in ("train", "test")}
+
+    @property
+    def is_new(self) -> bool:
+        """Whether there is nothing in the directory but what a command leaves that was stopped before a run.
+
+        These are hidden files, such as a lock, and files of a run without the manifest, which is written
+        last. Files that kmlc does not write are somebody's.
+        """
+        if not self.path.exists():
+            return True
+        found = {each.name for each in self.path.iterdir() if not each.name.startswith(".")}
+        # The split is written first: a folder of somebody's own config.yaml has none.
+        return not found or (
+            self.split.name in found and found <= {*_names(self._of_start), *_names(self.cleaned.values())}
+        )
+
+    @property
     def started(self) -> bool:
         """Whether there is a run: its manifest is written last of all that resuming needs."""
         return (self.path / NAME).is_file()
@@ -140,7 +160,12 @@ class RunDirectory:
 
     def start(self, started: str | None = None) -> None:
         """Write the manifest of a run that starts now, or that continues one which started earlier."""
-        write_manifest(self.path, _names(self._of_start), started or now())
+        # A run that continues another one has its best weights.
+        write_manifest(self.path, _names([*self._of_start, self.best_weights]), started or now())
+
+    def record_best_weights(self) -> None:
+        """Write the hash of the best weights, which were just written, into the manifest."""
+        extend_manifest(self.path, [self.best_weights.name])
 
     def finish(self) -> None:
         """Write the manifest of the run, which finishes now."""
@@ -167,7 +192,7 @@ class RunDirectory:
         return any(target.is_relative_to(os.path.realpath(each)) for each in own)
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
+def _names(paths: Iterable[Path]) -> list[str]:
     return [path.name for path in paths]
 
 

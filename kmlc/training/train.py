@@ -19,7 +19,7 @@ from kmlc.markdown import metric_title
 from kmlc.output_log import OutputLog, logged_output
 from kmlc.program import command_line
 from kmlc.settings import load_config
-from kmlc.tasks.registry import task_of
+from kmlc.tasks.registry import metrics_of, task_of
 from kmlc.tasks.rows import read_labelled
 from kmlc.training import environment
 from kmlc.training.auto_settings import resolve
@@ -29,7 +29,7 @@ from kmlc.training.compile import compiled_model
 from kmlc.training.divergence import Diverged
 from kmlc.training.early_stopping import best_epoch, monitored, should_stop
 from kmlc.training.evaluation import EvaluationSet, Validation
-from kmlc.training.history import History, write_history
+from kmlc.training.history import History, columns, write_history
 from kmlc.training.manifest import verified
 from kmlc.training.prepare import PreparedData, load_prepared_data, prepare_data, save_prepared_data
 from kmlc.training.results import write_results
@@ -120,7 +120,8 @@ def _train(
     log.save_to(run.log)
     print(f"{len(training):,} rows to train on, {len(validating):,} to validate on; run directory {run.path}")
     if run.checkpoint.is_file():
-        history = load_state(run.checkpoint, model, run.manifest.started)
+        expected = columns(metrics_of(config))
+        history = load_state(run.checkpoint, model, run.manifest.started, expected)
         write_history(run.history, history)  # a kill between the two files leaves it an epoch short
         print(f"Continuing after epoch {len(history)} of {config.train.epochs}")
     else:
@@ -142,7 +143,7 @@ def _train(
         diverged = _fit(model, run, config, training, encode, validation, history, callbacks)
         if not history:
             raise _failed(run, config, f"{diverged}, before any epoch was finished")
-        load_weights(run.best_weights, model)
+        load_weights(verified(run.best_weights), model)
         best = best_epoch(history, monitored(config, task)) + 1
         if diverged:
             score = f"{metric_title(task.objective)} {history[best - 1][f'val_{task.objective}']:.4f}"

@@ -170,3 +170,29 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     save_weights(tmp_path / "best.weights.h5", compiled(width=5))
     with pytest.raises(UserError, match=r"best\.weights\.h5: does not fit the model"):
         load_weights(tmp_path / "best.weights.h5", compiled(width=6))
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        "",
+        "{",
+        "[" * 100_000,
+        "1",
+        "{}",
+        "[1]",
+        '[{"loss": "a"}]',
+        '[{"loss": true}]',
+        '[{"loss": 1}]',
+        "[{}]",
+    ],
+)
+def test_a_state_whose_history_is_no_list_of_numbers_is_one_line(history: str, tmp_path: Path) -> None:
+    """The zip of a stranger's state is sound; its history ended in a ValueError after all."""
+    path, model = tmp_path / "state.npz", compiled()
+    save_state(path, model, [{"loss": 1.0}])
+    write_arrays(path, read_arrays(path) | {"history": np.array(history)})
+    before = model.get_weights()
+    with pytest.raises(UserError, match=r"state\.npz: damaged; expected the metrics of each epoch"):
+        load_state(path, model, columns=["loss"])
+    np.testing.assert_array_equal(before[0], model.get_weights()[0])

@@ -1,18 +1,22 @@
+import functools
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kmlc.config import CaptionsConfig, Config, ImagesConfig, SplitConfig, TowerConfig
+from kmlc.config import CaptionsConfig, Config, ImagesConfig, SplitConfig, TableConfig, TowerConfig
 from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
 from kmlc.files import read_json
 from kmlc.objectives.losses import mean_class_alpha
 from kmlc.settings import load_config
 from kmlc.tasks.rows import read_labelled
+from kmlc.training import prepare
 from kmlc.training.prepare import PreparedData, load_prepared_data, prepare_data, save_prepared_data
+from kmlc.training.resume import unfinished_run
 from kmlc.training.run_directory import RunDirectory, create_run
 from tests.helpers import draw
 
@@ -175,3 +179,62 @@ def test_a_picture_of_a_novel_row_is_not_trained_on_in_another_row(
     found = prepare_data(config, labelled)
     assert set(labelled.records.ids[:5] + labelled.records.ids[20:25]) <= set(found.validation.ids)
     assert len(found.training) + len(found.validation) + len(found.test) == 40
+
+
+WRITERS = ["write_json", "save_encoder_state", "save_row_hashes", "write_csv", "save_config"]
+
+
+class StopBefore:
+    """Stops a command before its n-th file is written."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, files: int) -> None:
+        self.left = files
+        for name in WRITERS:
+            monkeypatch.setattr(prepare, name, functools.partial(self.write, getattr(prepare, name)))
+        monkeypatch.setattr(RunDirectory, "start", lambda run: self.write(RunDirectory.start, run))
+
+    def write(self, writer: Callable[..., None], *arguments: object) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+        writer(*arguments)
+
+
+@pytest.mark.parametrize("files", range(9))
+def test_a_stop_between_two_files_of_a_new_run_lets_it_start_again(
+    files: int, config: Config, labelled: LabelledData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`train --run X` said of the directory that the same command had made: not a run directory."""
+    with monkeypatch.context() as patch:
+        StopBefore(patch, files)
+        with pytest.raises(KeyboardInterrupt):
+            save(config, labelled)
+    run = RunDirectory(Path(str(config.run)))
+    assert len(list(run.path.iterdir())) == files
+    assert unfinished_run(config, resume=None) is None
+    (run.path / "notes.txt").touch()
+    with pytest.raises(UserError, match="run: not a run directory"):
+        unfinished_run(config, resume=None)
+    (run.path / "notes.txt").unlink()
+    save(config, labelled)
+    assert unfinished_run(config, resume=None) == run
+    assert load_prepared_data(run, labelled).config.seed == 42
+
+
+def test_a_table_of_an_earlier_start_does_not_stay(config: Config, labelled: LabelledData) -> None:
+    (run := create_run(config)).split.touch()
+    for path in run.cleaned.values():
+        path.write_text("old")
+    save_prepared_data(
+        run, labelled, prepare_data(replace(config, table=TableConfig(test="no.csv")), labelled)
+    )
+    assert run.cleaned["train"].read_text().startswith("ImageID,")
+    assert not run.cleaned["test"].exists()
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "train_cleaned.csv", "weights.h5"])
+def test_a_directory_with_files_of_somebody_is_no_new_run(name: str, config: Config) -> None:
+    run = create_run(config)
+    (run.path / name).touch()
+    with pytest.raises(UserError, match="run: not a run directory"):
+        unfinished_run(config, resume=None)

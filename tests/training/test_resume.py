@@ -126,3 +126,27 @@ def test_a_run_that_its_holder_finished_meanwhile_is_not_continued(
     monkeypatch.setattr("kmlc.training.train.locked", finished_by_the_holder)
     with pytest.raises(UserError, match="this run is finished; there is nothing to continue"):
         train(config)
+
+
+def test_damaged_best_weights_do_not_become_those_of_the_finished_run(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a finished run had their hash: a bit that flipped before was hashed with the rest, exit 0."""
+    run = RunDirectory(Path(str(config.run)))
+    with monkeypatch.context() as patch:
+        patch.setattr("kmlc.training.train.write_results", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            train(config)
+    whole = run.best_weights.read_bytes()
+    flipped = bytearray(whole)
+    flipped[-1] ^= 1
+    run.best_weights.write_bytes(flipped)
+    with pytest.raises(UserError, match=r"run/best\.weights\.h5: changed since training wrote it"):
+        train(config)
+    assert not run.finished
+    run.best_weights.write_bytes(whole)
+    assert train(config).finished
+
+
+def stopped(*arguments: object) -> None:
+    raise KeyboardInterrupt
