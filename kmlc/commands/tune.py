@@ -184,7 +184,7 @@ def main(argv: Sequence[str]) -> None:
     with quiet_imports():
         import pandas as pd
 
-        from kmlc.reports.grid_notes import notes
+        from kmlc.reports.grid_notes import notes, unread_captions
         from kmlc.reports.grid_plan import print_plan
         from kmlc.reports.grid_report import write_grid_report
         from kmlc.reports.hparams import write_hparams
@@ -208,7 +208,8 @@ def main(argv: Sequence[str]) -> None:
         write_grid_report(study.path, config.grid, table, lines, total)
 
     table = tune(study, config, called.options, report_trial, report_study)
-    print(f"\nTable:    {study.report}")
+    print("".join(f"\n{line}" for line in unread_captions(study.path, table)))
+    print(f"Table:    {study.report}")
     print(f"Train:    {command_line('train', '--config', study.best)}")
     failed, trials = table.loc[table["error"] != "", "trial"].nunique(), table["trial"].nunique()
     if failed:

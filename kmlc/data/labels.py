@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -33,11 +33,33 @@ class Vocabulary:
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Self:
-        """Return the vocabulary that was saved as `dataclasses.asdict` returns it."""
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in saved.items()
-        }
-        return cls(**values)
+        """Return the vocabulary that was saved as `dataclasses.asdict` returns it.
+
+        Raises:
+            ValueError: if a key or a value is not as it was saved.
+        """
+        if set(saved) != {field.name for field in fields(cls)}:
+            raise ValueError(f"expected the keys {', '.join(field.name for field in fields(cls))}")
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            value, kind = saved[field.name], int if field.name == "parents" else str
+            if field.name != "delimiter" and isinstance(value, list):
+                values[field.name] = tuple(value)
+            elif field.name == "delimiter" and isinstance(value, str):
+                values[field.name], value = value, []
+            else:
+                raise ValueError(f"{field.name}: unexpected {type(value).__name__}")
+            if not all(type(each) is kind for each in value):
+                raise ValueError(f"{field.name}: expected each to be {kind.__name__}")
+        vocabulary = cls(**values)
+        vocabulary.check()
+        return vocabulary
+
+    def check(self) -> None:
+        """Raise a `ValueError` unless there are classes, each once, with a name each."""
+        unique = self.unique_labels()
+        if not unique or len(set(unique)) < len(unique) or len(self.names) != len(self.labels):
+            raise ValueError("expected labels, each once, and a name for each")
 
     def encode(self, rows: Iterable[Sequence[str]]) -> np.ndarray:
         """Return multi-hot rows, uint8 of shape (rows, classes), for rows of labels."""

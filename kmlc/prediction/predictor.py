@@ -12,13 +12,12 @@ from kmlc.data.batches import evaluation_batches
 from kmlc.data.records import Records
 from kmlc.data.tta import VIEWS
 from kmlc.errors import UserError
-from kmlc.files import read_arrays, read_json
 from kmlc.prediction.inputs import Captions, Images, records_of
 from kmlc.tasks.task import Task, Thresholds
-from kmlc.training.manifest import verified
 from kmlc.training.prediction_progress import PredictionProgress
 from kmlc.training.restore import TrainedRun, restore
 from kmlc.training.run_directory import RunDirectory, existing_run, newest_run
+from kmlc.training.run_files import load_split, load_validation
 
 
 @dataclass(frozen=True)
@@ -151,12 +150,11 @@ def _thresholds(directories: Sequence[RunDirectory], runs: Sequence[TrainedRun])
     first = runs[0]
     if len(runs) == 1:
         return first.thresholds
-    splits = [read_json(verified(directory.split))["validation"] for directory in directories]
+    splits = [load_split(directory)["validation"] for directory in directories]
     if any(split != splits[0] for split in splits):
         return {name: float(np.mean([run.thresholds[name] for run in runs])) for name in first.thresholds}
-    saved = [read_arrays(verified(directory.logits)) for directory in directories]
-    mean = np.mean([arrays["validation_logits"] for arrays in saved], axis=0)
-    return first.task.fit(saved[0]["validation_labels"], mean)
+    labels, logits = zip(*(load_validation(each, first.task) for each in directories), strict=True)
+    return first.task.fit(labels[0], np.mean(logits, axis=0))
 
 
 def predict_logits(run: TrainedRun, records: Records, tta: str = "none") -> np.ndarray:

@@ -97,9 +97,9 @@ def _print_score(task: Task, known: KnownLabels, logits: np.ndarray, thresholds:
 def _check_outputs(paths: Sequence[Path], predictor: Predictor, config: Config) -> None:
     """Check before the work that the results can be written, each into a file that nothing else needs."""
     for path in paths:
-        check_output(path, config)
         for run in predictor.paths:
             if RunDirectory(run).owns(path):
                 raise UserError(f"{path}: expected a file to write; got one of the run {run}")
+        check_output(path, config)
     if len(paths) == 2 and same_file(*paths):
         raise UserError(f"--out {paths[0]}, --proba {paths[1]}: expected two files; got one")

@@ -13,12 +13,12 @@ from kmlc.data.augment import augment, epoch_key, fold_in
 from kmlc.data.image_manifest import image_facts
 from kmlc.data.images import decode, resize, turn
 from kmlc.errors import UserError
-from kmlc.files import read_json
 from kmlc.reports import plots
 from kmlc.settings import load_config
 from kmlc.tasks.rows import training_images
 from kmlc.training.manifest import verified
 from kmlc.training.run_directory import RunDirectory
+from kmlc.training.run_files import load_split
 
 IMAGES, EPOCHS = 4, 8
 
@@ -38,7 +38,7 @@ def contact_sheet(run: RunDirectory) -> Figure | None:
     if config.tower.input != "image":
         return None
     try:
-        found = list(islice(_readable(config, read_json(verified(run.split))["training"]), IMAGES))
+        found = list(islice(_readable(config, load_split(run)["training"]), IMAGES))
     except UserError:  # the data folder no longer exists
         return None
     if not found:

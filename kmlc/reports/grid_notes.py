@@ -45,23 +45,27 @@ def notes(folder: Path, results: pd.DataFrame, seconds: float, arguments: Sequen
         diverged = read_json(verified(RunDirectory(folder / path).metrics)).get("diverged")
         if diverged:
             lines.append(f"Trial {trial}, seed {seed}: {diverged}; the metrics are of its best epoch before")
-    if unread := _unread_encoders(folder, results):
-        lines.append(
-            f"Captions: {', '.join(unread)} read nothing in any training caption; these trials were trained "
-            "without captions"
-        )
-    return [*lines, f"Date: {date.today().isoformat()}"]
+    return [*lines, *unread_captions(folder, results), f"Date: {date.today().isoformat()}"]
 
 
-def _unread_encoders(folder: Path, results: pd.DataFrame) -> list[str]:
-    """Return the caption encoders that trials asked for, but could not use."""
+def unread_captions(folder: Path, results: pd.DataFrame) -> list[str]:
+    """Return a line on the caption encoders that trials asked for, but could not use; none if there are none.
+
+    Args:
+        folder: the study's directory.
+        results: results.csv so far.
+    """
     if "captions.encoder" not in results:
         return []
     trials = results.loc[finished(results), ["captions.encoder", "run"]].itertuples(index=False, name=None)
-    return list(
-        dict.fromkeys(
-            asked
-            for asked, path in trials
-            if load_config(verified(RunDirectory(folder / path).config)).captions.encoder != asked
-        )
+    unread = dict.fromkeys(
+        asked
+        for asked, path in trials
+        if load_config(verified(RunDirectory(folder / path).config)).captions.encoder != asked
     )
+    if not unread:
+        return []
+    return [
+        f"Captions: {', '.join(unread)} read nothing in any training caption; these trials were trained "
+        "without captions"
+    ]

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from kmlc.config import Config
@@ -16,8 +15,8 @@ from kmlc.setting_flags import setting_types
 from kmlc.settings import load_config, setting
 from kmlc.tasks.task import Task
 from kmlc.training.manifest import verified
-from kmlc.training.prepare import load_task
 from kmlc.training.run_directory import RunDirectory
+from kmlc.training.run_files import load_split, load_task, load_thresholds, load_validation
 
 
 def write_report(run: RunDirectory) -> None:
@@ -35,15 +34,14 @@ def write_report(run: RunDirectory) -> None:
     save_plot(run.plots / "training_metrics.png", plots.history(history, task.curves, metrics["best_epoch"]))
     panels = task.label_panels(data["label_counts"])
     save_plot(run.plots / "label_distribution.png", plots.label_distribution(panels))
-    with np.load(verified(run.logits), allow_pickle=False) as saved:
-        labels, logits = saved["validation_labels"], saved["validation_logits"]
+    labels, logits = load_validation(run, task)
     sections = [
         _head(run, config, metrics, task),
         *([f"Training stopped: {metrics['diverged']}."] if metrics.get("diverged") else []),
         _metrics(metrics),
         "![Loss and metrics of every epoch](plots/training_metrics.png)",
-        *task.report_sections(run.path, metrics, read_json(verified(run.thresholds)), labels, logits),
-        _data(data, read_json(verified(run.split))),
+        *task.report_sections(run.path, metrics, load_thresholds(run, task), labels, logits),
+        _data(data, load_split(run)),
         "![Rows with each label](plots/label_distribution.png)",
         *_augmentation(run),
         _settings(config),

@@ -65,6 +65,10 @@ class Task(Protocol):
         """The number of classes of each head by its name."""
 
     @property
+    def threshold_names(self) -> Sequence[str]:
+        """The names of the thresholds."""
+
+    @property
     def objective(self) -> str:
         """The metric that picks the best epoch; higher is better."""
 

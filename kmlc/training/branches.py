@@ -8,14 +8,14 @@ import keras
 from kmlc.config import Config
 from kmlc.data.labels import Vocabulary
 from kmlc.errors import UserError
-from kmlc.files import read_json
 from kmlc.models.image.tower import LAYER
 from kmlc.models.text.bert import BACKBONE
 from kmlc.settings import load_config
 from kmlc.training.manifest import verified
-from kmlc.training.prepare import PreparedData, load_task
+from kmlc.training.prepare import PreparedData
 from kmlc.training.restore import restore
 from kmlc.training.run_directory import RunDirectory, existing_run
+from kmlc.training.run_files import load_split, load_task
 
 
 def check_branches(config: Config, vocabulary: Vocabulary) -> None:
@@ -94,7 +94,7 @@ def _mismatch(key: str, config: Config, vocabulary: Vocabulary, run: RunDirector
 
 def _seen(run: RunDirectory, prepared: PreparedData) -> str | None:
     """Return that a run was trained on rows that are held out now, or None if it was not."""
-    trained_on = set(read_json(verified(run.split))["training"])
+    trained_on = set(load_split(run)["training"])
     held_out = [*prepared.validation.ids, *prepared.test.ids]
     shared = sum(name in trained_on for name in held_out)
     if not shared:

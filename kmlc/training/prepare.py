@@ -17,15 +17,14 @@ from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData, Records
 from kmlc.data.splits import split_rows
 from kmlc.errors import UserError
-from kmlc.files import read_json, write_csv, write_json
+from kmlc.files import write_csv, write_json
 from kmlc.settings import load_config, save_config
-from kmlc.tasks.registry import task_of, task_type
 from kmlc.tasks.rows import read_test
-from kmlc.tasks.task import Task
 from kmlc.training.auto_settings import resolve
 from kmlc.training.manifest import verified
 from kmlc.training.row_hashes import changed_rows, save_row_hashes
 from kmlc.training.run_directory import RunDirectory, existing_run
+from kmlc.training.run_files import load_split, load_task
 
 
 @dataclass(frozen=True)
@@ -73,8 +72,8 @@ def prepare_data(config: Config, data: LabelledData) -> PreparedData:
         data: the labelled rows.
 
     Raises:
-        UserError: if a preset cannot be loaded, a split is empty that should have rows, or there are neither
-            images nor captions to train on.
+        UserError: if a preset cannot be loaded, a split is empty that should have rows, no training row
+            has a label, or there are neither images nor captions to train on.
     """
     labels = data.records.labels
     pictures = data.records.pictures
@@ -92,6 +91,10 @@ def prepare_data(config: Config, data: LabelledData) -> PreparedData:
     training, validation, test = map(
         data.records.take, (known[split.training], validating, known[split.test])
     )
+    if not training.labels.any():
+        raise UserError(
+            f"{data.report.file}: none of the {len(training):,} rows to train on has a label; expected some"
+        )
     asked, config = config, resolve(config, data.label_kind, training)
     if config.tower.name == "none" and config.captions != asked.captions:
         raise UserError(
@@ -146,7 +149,7 @@ def load_prepared_data(run: RunDirectory, data: LabelledData) -> PreparedData:
     if not vocabulary.same_classes(data.vocabulary):
         raise UserError(f"{source}: its labels changed since {run.path} was started; start a new run")
     rows = {name: row for row, name in enumerate(data.records.ids)}
-    split = read_json(verified(run.split))
+    split = load_split(run)
     missing = next((name for names in split.values() for name in names if name not in rows), None)
     if missing is not None:
         raise UserError(
@@ -158,13 +161,6 @@ def load_prepared_data(run: RunDirectory, data: LabelledData) -> PreparedData:
     if added := len(rows) - sum(map(len, splits.values())):
         print(f"{source}: rows added since {run.path} was started, which are not used: {added:,}", flush=True)
     return PreparedData(config, vocabulary, **splits, encoder_state=load_encoder_state(verified(run.encoder)))
-
-
-def load_task(run: RunDirectory) -> Task:
-    """Return the task of a run, with the run's settings and vocabulary."""
-    config = load_config(verified(run.config))
-    vocabulary = task_type(config).load_vocabulary(read_json(verified(run.labels)))
-    return task_of(config, vocabulary)
 
 
 def _write_cleaned(run: RunDirectory, config: Config, data: LabelledData) -> None:

@@ -8,15 +8,14 @@ from kmlc.config import Config
 from kmlc.data.caption_encoders import Encode, caption_encoder
 from kmlc.data.encoder_state import load_encoder_state
 from kmlc.errors import UserError
-from kmlc.files import read_json
 from kmlc.models.build import build_model
 from kmlc.settings import load_config
 from kmlc.tasks.task import Task, Thresholds
 from kmlc.training import environment
 from kmlc.training.checkpoint import load_weights
 from kmlc.training.manifest import verified
-from kmlc.training.prepare import load_task
 from kmlc.training.run_directory import RunDirectory, check_finished
+from kmlc.training.run_files import load_task, load_thresholds
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,8 @@ def restore(run: RunDirectory) -> TrainedRun:
             f"{run.best_weights}: missing; of a study's trials only the best keep their weights "
             "(tune --keep K)"
         )
-    weights, thresholds = verified(run.best_weights), read_json(verified(run.thresholds))
-    task, state = load_task(run), load_encoder_state(verified(run.encoder))
+    weights, task = verified(run.best_weights), load_task(run)
+    thresholds, state = load_thresholds(run, task), load_encoder_state(verified(run.encoder))
     with environment.precision_of(config.train):
         model = build_model(config, task.heads, state)
     load_weights(weights, model)

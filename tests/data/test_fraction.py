@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmlc.config import Config
+from kmlc.config import Config, ThresholdsConfig
 from kmlc.data.data_report import TableReport
 from kmlc.data.fraction import fraction_of
 from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData, Records
+from kmlc.errors import UserError
+from kmlc.tasks.registry import task_of
 from kmlc.tasks.rows import read_labelled
 
 
@@ -87,3 +89,17 @@ def test_classes_without_a_row_in_the_fraction_are_no_classes() -> None:
     assert small.report.label_counts == dict.fromkeys(small.records.ids, 1)
     given = fraction_of(replace(data, classes_given=True), 0.25, 3)
     assert given.vocabulary == vocabulary
+
+
+def test_a_rule_that_names_a_label_which_the_fraction_lacks_is_one_line() -> None:
+    """A label that no row of the fraction has was kept as a class without rows."""
+    data = replace(labelled(60), classes_given=False)
+    rare = np.zeros_like(data.records.labels)
+    rare[0], rare[1:, 0] = 1, 1  # row 0 alone has b
+    data = replace(data, records=replace(data.records, labels=rare))
+    config = Config(thresholds=ThresholdsConfig(no_label="b"))
+    assert task_of(config, data.vocabulary)
+    seed = next(seed for seed in range(100) if "0" not in fraction_of(data, 0.1, seed).records.ids)
+    part = fraction_of(data, 0.1, seed)
+    with pytest.raises(UserError, match=r"thresholds\.no_label: expected none, top1 or one of a; got b$"):
+        task_of(config, part.vocabulary)

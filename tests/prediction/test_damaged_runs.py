@@ -102,7 +102,7 @@ def test_a_damaged_file_that_is_read_is_one_line(
 def test_files_that_are_not_read_do_not_matter(whole: bytes, runs: Path, tmp_path: Path) -> None:
     run = shutil.copytree(runs / "words", tmp_path / "run")
     others = [path for path in run.rglob("*") if path.is_file() and path.name not in READ]
-    assert {"history.csv", "state.npz", "split.json", "metrics.json"} < {path.name for path in others}
+    assert {"history.csv", "split.json", "metrics.json"} < {path.name for path in others}
     for path in others:
         path.write_bytes(b"\xff")
     assert main(["--run", str(run), "--out", str(tmp_path / "s.csv")]) == 0

@@ -5,7 +5,7 @@ import pandas as pd
 
 from kmlc.config import CaptionsConfig, Config, ImagesConfig
 from kmlc.files import write_json
-from kmlc.reports.grid_notes import notes
+from kmlc.reports.grid_notes import notes, unread_captions
 from kmlc.settings import save_config
 from kmlc.training.run_directory import RunDirectory
 
@@ -61,7 +61,10 @@ def test_encoders_that_read_nothing_are_named(tmp_path: Path) -> None:
         write_json(run.metrics, {})
         run.start()
         run.finish()
-    assert notes(tmp_path, results, 1.0, [])[-2] == (
+    (line,) = unread_captions(tmp_path, results)
+    assert line == (
         "Captions: bert, bigram read nothing in any training caption; these trials were trained "
         "without captions"
     )
+    assert notes(tmp_path, results, 1.0, [])[-2] == line
+    assert unread_captions(tmp_path, results[2:]) == []

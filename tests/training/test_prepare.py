@@ -238,3 +238,10 @@ def test_a_directory_with_files_of_somebody_is_no_new_run(name: str, config: Con
     (run.path / name).touch()
     with pytest.raises(UserError, match="run: not a run directory"):
         unfinished_run(config, resume=None)
+
+
+def test_rows_without_any_label_are_not_trained_on(config: Config, labelled: LabelledData) -> None:
+    """With a vocabulary in the settings, a table whose label cells are all empty was trained on."""
+    records = replace(labelled.records, labels=np.zeros_like(labelled.records.labels))
+    with pytest.raises(UserError, match=r"train\.csv: none of the \d+ rows to train on has a label"):
+        prepare_data(config, replace(labelled, records=records))

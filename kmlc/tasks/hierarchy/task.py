@@ -82,6 +82,11 @@ class Hierarchical:
         return {level: len(names) for level, names in zip(LEVELS, classes, strict=True)}
 
     @property
+    def threshold_names(self) -> Sequence[str]:
+        """The levels."""
+        return LEVELS
+
+    @property
     def objective(self) -> str:
         """The hierarchical F1 of the closed set."""
         return "hierarchical_f1"

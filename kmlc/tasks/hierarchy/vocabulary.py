@@ -36,6 +36,12 @@ class HierarchyVocabulary(Vocabulary):
         """The number of superclasses."""
         return len(self) - len(self.parents)
 
+    def check(self) -> None:
+        """Raise a `ValueError` unless the classes are a hierarchy: superclasses with a subclass each."""
+        super().check()
+        if not self.parents or set(self.parents) != set(range(self.superclasses)) or len(self.novel) != 2:
+            raise ValueError("parents, novel: expected a superclass of each subclass and two labels")
+
     @property
     def hierarchy(self) -> Hierarchy:
         """The classes by name."""

@@ -76,6 +76,11 @@ class Multilabel:
         return {"logits": len(self.vocabulary)}
 
     @property
+    def threshold_names(self) -> Sequence[str]:
+        """The labels."""
+        return self.vocabulary.labels
+
+    @property
     def objective(self) -> str:
         """The F1 that the settings name."""
         return f"{self.config.objective}_f1"

@@ -11,8 +11,9 @@ from kmlc.errors import UserError
 from kmlc.tasks.hierarchy.vocabulary import HierarchyVocabulary
 from kmlc.tasks.registry import task_of
 from kmlc.tasks.rows import read_labelled, read_test, read_test_labels
-from kmlc.training.prepare import load_prepared_data, load_task, prepare_data, save_prepared_data
+from kmlc.training.prepare import load_prepared_data, prepare_data, save_prepared_data
 from kmlc.training.run_directory import create_run
+from kmlc.training.run_files import load_task
 from tests.helpers import edit, findings
 
 # Subclasses 0 and 10 are dogs, 2 and 3 birds; 4 is novel, as is superclass 2.

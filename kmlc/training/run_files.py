@@ -1,0 +1,79 @@
+"""What a run directory holds, read with its types checked: it may be somebody else's, its hashes correct."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kmlc.errors import UserError
+from kmlc.files import read_arrays, read_json
+from kmlc.settings import load_config
+from kmlc.tasks.registry import task_of, task_type
+from kmlc.tasks.task import Task, Thresholds
+from kmlc.training.manifest import verified
+from kmlc.training.run_directory import RunDirectory
+
+SPLITS = ("training", "validation", "test")
+
+
+def load_task(run: RunDirectory) -> Task:
+    """Return the task of a run, with the run's settings and vocabulary.
+
+    Raises:
+        UserError: if a file is missing, changed or damaged.
+    """
+    config = load_config(verified(run.config))
+    saved = read_json(verified(run.labels), dict)
+    try:
+        vocabulary = task_type(config).load_vocabulary(saved)
+    except ValueError as error:
+        raise UserError(f"{run.labels}: damaged; expected the labels of a run ({error})") from None
+    return task_of(config, vocabulary)
+
+
+def load_thresholds(run: RunDirectory, task: Task) -> Thresholds:
+    """Return the thresholds of a finished run.
+
+    Raises:
+        UserError: if the file is missing, changed or damaged.
+    """
+    saved = read_json(verified(run.thresholds), dict)
+    names = task.threshold_names
+    if set(saved) != set(names) or not all(type(value) in (int, float) for value in saved.values()):
+        raise _damaged(run.thresholds, f"a number for each of {', '.join(names)}")
+    return saved
+
+
+def load_split(run: RunDirectory) -> dict[str, list[str]]:
+    """Return the names of the rows of each split.
+
+    Raises:
+        UserError: if the file is missing, changed or damaged.
+    """
+    saved: dict[str, Any] = read_json(verified(run.split), dict)
+    if set(saved) != set(SPLITS) or not all(map(_is_list_of_strings, saved.values())):
+        raise _damaged(run.split, f"lists of names: {', '.join(SPLITS)}")
+    return saved
+
+
+def load_validation(run: RunDirectory, task: Task) -> tuple[np.ndarray, np.ndarray]:
+    """Return the labels, uint8, and the logits, float32, of the validation rows: (rows, classes) each.
+
+    Raises:
+        UserError: if the file is missing, changed or damaged.
+    """
+    saved = read_arrays(verified(run.logits))
+    shape = len(load_split(run)["validation"]), sum(task.heads.values())
+    labels, logits = (saved.get(f"validation_{name}", np.empty(0)) for name in ("labels", "logits"))
+    whole = (labels.shape, labels.dtype, logits.shape, logits.dtype) == (shape, np.uint8, shape, np.float32)
+    if not whole or labels.max(initial=0) > 1 or not np.isfinite(logits).all():
+        raise _damaged(run.logits, f"labels and logits of {shape[0]} validation rows and {shape[1]} classes")
+    return labels, logits
+
+
+def _is_list_of_strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _damaged(path: Path, expected: str) -> UserError:
+    return UserError(f"{path}: damaged; expected {expected}")
