@@ -32,7 +32,7 @@ from kmlc.commands.process import Main
 
 ALL = 20_000
 """What the shares of the tests, given to `fuzz`, come to."""
-INPUTS = int(os.environ.get("FUZZ", "160"))
+INPUTS = int(os.environ.get("FUZZ", "80"))
 LARGE = 2_000
 SECONDS = 120
 """The most that one call may take; generous, because the machine may be busy."""

@@ -48,7 +48,7 @@ PICTURES = st.tuples(st.sampled_from(sorted(VALID)), st.just([]) | EDITS)
 
 @fuzz(
     "images",
-    4000,
+    6900,
     inputs=IN_A_TABLE,
     pictures=st.lists(PICTURES, min_size=IN_A_TABLE, max_size=IN_A_TABLE),
     suffixes=st.lists(st.sampled_from(["", ".jpg", ".png", ".gif", ".webp", ".bmp"]), min_size=IN_A_TABLE),

@@ -62,7 +62,7 @@ def check_round_trip(sandbox: Sandbox, printed: str, arguments: object) -> None:
         raise Finding("settings changed", "saved ones are read as others", str(arguments))
 
 
-@fuzz("settings", 5500, given=st.lists(st.tuples(KEYS, VALUES), min_size=1, max_size=2))
+@fuzz("settings", 4500, given=st.lists(st.tuples(KEYS, VALUES), min_size=1, max_size=2))
 @example(given=[("run", "1e-4")])
 @example(given=[("data", "1e3")])
 @example(given=[("labels.delimiter", "\t"), ("labels.vocabulary", "['01', 1, '~']")])

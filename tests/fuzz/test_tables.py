@@ -76,7 +76,7 @@ def check_rows(outcome: Outcome, submission: list[list[str]] | None, expected: S
         raise Finding("lost rows", "other rows", f"expected {expected}\ngot {submission}")
 
 
-@fuzz("tables", 400, content=st.binary(max_size=200), file=st.sampled_from(["test.csv", "test_labels.csv"]))
+@fuzz("tables", 200, content=st.binary(max_size=200), file=st.sampled_from(["test.csv", "test_labels.csv"]))
 @example(content=b"\n\nImageID,Caption\n0.jpg,a\n", file="test.csv")
 @example(content=b"a" * 140_000 + b",Caption\n0.jpg,a\n", file="test.csv")
 @example(content=b"ImageID,Caption\n0.jpg," + b"a" * 140_000 + b'"\n', file="test.csv")
@@ -86,7 +86,7 @@ def test_any_bytes_as_a_test_table(sandbox: Sandbox, content: bytes, file: str) 
     assert submission is None or len(submission) > 0
 
 
-@fuzz("tables", 400, content=st.binary(max_size=200), file=st.sampled_from(["train.csv", "label_names.csv"]))
+@fuzz("tables", 200, content=st.binary(max_size=200), file=st.sampled_from(["train.csv", "label_names.csv"]))
 @example(content=b"ImageID,Labels,Caption\n0.jpg,,a\n1.jpg,,b\n", file="train.csv")
 @example(content=b"ImageID,Labels,Caption\n0.jpg," + b"9" * 5000 + b",a\n1.jpg,1,b\n", file="train.csv")
 @example(content=b"Label,Name\n01,person\n1,man\n", file="label_names.csv")
@@ -97,7 +97,7 @@ def test_any_bytes_as_a_training_table(sandbox: Sandbox, content: bytes, file: s
 
 @fuzz(
     "tables",
-    600,
+    300,
     edits=EDITS,
     file=st.sampled_from(["train.csv", "test.csv", "test_labels.csv"]),
     encoding=st.sampled_from(ENCODINGS),
@@ -108,7 +108,7 @@ def test_damaged_tables(sandbox: Sandbox, edits: list[Edit], file: str, encoding
     prepare(sandbox, files) if file == "train.csv" else predict_table(sandbox, files)
 
 
-@fuzz("tables", 800, table=rows(NAMES, CAPTIONS), style=STYLES)
+@fuzz("tables", 400, table=rows(NAMES, CAPTIONS), style=STYLES)
 @example(
     table=[("1.tif", "dog"), ("2", "x"), ("3.jpg ", 'say "y"'), ("a,b.jpg", "z")],
     style=(csv.QUOTE_ALL, "\n", "utf-8"),
@@ -132,7 +132,7 @@ LINES = st.text(st.sampled_from("ab ,\"'.;|\\é"), max_size=20)
 
 @fuzz(
     "tables",
-    600,
+    300,
     names=st.lists(RECORD_NAMES, min_size=2, max_size=8, unique=True),
     captions=st.lists(LINES, min_size=8),
 )
@@ -149,7 +149,7 @@ def test_every_row_of_a_table_with_unescaped_quotes_is_predicted(
     check_rows(outcome, submission, [name.strip() for name in names])
 
 
-@fuzz("tables", 500, table=rows(NAMES, LABELS, CAPTIONS), style=STYLES)
+@fuzz("tables", 250, table=rows(NAMES, LABELS, CAPTIONS), style=STYLES)
 @example(table=[("0.jpg", "cat,dog", 'a "b"'), ("1.jpg", "cat", "c")], style=(csv.QUOTE_ALL, "\n", "utf-8"))
 @example(table=[("0.jpg", "1.0 3", "a"), ("1.jpg", "1", "c")], style=(csv.QUOTE_MINIMAL, "\n", "utf-8"))
 @example(table=[("0.jpg", "", "a"), ("1.jpg", "", "c")], style=(csv.QUOTE_MINIMAL, "\n", "utf-8"))
@@ -162,7 +162,7 @@ def test_every_row_of_a_training_table_is_counted(sandbox: Sandbox, table: list[
         raise Finding("lost rows", "not counted", outcome.out)
 
 
-@fuzz("tables", 200, table=rows(LABELS, CAPTIONS), truth=rows(NAMES, LABELS))
+@fuzz("tables", 100, table=rows(LABELS, CAPTIONS), truth=rows(NAMES, LABELS))
 @example(table=[("1", "person"), ("01", "dog")], truth=[("0.jpg", "7"), ("1.jpg", "")])
 def test_tables_of_names_and_of_test_labels(sandbox: Sandbox, table: list[Row], truth: list[Row]) -> None:
     test = b"ImageID,Caption\n0.jpg,a dog\n1.jpg,b\n"
@@ -187,7 +187,7 @@ PAIRS = st.tuples(
 
 @fuzz(
     "tables",
-    300,
+    150,
     table=rows(NAMES, LABELS | st.sampled_from(["0", "1"]), LABELS),
     pairs=st.lists(PAIRS, max_size=8),
 )
