@@ -122,8 +122,11 @@ def nearest(name: str, valid: Sequence[str]) -> str:
 
 _DESCRIPTIONS = {
     "Seed": "a whole number from 0 to 4294967295",
+    "Count": "a whole number from 1 to 2147483647",
+    "CountOrZero": "a whole number from 0 to 2147483647",
+    "PositiveFinite": "a finite number above 0",
+    "NonNegativeFinite": "a finite number, 0 or more",
     "PositiveInt": "a whole number above 0",
-    "NonNegativeInt": "a whole number, 0 or more",
     "PositiveFloat": "a number above 0",
     "NonNegativeFloat": "a number, 0 or more",
     "ClosedUnitInterval": "a number from 0 to 1",

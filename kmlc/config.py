@@ -5,8 +5,11 @@ Settings come from these sources, later ones override earlier ones: the defaults
 the result. Where a default here differs from a published system, that system's YAML file says so.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from kmlc.errors import UserError
 
 IMAGE_SIZE = 224
 """The value of `images.size: auto`, in pixels."""
@@ -28,16 +31,13 @@ if TYPE_CHECKING:
     AspectRatio: TypeAlias = float
     Angle: TypeAlias = float
 else:
-    from jsonargparse.typing import (
-        ClosedUnitInterval,
-        NonNegativeFloat,
-        NonNegativeInt,
-        OpenUnitInterval,
-        PositiveFloat,
-        PositiveInt,
-        restricted_number_type,
-    )
+    from jsonargparse.typing import ClosedUnitInterval, OpenUnitInterval, restricted_number_type
 
+    # Bounded and finite, because TensorFlow counts in 32 and 64 bits and no loss is finite at infinity.
+    PositiveInt = restricted_number_type("Count", int, [(">", 0), ("<", 2**31)])
+    NonNegativeInt = restricted_number_type("CountOrZero", int, [(">=", 0), ("<", 2**31)])
+    PositiveFloat = restricted_number_type("PositiveFinite", float, [(">", 0), ("<", math.inf)])
+    NonNegativeFloat = restricted_number_type("NonNegativeFinite", float, [(">=", 0), ("<", math.inf)])
     Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**32)])
     HalfOpenUnitInterval = restricted_number_type("HalfOpenUnitInterval", float, [(">=", 0), ("<", 1)])
     AspectRatio = restricted_number_type("AspectRatio", float, [(">=", 1), ("<=", 100)])
@@ -371,6 +371,11 @@ class ThresholdsConfig:
         default_factory=lambda: [0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65, 0.70]
     )
     no_label: str = "top1"
+
+    def __post_init__(self) -> None:
+        """Refuse a grid that has nothing to choose from."""
+        if not self.grid:
+            raise UserError("thresholds.grid: expected one number or more; got an empty list")
 
 
 @dataclass(frozen=True)

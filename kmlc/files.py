@@ -8,13 +8,14 @@ import os
 import re
 import resource
 import shutil
+import sys
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from kmlc.errors import UserError
 
@@ -43,7 +44,7 @@ def replacing(path: Path) -> Iterator[Path]:
         if _is_stream(path):
             with tempfile.TemporaryDirectory() as folder:
                 yield Path(folder) / path.name
-                with (Path(folder) / path.name).open("rb") as source, path.open("ab") as stream:
+                with (Path(folder) / path.name).open("rb") as source, _open_stream(path) as stream:
                     shutil.copyfileobj(source, stream)
         else:
             yield from _replacing_file(Path(os.path.realpath(path)))
@@ -53,7 +54,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _replacing_file(path: Path) -> Iterator[Path]:
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    # The end of a long name, because a name has 255 bytes at most.
+    temporary = path.with_name(f".{os.getpid()}-{path.name[-50:]}")
     try:
         yield temporary
         with temporary.open("rb") as stream:
@@ -71,6 +73,15 @@ def _is_stream(path: Path) -> bool:
     if not path.exists() or path.is_dir():
         return False
     return not path.is_file() or any(_is_descriptor(path, number) for number in (1, 2))
+
+
+def _open_stream(path: Path) -> IO[bytes]:
+    """Open a device, a pipe, or, after what was printed so far, the file that this process prints into."""
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        if _is_descriptor(path, number):
+            stream.flush()
+            return os.fdopen(os.dup(number), "wb")
+    return path.open("ab")
 
 
 def _is_descriptor(path: Path, number: int) -> bool:

@@ -113,6 +113,18 @@ def layered(files: Sequence[Path], given: Mapping[str, Any] = types.MappingProxy
     return _layered([*(_layer(file, read_settings(file)) for file in files), ("--", given)])
 
 
+def checked(config: Config) -> Config:
+    """Return settings that were built in code, after the checks that flags and files go through.
+
+    Raises:
+        UserError: for a value of another type or out of its range.
+
+    Example:
+        checked(Config(train=TrainConfig(epochs=0)))  # UserError: train.epochs: expected a whole number …
+    """
+    return _layered([("", dotted(dataclasses.asdict(config)))])
+
+
 _Layer: typing.TypeAlias = tuple[str, Mapping[str, Any]]
 """Where settings come from, as errors begin, and their values by dotted key."""
 

@@ -40,10 +40,12 @@ def test_help_shows_no_internals_of_the_parser(command: str, monkeypatch: pytest
 
 def test_help_describes_values_and_defaults() -> None:
     text = help_of(parser())
-    assert "maximum number of epochs; short: --epochs (a whole number above 0; default: 30)" in text
+    assert (
+        "maximum number of epochs; short: --epochs (a whole number from 1 to 2147483647; default: 30)" in text
+    )
     assert "--labels.delimiter DELIMITER separates the labels of a row; with class folders always / " in text
     assert 'always / (default: " ")' in text
-    assert "each dense layer (a list, each a whole number above 0; default: [128, 64])" in text
+    assert "each dense layer (a list, each a whole number from 1 to 2147483647; default: [128, 64])" in text
     assert "--train.evaluate_training {true,false} also compute" in text
     assert "show overfitting (default: false)" in text
     assert "--tower.name NAME architecture;" in text

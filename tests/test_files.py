@@ -126,3 +126,22 @@ def test_one_file_under_several_names(tmp_path: Path, monkeypatch: pytest.Monkey
             check_writable(name, inputs=[Path("no.csv"), here])
     assert not same_file(here, other)
     check_writable(other, inputs=[Path("no.csv"), here])
+
+
+def test_the_file_that_a_process_prints_into_keeps_what_was_printed(tmp_path: Path) -> None:
+    """The content was overwritten by what was printed later, because `>` does not append."""
+    code = (
+        "from pathlib import Path; from kmlc.files import write_text; print('before');"
+        "write_text(Path('out.log'), 'content\\n'); print('after')"
+    )
+    with (tmp_path / "out.log").open("w") as log:
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, stdout=log, env=environment, check=True)
+    assert (tmp_path / "out.log").read_text() == "before\ncontent\nafter\n"
+
+
+def test_a_name_of_255_bytes_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / f"{'n' * 251}.csv"
+    write_text(path, "x")
+    assert path.read_text() == "x"
+    assert len(list(tmp_path.iterdir())) == 1

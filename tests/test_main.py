@@ -63,7 +63,10 @@ def test_the_module_runs_a_command() -> None:
     command = [sys.executable, "-m", "kmlc", "train", "--epochs", "0"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr == "kmlc train: error: --train.epochs: expected a whole number above 0; got 0\n"
+    assert (
+        done.stderr
+        == "kmlc train: error: --train.epochs: expected a whole number from 1 to 2147483647; got 0\n"
+    )
 
 
 @pytest.mark.skipif(find_spec("shtab") is None, reason="needs kmlc[completion]")

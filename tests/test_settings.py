@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from kmlc.commands.train import parse
-from kmlc.config import CaptionsConfig, Config, FusionConfig, HierarchyConfig, TowerConfig
+from kmlc.config import CaptionsConfig, Config, FusionConfig, HierarchyConfig, TowerConfig, TrainConfig
 from kmlc.errors import UserError
-from kmlc.settings import load_config, model_names, save_config
+from kmlc.settings import checked, config_from_flags, load_config, model_names, save_config
 from kmlc.yaml_files import write_yaml
 
 ROOT = Path(__file__).parent.parent
@@ -117,14 +117,20 @@ def test_a_config_file_may_have_dotted_keys(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["--train.batch_size", "-3"], ["--train.batch_size", "a whole number above 0", "got -3"]),
-        (["--train.batch_size", "abc"], ["--train.batch_size", "a whole number above 0", "got abc"]),
+        (
+            ["--train.batch_size", "-3"],
+            ["--train.batch_size", "a whole number from 1 to 2147483647", "got -3"],
+        ),
+        (
+            ["--train.batch_size", "abc"],
+            ["--train.batch_size", "a whole number from 1 to 2147483647", "got abc"],
+        ),
         (
             ["--train.batchsize", "30"],
             ["--train.batchsize: no such flag", "did you mean --train.batch_size?"],
         ),
-        (["--train.epochs=0"], ["--train.epochs", "a whole number above 0", "got 0"]),
-        (["--epochs", "0"], ["--train.epochs", "a whole number above 0", "got 0"]),
+        (["--train.epochs=0"], ["--train.epochs", "a whole number from 1 to 2147483647", "got 0"]),
+        (["--epochs", "0"], ["--train.epochs", "a whole number from 1 to 2147483647", "got 0"]),
         (["--train.monitor", "f1"], ["--train.monitor: expected one of objective, loss, none; got f1"]),
         (["--model", "hybrod"], ["--model: expected one of", "got 'hybrod'", "did you mean hybrid?"]),
         (["--train.xla", "maybe"], ["--train.xla: expected auto, or true or false; got maybe"]),
@@ -161,7 +167,7 @@ def test_a_wrong_flag_is_one_line(arguments: list[str], parts: list[str]) -> Non
     [
         ("train: {batchsize: 3}", ["train.batchsize: no such setting", "did you mean train.batch_size?"]),
         ("trian: {}", ["trian: no such setting", "did you mean train?"]),
-        ("train: {batch_size: x}", ["train.batch_size: expected a whole number above 0; got x"]),
+        ("train: {batch_size: x}", ["train.batch_size: expected a whole number from 1 to 2147483647; got x"]),
         ("train: 3", ["train: expected settings below it; got 3"]),
         ("model: 3", ["model: expected one of", "got 3"]),
         ("model: null", ["model: expected one of", "got null"]),
@@ -193,3 +199,32 @@ def test_every_setting_has_a_line_of_meaning() -> None:
 def test_the_default_config_is_that_of_the_yaml_files_model() -> None:
     for model in model_names():
         assert yaml.safe_load((ROOT / "configs" / f"{model}.yaml").read_text())["model"] == model
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (["--train.epochs=99999999999999999999"], "a whole number from 1 to 2147483647; got 999999"),
+        (["--train.learning_rate=inf"], "a finite number above 0; got inf"),
+        (["--loss.gamma=inf"], "a finite number, 0 or more; got inf"),
+        (["--thresholds.grid=[]"], "thresholds.grid: expected one number or more; got an empty list"),
+    ],
+)
+def test_values_that_end_in_a_traceback_later_are_refused_at_once(flags: list[str], expected: str) -> None:
+    with pytest.raises(UserError) as raised:
+        config_from_flags(flags)
+    assert expected in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (Config(train=TrainConfig(epochs=0)), "train.epochs: expected a whole number from 1 to"),
+        (Config(data=Path("d")), "data: expected a string, or null"),  # type: ignore[arg-type]
+        (Config(tower=TowerConfig(name="zzz")), "tower.name: expected one of none"),  # type: ignore[arg-type]
+    ],
+)
+def test_settings_that_were_built_in_code_are_checked(config: Config, expected: str) -> None:
+    with pytest.raises(UserError, match=f"^{expected}"):
+        checked(config)
+    assert checked(Config()) == Config()

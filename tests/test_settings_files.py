@@ -65,7 +65,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         return st.one_of([values(each) for each in typing.get_args(kind)])
     if typing.get_origin(kind) is list:
-        return st.lists(values(typing.get_args(kind)[0]), max_size=3)
+        return st.lists(values(typing.get_args(kind)[0]), min_size=1, max_size=3)
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         return st.builds(typing.cast(type, kind), **{name: values(each) for name, each in hints.items()})
@@ -75,7 +75,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     if kind in (bool, type(None)):
         return st.booleans() if kind is bool else st.none()
     if issubclass(kind, int):
-        return st.one_of([st.integers(*ends) for ends in [(0, 0), (1, 2**31)] if _are_valid(kind, ends)])
+        return st.one_of([st.integers(*ends) for ends in [(0, 0), (1, 2**31 - 1)] if _are_valid(kind, ends)])
     ranges = [(0.0, 0.0), (1e-9, 0.99), (1.0, 100.0)]
     return st.one_of([st.floats(*ends) for ends in ranges if _are_valid(kind, ends)])
 

@@ -15,6 +15,8 @@ from kmlc.program import program
 
 INTERRUPTED, CLOSED_PIPE = 128 + signal.SIGINT, 128 + signal.SIGPIPE
 """Exit codes, those of a program that the signal ends."""
+BACKENDS = ("tensorflow", "jax", "torch")
+"""What KERAS_BACKEND may be: those that train."""
 
 LONGEST = 2000
 """The most characters of an error that are printed; a value in it may have millions."""
@@ -80,7 +82,13 @@ def quiet_imports() -> Iterator[None]:
     """Suppress what TensorFlow's libraries print while they are imported; errors are exceptions.
 
     They write to the file descriptor before any log level applies, so the descriptor is redirected.
+
+    Raises:
+        UserError: if KERAS_BACKEND names no backend.
     """
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend not in BACKENDS:
+        raise UserError(f"KERAS_BACKEND: expected one of {', '.join(BACKENDS)}; got {backend}")
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

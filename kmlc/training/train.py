@@ -18,7 +18,7 @@ from kmlc.lock import locked
 from kmlc.markdown import metric_title
 from kmlc.output_log import OutputLog, logged_output
 from kmlc.program import command_line
-from kmlc.settings import load_config
+from kmlc.settings import checked, load_config
 from kmlc.tasks.registry import metrics_of, task_of
 from kmlc.tasks.rows import read_labelled
 from kmlc.training import environment
@@ -64,7 +64,7 @@ def train(
         run = train(Config(data="my_folder"))
     """
     with logged_output() as log, ExitStack() as locks:
-        run = _train(config, resume, callbacks, data, log, locks)
+        run = _train(checked(config), resume, callbacks, data, log, locks)
         if not keep_checkpoint:
             shutil.rmtree(run.checkpoint.parent, ignore_errors=True)
         return run

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kmlc.commands.process import Main, command
+from kmlc.commands.process import Main, command, quiet_imports
 from kmlc.commands.train import main as train
 from kmlc.errors import UserError
 from tests.helpers import ROOT
@@ -215,3 +215,10 @@ def test_a_signal_while_python_exits_prints_no_traceback(tmp_path: Path) -> None
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
+
+
+def test_an_unknown_backend_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "zzz")
+    expected = r"^KERAS_BACKEND: expected one of tensorflow, .*; got zzz$"
+    with pytest.raises(UserError, match=expected), quiet_imports():
+        pass

@@ -59,7 +59,7 @@ EXPECTED_RANGE = "expected min below max (and above 0 with log), and optionally 
         ),
         (
             "model: mlp\nvary: {train.batch_size: [30, -1]}",
-            "train.batch_size: expected a whole number above 0; got -1",
+            "train.batch_size: expected a whole number from 1 to 2147483647; got -1",
         ),
         (
             "model: mlp\nvary: {seed: [1]}\nsettings: {train.precision: half}",
@@ -81,7 +81,7 @@ EXPECTED_RANGE = "expected min below max (and above 0 with log), and optionally 
         ),
         (
             "model: mlp\nvary: {train.batch_size: {min: 8, max: 64}}",
-            "train.batch_size: expected a whole number above 0; got 25.8",
+            "train.batch_size: expected a whole number from 1 to 2147483647; got 25.8",
         ),
         (
             "model: mlp\nvary: {model: [mlp, hybird]}",
