@@ -1,15 +1,13 @@
-"""Thresholds, which turn probabilities into predicted labels. Fit them on validation rows only.
+"""Thresholds, which turn probabilities into predicted labels. Fit them on validation rows only."""
 
-A cut of a class selects its k most probable rows, for any k that does not separate equal probabilities. Its
-threshold is halfway between the lowest selected probability and the highest one below.
-"""
-
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from kmlc.config import ThresholdsConfig
+from kmlc.objectives.cuts import Cuts
+from kmlc.objectives.joint_prediction import JointPrediction
 from kmlc.objectives.metrics import Average, f1, f1_of_counts
 
 NoLabel = int | str
@@ -107,13 +105,15 @@ def curve(problem: FitProblem, config: ThresholdsConfig) -> np.ndarray:
 
     Ties go to the lowest threshold. The threshold of a class without true labels is 0.5.
     """
-    labels = problem.labels
-    thresholds = np.full(labels.shape[1], 0.5)
-    for place in np.flatnonzero(labels.any(axis=0)):
-        cuts = Cuts(problem.probabilities[:, place])
-        true_positives = cuts.cumulate(labels[:, place])
-        scores = f1_of_counts(true_positives, cuts.sizes, labels[:, place].sum())
-        thresholds[place] = cuts.threshold(len(scores) - 1 - int(scores[::-1].argmax()))
+    return _curve(problem, [Cuts(column) for column in problem.probabilities.T])
+
+
+def _curve(problem: FitProblem, all_cuts: Sequence[Cuts]) -> np.ndarray:
+    thresholds = np.full(len(all_cuts), 0.5)
+    for place, (cuts, labels) in enumerate(zip(all_cuts, problem.labels.T, strict=True)):
+        if labels.any():
+            scores = f1_of_counts(cuts.cumulate(labels), cuts.sizes, labels.sum())
+            thresholds[place] = cuts.threshold(len(scores) - 1 - int(scores[::-1].argmax()))
     return thresholds
 
 
@@ -121,104 +121,30 @@ def joint(problem: FitProblem, config: ThresholdsConfig) -> np.ndarray:
     """Fit all thresholds together: coordinate ascent on the chosen F1, with the no-label rule applied.
 
     Each class in turn moves to the best cut given all others, until none improves. It starts from the better
-    of 0.5 everywhere and `curve`, so its F1 is at least that of both.
+    of 0.5 everywhere and `curve`, so its F1 is at least that of both. After sorting, a round over the classes
+    takes time in proportion to the rows times the classes.
     """
-    probabilities = problem.probabilities
-    starts = [np.full(problem.labels.shape[1], 0.5), curve(problem, config)]
+    all_cuts = [Cuts(column) for column in problem.probabilities.T]
+    starts = [np.full(len(all_cuts), 0.5), _curve(problem, all_cuts)]
     thresholds = max(starts, key=problem.score)
-    all_cuts = [Cuts(column) for column in probabilities.T]
-    predicted = probabilities >= thresholds
+    state = JointPrediction(
+        problem.labels, problem.probabilities, thresholds, problem.average, problem.no_label
+    )
     improved = True
     while improved:
         improved = False
         for place, cuts in enumerate(all_cuts):
-            current = cuts.index_of(int(predicted[:, place].sum()))
-            predicted[:, place] = False
-            scores = _scores_of_cuts(problem, predicted, place, cuts)
+            current = cuts.index_of(int(state.predicted[place].sum()))
+            state.select(place, cuts.order[:0])
+            scores = state.scores(place, cuts)
             best = int(scores.argmax())
             # A smaller difference is rounding, and could make the loop endless.
             if scores[best] > scores[current] + 1e-12:
                 current, improved = best, True
                 thresholds[place] = cuts.threshold(best)
-            predicted[cuts.order[: cuts.sizes[current]], place] = True
+            state.select(place, cuts.order[: cuts.sizes[current]])
     return thresholds
 
-
-def _scores_of_cuts(problem: FitProblem, others: np.ndarray, place: int, cuts: "Cuts") -> np.ndarray:
-    """Return the chosen F1 for each cut of one class, given the predicted labels of all others.
-
-    A row's predicted labels depend only on whether the cut selects that row, so the counts of all cuts are
-    cumulative sums over the rows in the order of the cuts.
-    """
-    without = _with_rule(others, problem.probabilities, problem.no_label)
-    with_label = others.copy()
-    with_label[:, place] = True
-    return _SCORES[problem.average](problem.labels, without, with_label, cuts)
-
-
-class Cuts:
-    """The cuts of one class, from no row to all rows.
-
-    Args:
-        probabilities: the class's probabilities, shape (rows,).
-
-    Attributes:
-        order: row numbers, most probable first.
-        sizes: number of rows that each cut selects, ascending, from 0 to all.
-    """
-
-    def __init__(self, probabilities: np.ndarray) -> None:
-        self.order = np.argsort(-probabilities, kind="stable")
-        self._sorted = probabilities[self.order].astype(np.float64)
-        between = np.flatnonzero(self._sorted[:-1] > self._sorted[1:]) + 1
-        self.sizes = np.concatenate([[0], between, [len(probabilities)]])
-
-    def cumulate(self, values: np.ndarray) -> np.ndarray:
-        """Return for each cut the sum of the values, shape (rows, …), of the rows it selects."""
-        sums = np.cumsum(values[self.order], axis=0)
-        return np.concatenate([np.zeros_like(sums[:1]), sums])[self.sizes]
-
-    def total(self, without: np.ndarray, with_label: np.ndarray) -> np.ndarray:
-        """Return for each cut the sum of `with_label` over selected rows and of `without` over the others."""
-        return without.sum(axis=0) + self.cumulate(with_label.astype(float) - without)
-
-    def index_of(self, size: int) -> int:
-        """Return the index of the cut that selects `size` rows."""
-        return int(np.searchsorted(self.sizes, size))
-
-    def threshold(self, index: int) -> float:
-        """Return the threshold that selects exactly the rows of a cut."""
-        size = self.sizes[index]
-        if size == 0:
-            # A row with probability 1 needs a threshold above 1, in float32 too.
-            highest = self._sorted[0]
-            return float((highest + 1) / 2 if highest < 1 else np.nextafter(np.float32(1), np.float32(2)))
-        below = self._sorted[size] if size < len(self._sorted) else 0.0
-        return float((self._sorted[size - 1] + below) / 2)
-
-
-def _micro(labels: np.ndarray, without: np.ndarray, with_label: np.ndarray, cuts: Cuts) -> np.ndarray:
-    true_positives = cuts.total((without & labels).sum(axis=1), (with_label & labels).sum(axis=1))
-    return f1_of_counts(true_positives, cuts.total(without.sum(axis=1), with_label.sum(axis=1)), labels.sum())
-
-
-def _macro(labels: np.ndarray, without: np.ndarray, with_label: np.ndarray, cuts: Cuts) -> np.ndarray:
-    true_positives = cuts.total(without & labels, with_label & labels)
-    return f1_of_counts(true_positives, cuts.total(without, with_label), labels.sum(axis=0)).mean(axis=1)
-
-
-def _samples(labels: np.ndarray, without: np.ndarray, with_label: np.ndarray, cuts: Cuts) -> np.ndarray:
-    def scores(predicted: np.ndarray) -> np.ndarray:
-        return f1_of_counts((predicted & labels).sum(axis=1), predicted.sum(axis=1), labels.sum(axis=1))
-
-    return cuts.total(scores(without), scores(with_label)) / len(labels)
-
-
-_SCORES: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray, Cuts], np.ndarray]] = {
-    "micro": _micro,
-    "macro": _macro,
-    "samples": _samples,
-}
 
 METHODS: dict[str, Callable[[FitProblem, ThresholdsConfig], np.ndarray]] = {
     "fixed": fixed,
