@@ -1,5 +1,6 @@
 """What all plots share: colours, the style of axes, panels of bars, and saving."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kmlc.files import write_with
+from kmlc.printable import one_line
 
 # Dollar signs in labels and names would start a formula, which fails if it is none.
 matplotlib.rcParams["text.parse_math"] = False
@@ -18,7 +20,20 @@ BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#
 
 def save_plot(path: Path, figure: Figure) -> None:
     """Write a figure as PNG, whole or not at all."""
-    write_with(path, lambda temporary: figure.savefig(temporary, dpi=150))
+    with warnings.catch_warnings():
+        # A box in its place says it; of a font for every script there is none.
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
+        write_with(path, lambda temporary: figure.savefig(temporary, dpi=150))
+
+
+def short(name: str, length: int = 40) -> str:
+    r"""Return a name from data for a plot: on one line, without control characters, cut to a length.
+
+    Example:
+        short("a\tlong name", 8)  # "a\\tlong…"
+    """
+    name = one_line(name).replace("\t", r"\t")
+    return name if len(name) <= length else f"{name[: length - 1]}…"
 
 
 def style_axes(axes: Axes) -> None:

@@ -120,7 +120,7 @@ def _require_two(table: Table, rows: Sequence[int], report: TableReport) -> None
     if len(rows) < 2:
         raise UserError(
             f"{table.path}: {len(rows)} of {len(table)} rows can be trained on, expected 2 or more"
-            + "".join(f"; {each.what}: {len(each.rows)}" for each in report.findings)
+            + "".join(f"; {each.what}: {len(each.rows)}, {each.action}" for each in report.findings)
         )
 
 

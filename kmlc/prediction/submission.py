@@ -100,6 +100,7 @@ def _check_outputs(paths: Sequence[Path], predictor: Predictor, config: Config) 
         for run in predictor.paths:
             if RunDirectory(run).owns(path):
                 raise UserError(f"{path}: expected a file to write; got one of the run {run}")
-        check_output(path, config)
+        for each in (config, *(run.config for run in predictor.runs)):
+            check_output(path, each)
     if len(paths) == 2 and same_file(*paths):
         raise UserError(f"--out {paths[0]}, --proba {paths[1]}: expected two files; got one")

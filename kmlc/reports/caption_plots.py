@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont
 from wordcloud import WordCloud
 
-from kmlc.plotting import BLUE, GREEN, ORANGE
+from kmlc.plotting import BLUE, GREEN, ORANGE, short
 
 Words = Mapping[str, float]
 """The TF-IDF of a class's words, highest first."""
@@ -33,7 +33,7 @@ def top_words(classes: Mapping[str, Words]) -> Figure:
     def draw(axes: Axes, words: Words) -> None:
         places = range(len(words))
         axes.barh(places, list(words.values()), color=BLUE, height=0.72)
-        axes.set_yticks(places, [_short(word, 16) for word in words], fontsize=9, color=_INK)
+        axes.set_yticks(places, [short(word, 16) for word in words], fontsize=9, color=_INK)
         axes.tick_params(axis="y", length=0)
         # All panels have the same limits, even with fewer words.
         axes.set(xlim=(0, highest * 1.02), ylim=(most - 0.4, -0.6), xticks=[])
@@ -92,12 +92,12 @@ def cooccurrence(shares: np.ndarray, rows: Sequence[int], names: Sequence[str]) 
     # On a linear scale the many rare pairs would all look white.
     image = axes.imshow(others, cmap=_SHADES, norm=PowerNorm(0.5, 0, 1))
     axes.set_facecolor("#d9d9d9")
-    short = [_short(name, 28) for name in names]
+    drawn = [short(name, 28) for name in names]
     if annotated:
-        axes.set_xticks(range(count), short, rotation=45, ha="right", rotation_mode="anchor")
+        axes.set_xticks(range(count), drawn, rotation=45, ha="right", rotation_mode="anchor")
     else:
-        axes.set_xticks(range(count), short, rotation=90)
-    axes.set_yticks(range(count), [f"{name}  ({n:,})" for name, n in zip(short, rows, strict=True)])
+        axes.set_xticks(range(count), drawn, rotation=90)
+    axes.set_yticks(range(count), [f"{name}  ({n:,})" for name, n in zip(drawn, rows, strict=True)])
     axes.tick_params(length=0, labelsize=9)
     axes.set_xticks(np.arange(1, count) - 0.5, minor=True)
     axes.set_yticks(np.arange(1, count) - 0.5, minor=True)
@@ -135,10 +135,5 @@ def _panels(
         else:
             axes.set_axis_off()
             axes.text(0.5, 0.5, "no words", ha="center", va="center", color=_INK)
-        axes.set_title(_short(name, 28), fontsize=11, fontweight="bold", loc="left")
+        axes.set_title(short(name, 28), fontsize=11, fontweight="bold", loc="left")
     return figure
-
-
-def _short(name: str, length: int) -> str:
-    """Return a name cut to a length."""
-    return name if len(name) <= length else f"{name[: length - 1]}…"

@@ -10,7 +10,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from kmlc.markdown import metric_title
-from kmlc.plotting import BLUE, GREEN, GREY, ORANGE, PINK, bar_panels, style_axes
+from kmlc.plotting import BLUE, GREEN, GREY, ORANGE, PINK, bar_panels, short, style_axes
 
 # More bars than this are too many to read.
 _MOST_BARS = 30
@@ -54,7 +54,7 @@ def label_distribution(panels: Mapping[str, Mapping[str, int]]) -> Figure:
             title += f": the {end} commonest and the {end} rarest of {len(rows)}"
             rows = [*rows[:end], ("⋮", 0), *rows[-end:]]
         titled[title] = rows
-    figure, grid = bar_panels(*([_shortened(name) for name, _ in rows] for rows in titled.values()))
+    figure, grid = bar_panels(*([short(name) for name, _ in rows] for rows in titled.values()))
     for axes, (title, rows) in zip(grid, titled.items(), strict=True):
         bars = axes.barh(range(len(rows)), [count for _, count in rows], color=BLUE, height=0.7)
         axes.bar_label(bars, [f"{count:,}" if count else "" for _, count in rows], padding=4)
@@ -121,7 +121,3 @@ def training_gap(names: Sequence[str], training: Sequence[float], validation: Se
 def _curve(axes: Axes, table: pd.DataFrame, column: str, label: str, colour: str) -> None:
     # A line alone would not show a single epoch.
     axes.plot(table["epoch"], table[column], label=label, color=colour, marker="o", markersize=3.5)
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= 40 else f"{name[:39]}…"

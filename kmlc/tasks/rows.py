@@ -67,8 +67,8 @@ def check_output(path: Path, config: Config) -> None:
     No image is ever replaced: any may be one of the data, or have a link in it.
 
     Raises:
-        UserError: if the file cannot be written, is an image, or is a table or the feature vectors of the
-            data folder.
+        UserError: if the file cannot be written, is an image, is a table or the feature vectors of the data,
+            or the weights of the image tower.
 
     Example:
         check_output(Path("submission.csv"), Config(data="my_folder"))
@@ -79,12 +79,13 @@ def check_output(path: Path, config: Config) -> None:
 
 
 def _input_files(config: Config) -> list[Path]:
-    """Return the files that labels and captions or feature vectors may be read from; not all need exist."""
+    """Return the files that are read, but images: of the data and the tower's weights; not all need exist."""
+    weights = [Path(config.tower.weights)] if config.tower.weights.endswith(".h5") else []
     if config.data is None:
-        return []
+        return weights
     data, table, labels = Path(config.data), config.table, config.labels
     names = (table.train, table.test, table.test_labels, labels.names, labels.superclass_names)
-    return [data, *(data / name for name in names)]
+    return [*weights, data, *(data / name for name in names)]
 
 
 def training_images(config: Config, names: Sequence[str]) -> list[str]:

@@ -61,7 +61,7 @@ def test_no_valid_row_is_an_error(folder: Path) -> None:
     for path in (folder / "data").iterdir():
         path.write_bytes(b"")
     with pytest.raises(
-        UserError, match=r"0 of 40 rows can be trained on, expected 2 or more; .*image empty: 40"
+        UserError, match=r"0 of 40 rows can be trained on, expected 2 or more; .*image empty: 40, excluded"
     ):
         labelled(folder)
 
@@ -148,3 +148,13 @@ def test_rows_of_the_same_picture_have_the_same_number(folder: Path) -> None:
     # Where no images are read, names tell.
     alone = Config(data=str(folder), tower=TowerConfig("none"))
     assert read_labelled(alone).records.pictures.tolist() == [*range(40), 0, 40, 41, 42]
+
+
+def test_the_line_about_too_few_rows_names_the_setting_that_reads_them(folder: Path) -> None:
+    """The hint was in the report only, which is not printed then."""
+    (folder / "data").rename(folder / "elsewhere")
+    (folder / "data").mkdir()
+    for number in range(40):
+        (folder / "data" / f"{number}.jpg").symlink_to(folder / "elsewhere" / f"{number}.jpg")
+    with pytest.raises(UserError, match=r"folder: 40, excluded .*; --images\.anywhere true reads them$"):
+        labelled(folder)

@@ -232,3 +232,33 @@ def test_the_files_of_a_run_are_not_overwritten(
     assert main([*arguments, "--proba", str(run / name)]) == 2
     assert f"{name}: expected a file to write; got one of the run {run}" in capsys.readouterr().err
     assert not (tmp_path / "s.csv").exists()
+
+
+def test_the_data_of_a_run_is_not_overwritten(
+    runs: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With `--data OTHER`, `--out` could be the table that the run was trained on."""
+    other, before = shutil.copytree(data, tmp_path / "other"), (data / "train.csv").read_bytes()
+    out = ["--out", str(data / "train.csv")]
+    assert main(["--run", str(runs / "words"), "--data", str(other), *out]) == 2
+    assert "train.csv: expected a file to write; got one that is read" in capsys.readouterr().err
+    assert (data / "train.csv").read_bytes() == before
+
+
+def test_images_anywhere_is_a_flag_of_predict(
+    runs: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "linked"
+    (folder / "data").mkdir(parents=True)
+    shutil.copy(data / "test.csv", folder)
+    for name in NAMES:
+        (folder / "data" / name).symlink_to(data / "data" / name)
+    found = []
+    for source, flags in ((data, []), (folder, []), (folder, ["--images.anywhere", "true"])):
+        files = ["--out", str(tmp_path / "s.csv"), "--proba", str(tmp_path / "p.csv")]
+        command("--run", runs / "both", "--data", source, *files, *flags)
+        found.append((read_probabilities(tmp_path / "p.csv"), "outside" in capsys.readouterr().out))
+    (own, _), (refused, refusal), (read, other) = found
+    assert (refusal, other) == (True, False)
+    np.testing.assert_array_equal(read, own)
+    assert np.abs(refused - own).max() > 1e-4

@@ -7,7 +7,7 @@ from kmlc.config import Config, TableConfig, TowerConfig
 from kmlc.data.labels import Vocabulary
 from kmlc.errors import UserError
 from kmlc.tasks.registry import task_of
-from kmlc.tasks.rows import read_labelled, read_test, read_test_labels, training_images
+from kmlc.tasks.rows import check_output, read_labelled, read_test, read_test_labels, training_images
 
 FEATURES = TowerConfig("mlp")
 
@@ -50,3 +50,16 @@ def test_feature_vectors_are_trained_on_and_predicted(tmp_path: Path) -> None:
     assert (list(known.rows), known.encoded.tolist()) == ([0, 1], [[0, 1], [1, 0]])
     other = task_of(config, Vocabulary(("dog", "cat"), ("dog", "cat")))
     assert read_test_labels(config, other, records) is None
+
+
+@pytest.mark.parametrize("name", ["backbone.weights.h5", "data/train.csv", "data"])
+def test_what_is_read_is_not_written(name: str, tmp_path: Path) -> None:
+    """`kmlc features --tower.weights W --out W` replaced the weights by the vectors."""
+    (tmp_path / "data").mkdir()
+    for file in ("backbone.weights.h5", "data/train.csv"):
+        (tmp_path / file).touch()
+    tower = TowerConfig("simple_cnn", weights=str(tmp_path / "backbone.weights.h5"))
+    config = Config(data=str(tmp_path / "data"), tower=tower)
+    with pytest.raises(UserError, match=f"{name}: expected a file to write"):
+        check_output(tmp_path / name, config)
+    check_output(tmp_path / "data" / "submission.csv", config)

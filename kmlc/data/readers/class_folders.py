@@ -4,8 +4,9 @@
     my_folder/test/1.jpg          or     my_folder/test/cat/1.jpg    not labelled, or cat
 
 The name of an image is its path relative to the data folder; with a training table, the name of an image in
-test/ is relative to test/, as in a table. Its label is the name of its folder. Hidden files and folders are
-ignored; anything else that is not used, such as a folder inside a class folder, is listed.
+test/ is relative to test/, as in a table. Its label is the name of its folder, without spaces around it.
+Hidden files and folders are ignored; anything else that is not used, such as a folder inside a class folder,
+is listed.
 """
 
 import re
@@ -55,16 +56,13 @@ def read_training_folders(folder: Path, config: TableConfig) -> Table:
         labels = table.columns["Labels"]
     """
     root = _folder_instead_of(folder / config.train)
-    if root.is_dir():
-        classes = _folders(root)
-    else:
-        reserved = {_folder_instead_of(folder / config.test), folder / config.images}
-        root, classes = folder, [each for each in _folders(folder) if each not in reserved]
-    labels, skipped = _images_of_classes(folder, classes)
-    if root == folder:
-        skipped["folder that is no class (table.test, table.images)"] = [
-            _name(folder, each) for each in _folders(folder) if each in reserved
-        ]
+    reserved = set[Path]()
+    if not root.is_dir() or root == folder:
+        root, reserved = folder, {_folder_instead_of(folder / config.test), folder / config.images}
+    labels, skipped = _images_of_classes(folder, [each for each in _folders(root) if each not in reserved])
+    skipped["folder that is no class (table.test, table.images)"] = [
+        _name(folder, each) for each in _folders(root) if each in reserved
+    ]
     if len(set(labels.values())) < 2:
         found = ", ".join(sorted(set(labels.values()))) or "none"
         raise UserError(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from kmlc.plotting import BLUE, ORANGE, style_axes
+from kmlc.plotting import BLUE, ORANGE, short, style_axes
 
 
 def confusion(counts: np.ndarray, classes: Sequence[str]) -> Figure:
@@ -30,8 +30,9 @@ def confusion(counts: np.ndarray, classes: Sequence[str]) -> Figure:
             fontsize=12,
             color="white" if share > 0.5 else "black",
         )
-    axes.set_xticks(range(len(classes)), classes, fontsize=12)
-    axes.set_yticks(range(len(rows)), [classes[row] for row in rows], fontsize=12)
+    names = [short(name, 24) for name in classes]
+    axes.set_xticks(range(len(names)), names, fontsize=12)
+    axes.set_yticks(range(len(rows)), [names[row] for row in rows], fontsize=12)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_xlabel("predicted", fontsize=12)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve
 
 from kmlc.markdown import format_number
-from kmlc.plotting import BLUE, GREY, ORANGE, bar_panels, style_axes
+from kmlc.plotting import BLUE, GREY, ORANGE, bar_panels, short, style_axes
 
 
 def per_class_f1(
@@ -22,7 +22,9 @@ def per_class_f1(
         macro_map: the macro mAP of each split; None where it is not defined.
     """
     classes = classes.sort_values(scores[0], kind="stable")
-    figure, (axes,) = bar_panels([f"{row['class']}  (n={row['support']:,})" for _, row in classes.iterrows()])
+    figure, (axes,) = bar_panels(
+        [f"{short(row['class'])}  (n={row['support']:,})" for _, row in classes.iterrows()]
+    )
     height = 0.76 / len(scores)
     for place, (name, colour) in enumerate(zip(scores, (BLUE, ORANGE), strict=False)):
         places = [row + 0.38 - height * (place + 0.5) for row in range(len(classes))]
@@ -59,7 +61,8 @@ def precision_recall(
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
         axes.xaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.set_title(each["class"], fontsize=9)
+        name = short(each["class"], 24)
+        axes.set_title(name, fontsize=9)
         if not labels[:, place].any():
             axes.text(0.5, 0.5, "no rows", ha="center", va="center", color=GREY)
             continue
@@ -69,7 +72,7 @@ def precision_recall(
         recall, precision = np.append(recall[found], 0), np.append(precision[found], precision[found][-1])
         axes.step(recall, precision, where="post", color=BLUE, linewidth=1.5)
         axes.plot(each["recall"], each["precision"], "o", color=ORANGE, markersize=5)
-        axes.set_title(f"{each['class']}\nAP {each['average_precision']:.2f}", fontsize=9)
+        axes.set_title(f"{name}\nAP {each['average_precision']:.2f}", fontsize=9)
     figure.supxlabel("recall")
     figure.supylabel("precision")
     title = "Precision and recall on the validation rows (dot: at the threshold)"

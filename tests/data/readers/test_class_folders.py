@@ -260,3 +260,25 @@ def test_missing_and_empty_test_folders_are_named(folder: Path) -> None:
     (folder / "test").rmdir()
     with pytest.raises(UserError, match=r"folder/test\.csv: no such file; expected it, or images in test/$"):
         read_test(config(folder))
+
+
+def test_a_folder_whose_name_is_not_utf8_is_listed(folder: Path) -> None:
+    """It ended in a UnicodeEncodeError when the labels were written."""
+    draw(folder / "train", [f"{os.fsdecode(b'caf' + bytes([0xE9]))}/1.jpg"])
+    found = labelled(folder)
+    assert findings(found.report)["image missing"] == ["train/caf\\xe9/1.jpg"]
+    assert found.vocabulary.labels == ("cat", "traffic light", "Öl")
+
+
+def test_spaces_around_the_name_of_a_folder_are_not_in_its_label(folder: Path) -> None:
+    draw(folder / "train", [" cat/3.jpg", "cat /4.jpg"])
+    found = labelled(folder)
+    assert found.vocabulary.labels == ("cat", "traffic light", "Öl")
+    assert found.report.label_counts["cat"] == 4
+
+
+def test_no_name_of_a_training_table_means_the_data_folder(folder: Path) -> None:
+    """It ended in a NameError."""
+    (folder / "train").rename(folder / "dog")
+    with pytest.raises(UserError, match="expected it, or images in folders named by two or more labels"):
+        read_labelled(Config(data=str(folder), table=TableConfig(train="")))
