@@ -54,17 +54,12 @@ def write_caption_report(data: LabelledData, config: Config, folder: Path) -> No
         folder: created if it does not exist.
 
     Raises:
-        UserError: if no row has a label, or no caption a word.
+        UserError: if no caption has a word.
 
     Example:
         config = Config(data="my_folder", tower=TowerConfig(name="none"))
         write_caption_report(read_labelled(config), config, Path("captions-report"))
     """
-    if not len(data.vocabulary):
-        raise UserError(
-            f"{data.report.file}: no row has a label; expected labels in the column "
-            f"{config.table.label_column!r} (name yours with --table.label_column)"
-        )
     captions = [clean(caption) for caption in data.records.captions]
     if not any(captions):
         raise UserError(
@@ -95,8 +90,8 @@ def write_caption_report(data: LabelledData, config: Config, folder: Path) -> No
     limit = f"; the plots show the {DRAWN} most frequent" if len(names) > DRAWN else ""
     sections = [
         "# Captions",
-        f"{escape(data.report.file)}: {len(captions):,} rows, {sum(map(bool, captions)):,} of them with a "
-        f"caption; {len(names)} labels{limit}.",
+        f"{escape(data.report.file)}: {len(captions):,} rows, {sum(map(bool, captions)):,} of them with "
+        f"words in their caption; {len(names)} labels{limit}.",
         "## Words of each label",
         "Captions are lower-cased, reduced to letters, cleaned of stop words and lemmatised. The captions of "
         "all rows with a label form one document. Its words are ranked by TF-IDF, "
