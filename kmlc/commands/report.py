@@ -30,9 +30,11 @@ def main(argv: Sequence[str]) -> None:
     with quiet_imports():
         from kmlc.reports.report import write_report
         from kmlc.training.run_directory import check_finished, existing_run
+        from kmlc.training.run_files import of_training
 
     run = existing_run(options.run)
     with locked(run.path):
         check_finished(run)
-        write_report(run)
+        with of_training(run):
+            write_report(run)
     print(f"Report:  {run.report}")

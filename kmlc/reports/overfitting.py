@@ -12,6 +12,7 @@ from kmlc.reports import plots
 from kmlc.settings import load_config
 from kmlc.training.manifest import verified
 from kmlc.training.run_directory import check_finished, existing_run
+from kmlc.training.run_files import of_training
 
 TRAINING_BELOW = 0.92
 VALIDATION_FROM = 0.85
@@ -53,10 +54,11 @@ def read_fit(path: Path) -> Fit:
     """
     run = existing_run(path)
     check_finished(run)
-    metrics = read_json(verified(run.metrics))
+    metrics = read_json(verified(run.metrics), dict)
     if "training" not in metrics:
         raise UserError(f"{path}: not evaluated on training rows; train with --train.evaluate_training true")
-    accuracies = {split: 1 - metrics[split]["hamming_loss"] for split in ("training", "validation")}
+    with of_training(run):
+        accuracies = {split: 1 - metrics[split]["hamming_loss"] for split in ("training", "validation")}
     return Fit(path.resolve().name, load_config(verified(run.config)).model, **accuracies)
 
 

@@ -24,7 +24,7 @@ from kmlc.training.auto_settings import resolve
 from kmlc.training.manifest import verified
 from kmlc.training.row_hashes import changed_rows, save_row_hashes
 from kmlc.training.run_directory import RunDirectory, existing_run
-from kmlc.training.run_files import load_split, load_task
+from kmlc.training.run_files import load_split, load_task, of_training
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,9 @@ def load_prepared_data(run: RunDirectory, data: LabelledData) -> PreparedData:
             f"{source}: {missing} is gone or broken since {run.path} was started; start a new run"
         )
     splits = {name: data.records.take([rows[each] for each in names]) for name, names in split.items()}
-    if changed := changed_rows(verified(run.rows), config, splits):
+    with of_training(run):
+        changed = changed_rows(verified(run.rows), config, splits)
+    if changed:
         raise UserError(f"{source}: {changed} changed since {run.path} was started; start a new run")
     if added := len(rows) - sum(map(len, splits.values())):
         print(f"{source}: rows added since {run.path} was started, which are not used: {added:,}", flush=True)

@@ -32,6 +32,8 @@ def changed_rows(path: Path, config: Config, splits: Mapping[str, Records]) -> s
     ids = [name for records in splits.values() for name in records.ids]
     found = []
     for part, hashes in _hashes(config, splits).items():
+        if (saved[part].shape, saved[part].dtype) != (hashes.shape, hashes.dtype):
+            raise ValueError(f"{path.name}: expected {len(hashes):,} hashes of {part}")
         rows = np.flatnonzero(hashes != saved[part])
         if len(rows):
             found.append(f"{len(rows):,} of {len(ids):,} {part} (first: {ids[rows[0]]})")

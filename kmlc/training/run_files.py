@@ -1,5 +1,7 @@
 """What a run directory holds, read with its types checked: it may be somebody else's, its hashes correct."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,22 @@ def load_validation(run: RunDirectory, task: Task) -> tuple[np.ndarray, np.ndarr
     if not whole or labels.max(initial=0) > 1 or not np.isfinite(logits).all():
         raise _damaged(run.logits, f"labels and logits of {shape[0]} validation rows and {shape[1]} classes")
     return labels, logits
+
+
+@contextmanager
+def of_training(run: RunDirectory) -> Iterator[None]:
+    """Say in one line what wrong keys or types in the files of a run raise in the block that uses them.
+
+    For files whose values are many and are used once, such as the metrics in a report.
+
+    Raises:
+        UserError: with the error of the block.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise UserError(f"{run.path}: damaged; expected files as training writes them ({reason})") from error
 
 
 def _is_list_of_strings(value: Any) -> bool:

@@ -123,3 +123,26 @@ def test_labels_with_markup_keep_the_tables_whole(run: RunDirectory) -> None:
     header = next(line for line in lines if line.startswith("| class"))
     assert r"a\|b \<i\> $\\x1$" in row
     assert row.replace(r"\|", "").count("|") == header.count("|")
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("metrics.json", {"parameters": None}),
+        ("metrics.json", {"details": None}),
+        ("metrics.json", {"validation": []}),
+        ("data_report.json", {"training": 3}),
+        ("environment.json", {"packages": 1}),
+    ],
+)
+def test_a_run_whose_hashes_are_right_and_whose_files_are_not_is_one_line(
+    name: str, change: dict[str, object], run: RunDirectory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run of a stranger ended in a traceback."""
+    path = run.path / name
+    write_json(path, read_json(path) | change)
+    run.finish()
+    assert main([str(run.path)]) == 2
+    message = capsys.readouterr().err
+    assert f"{run.path}: damaged; expected files as training writes them (" in message
+    assert message.count("\n") == 1
