@@ -161,9 +161,8 @@ class Study:
 
     def remove_unfinished(self) -> None:
         """Remove the files that killed commands were writing; the caller holds the study's lock."""
-        for folder in (self.path, self.trials):
-            for path in folder.glob(".[0-9]*-*"):
-                path.unlink(missing_ok=True)
+        for path in list(self.path.rglob(".[0-9]*-*")):
+            path.unlink(missing_ok=True)
 
     def records(self) -> list[Path]:
         """Return the record of each trial and seed that was started; files being written begin with a dot."""

@@ -72,6 +72,7 @@ def test_runs_with_other_labels_are_refused(runs: Path, tmp_path: Path) -> None:
     shutil.copytree(runs / "words", other)
     saved = json.loads((other / "labels.json").read_text())
     write_json(other / "labels.json", saved | {"labels": ["1", "3", "19"]})
+    write_json(other / "thresholds.json", {"1": 0.5, "3": 0.5, "19": 0.5})
     RunDirectory(other).finish()
     message = f"{other}: its labels are not those of {runs / 'both'}; expected the same"
     with pytest.raises(UserError, match=re.escape(message)):

@@ -19,7 +19,7 @@ from kmlc.training.run_directory import RunDirectory
 def make_run(path: Path, config: Config, training: list[str]) -> RunDirectory:
     run = RunDirectory(path)
     save_config(run.config, config)
-    write_json(run.split, {"training": training, "validation": []})
+    write_json(run.split, {"training": training, "validation": [], "test": []})
     run.start()
     return run
 

@@ -90,6 +90,7 @@ def check_ends_well(config: StudyConfig, study: Study, before: str) -> None:
     assert str(study.path) in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", FILES)
 def test_every_file_of_a_study_with_every_damage(
@@ -104,6 +105,7 @@ def test_every_file_of_a_study_with_every_damage(
     assert set(trainings.runs[4:]) <= {"02-seed42"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_files_of_another_study(name: str, tmp_path: Path, config: StudyConfig, trainings: Trainings) -> None:
     study = finished(config, tmp_path / "study")
@@ -147,6 +149,7 @@ def test_a_deleted_state_is_made_again_without_training(
     assert study.results.read_text() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("search", ["grid", "random", "bayesian"])
 def test_a_stop_between_any_two_files_changes_nothing(
     search: Search, tmp_path: Path, config: StudyConfig, trainings: Trainings, monkeypatch: pytest.MonkeyPatch

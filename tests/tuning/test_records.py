@@ -59,7 +59,6 @@ def test_which_weights_are_kept(tmp_path: Path, config: StudyConfig) -> None:
         trial(study, number, seed, metric=1 - number / 10)
     failed = trial(study, 4, 43, error="out of memory")
     failed.run.best_weights.touch()
-    (study.trial(1, 42) / ".123-best.weights.h5").touch()
     running = trial(study, 5)
     running.run.best_weights.touch()
     drop_weights(study, config, keep=1, share=False)

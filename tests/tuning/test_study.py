@@ -13,7 +13,6 @@ import pytest
 from tensorflow.python.framework.func_graph import FuncGraph
 
 from kmlc.config import Config
-from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
 from kmlc.files import read_json
 from kmlc.settings import load_config
@@ -150,8 +149,8 @@ def stop_in_epoch(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     def stop(epoch: int) -> None:
         stopper = Stop(epoch)
 
-        def stopping(config: Config, callbacks: list[keras.callbacks.Callback], data: LabelledData) -> Any:
-            return train(config, callbacks=[*callbacks, stopper], data=data)
+        def stopping(config: Config, callbacks: list[keras.callbacks.Callback], **others: Any) -> Any:
+            return train(config, callbacks=[*callbacks, stopper], **others)
 
         monkeypatch.setattr(trial_module, "train", stopping)
 
