@@ -1,4 +1,7 @@
-"""Files are written whole, then renamed: a reader never sees half a file, and a kill never leaves one."""
+"""Atomic writes: to a hidden temporary file, then renamed.
+
+A kill leaves at most the temporary file, which the next command removes.
+"""
 
 import errno
 import hashlib

@@ -1,7 +1,7 @@
-"""Output that foreign text cannot steer, and that no encoding, closed pipe or full disk ends in a traceback.
+"""Output: untrusted text cannot steer it; no encoding, closed pipe or full disk ends in a traceback.
 
-Names, captions and labels may hold escape sequences of terminals, or marks that reverse the direction of what
-follows. They are escaped where everything is printed, not where each of them enters a message.
+Names, captions and labels may hold escape sequences of terminals, or bidirectional control characters, which
+reverse what follows. They are escaped where everything is printed, not where each of them enters a message.
 """
 
 import io
@@ -15,7 +15,7 @@ from typing import TextIO, cast
 
 _STEERING = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, except the tab and the end of a line
-    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # marks of direction
+    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional control characters
     r"\u2028\u2029\ufeff\U000e0000-\U000e007f"  # other ends of lines, and invisible characters
     r"\ud800-\udfff]"  # bytes that are no UTF-8
 )

@@ -189,12 +189,12 @@ def main(argv: Sequence[str]) -> None:
         from kmlc.reports.grid_report import write_grid_report
         from kmlc.reports.hparams import write_hparams
         from kmlc.tuning.engines.ray import connect
-        from kmlc.tuning.start import start_or_continue, started_study
+        from kmlc.tuning.start import start_or_continue, unfinished_study
         from kmlc.tuning.tune import tune
 
     config = called.study
     if called.dry_run:
-        print_plan(config, called.options, started_study(config, called.run))
+        print_plan(config, called.options, unfinished_study(config, called.run))
         return
     if called.options.engine == "ray":
         connect(called.options.address)  # first: without a cluster no directory is made

@@ -67,7 +67,7 @@ class DataFolder:
             targets.encoded[places],
             facts=[facts[row] for row in rows],
         )
-        _note_same_pictures(report, records)
+        _note_same_images(report, records)
         given = config.labels.vocabulary is not None
         return LabelledData(records, targets.vocabulary, report, targets.kind, given).with_own_classes()
 
@@ -173,8 +173,8 @@ def _note_problems(
     return [row for rows in found.values() for row in rows]
 
 
-def _note_same_pictures(report: TableReport, records: Records) -> None:
-    _, first = np.unique(records.pictures, return_index=True)
+def _note_same_images(report: TableReport, records: Records) -> None:
+    _, first = np.unique(records.groups, return_index=True)
     others = np.setdiff1d(np.arange(len(records)), first)
     report.note(
         "same picture as in an earlier row", "kept, in the same split", [records.ids[row] for row in others]

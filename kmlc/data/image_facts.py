@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from kmlc.data.images import FORMATS, decode, orientation_of
 
-MOST_SCANNED = 5 * 10**9
+MAX_SCANNED_PIXELS = 5 * 10**9
 """The most pixels times scans of a progressive JPEG: each scan is a pass over the image, so that a file of a
 few kilobytes with thousands of scans, not ten as is usual, would be decoded for minutes."""
 
@@ -75,7 +75,7 @@ def inspect(image: str | bytes, max_pixels: int) -> ImageFacts:
         width, height, orientation, scans = _header(content)
         if width * height > max_pixels:
             raise _Problem("oversized")
-        if width * height * scans > MOST_SCANNED:
+        if width * height * scans > MAX_SCANNED_PIXELS:
             raise _Problem("too many scans")
         _try_to_decode(content)
     except _Problem as problem:

@@ -24,7 +24,7 @@ class Records:
         captions: the captions, "" where there is none.
         labels: multi-hot labels, uint8 of shape (rows, classes); no classes where labels are not known.
         features: feature vectors, float32 of shape (rows, width); None where images are read.
-        facts: what is known of each image; empty where no images are read.
+        facts: what is known of each image; empty for feature vectors.
     """
 
     ids: list[str]
@@ -43,11 +43,11 @@ class Records:
         return [each.sha256 for each in self.facts] or [""] * len(self)
 
     @property
-    def pictures(self) -> np.ndarray:
-        """The number of each row's picture, int64 (rows,); rows whose image files are equal have the same.
+    def groups(self) -> np.ndarray:
+        """Group id of each row, int64 (rows,); rows with the same image share one.
 
-        Pictures are numbered from 0 in the order of their first rows. Rows without an image are the same if
-        their names are, as `1.jpg` and `./1.jpg`.
+        Groups are numbered from 0 in the order of their first rows. Rows without an image are of one group if
+        their names are the same, as `1.jpg` and `./1.jpg`.
         """
         numbers: dict[tuple[str, str], int] = {}
         keys = (

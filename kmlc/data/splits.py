@@ -23,16 +23,14 @@ class Split:
     test: np.ndarray
 
 
-def split_rows(
-    labels: np.ndarray, config: SplitConfig, seed: int, pictures: np.ndarray | None = None
-) -> Split:
-    """Split rows into training, validation and test; rows of the same picture go into one split.
+def split_rows(labels: np.ndarray, config: SplitConfig, seed: int, groups: np.ndarray | None = None) -> Split:
+    """Split rows into training, validation and test; rows of one group go into one split.
 
     Args:
         labels: multi-hot labels, shape (rows, classes).
         config: the method and the shares of the validation and test rows.
         seed: the same seed gives the same splits.
-        pictures: the number of each row's picture, shape (rows,); None if no two rows have the same.
+        groups: the group id of each row, shape (rows,); None if every row is a group of its own.
 
     Returns:
         The row numbers of each split.
@@ -51,7 +49,7 @@ def split_rows(
             "expected a sum below 1, which leaves rows to train on"
         )
     shares = np.array([training, config.validation, config.test])
-    _, group = np.unique(np.arange(len(labels)) if pictures is None else pictures, return_inverse=True)
+    _, group = np.unique(np.arange(len(labels)) if groups is None else groups, return_inverse=True)
     sizes = np.bincount(group)
     counts = np.zeros((len(sizes), labels.shape[1]), np.int64)
     np.add.at(counts, group, labels.astype(bool))
@@ -75,7 +73,7 @@ def _stratified(
     The label with the fewest unassigned rows comes first. Each of its rows goes to the fold that needs most
     rows with this label; ties go to the fold that needs more rows, then to a random one. A fold with a share
     of 0 gets no row: the needs of all folds add up to the unassigned rows, so another fold needs more than 0.
-    Rows of the same picture are a group, which goes as one row would.
+    A group goes as one row would.
 
     Args:
         counts: how many rows of each group have each label, shape (groups, classes).

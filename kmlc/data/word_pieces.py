@@ -14,8 +14,11 @@ from kmlc.data.encoder_state import SPECIAL_TOKENS
 from kmlc.data.tokenizer import with_plain_spaces
 from kmlc.errors import UserError
 
-FEWEST = 2
+MIN_FREQUENCY = 2
 """Word pieces of several characters occur this often or more in the captions."""
+
+_BATCH = 1024
+"""Captions that are split at a time."""
 
 
 def fit_vocabulary(captions: Sequence[str], size: int) -> tuple[str, ...]:
@@ -48,7 +51,7 @@ def fit_vocabulary(captions: Sequence[str], size: int) -> tuple[str, ...]:
     tokenizer = Tokenizer(models.WordPiece())
     trainer = trainers.WordPieceTrainer(
         vocab_size=size,
-        min_frequency=FEWEST,
+        min_frequency=MIN_FREQUENCY,
         # The trainer numbers characters as it meets them in a hash table whose order differs from process to
         # process, and ties between pairs go to the lower numbers: what is named here has fixed numbers.
         special_tokens=[*SPECIAL_TOKENS, *single],
@@ -61,11 +64,11 @@ def fit_vocabulary(captions: Sequence[str], size: int) -> tuple[str, ...]:
     return tuple(sorted(pieces, key=lambda piece: pieces[piece]))
 
 
-def _count_words(captions: Sequence[str], batch: int = 1024) -> dict[str, int]:
+def _count_words(captions: Sequence[str]) -> dict[str, int]:
     """Return how often each word occurs, split and lower-cased as the tokenizer will do it."""
     words: Counter[bytes] = Counter()
-    for start in range(0, len(captions), batch):
-        spaced = with_plain_spaces(tf.constant(captions[start : start + batch]))
+    for start in range(0, len(captions), _BATCH):
+        spaced = with_plain_spaces(tf.constant(captions[start : start + _BATCH]))
         split = pretokenize(spaced, lowercase=True)
         words.update(split.flat_values.numpy().tolist())
     # The tokenizer takes longer words for unknown.

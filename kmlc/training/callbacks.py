@@ -45,11 +45,11 @@ class EpochRecorder(keras.callbacks.Callback):
         self.start = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Raise `Diverged` at the first loss that is not finite."""
+        """Raise `DivergenceError` at the first loss that is not finite."""
         check_loss((logs or {})["loss"], batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Record the epoch; raise `Diverged` if logits are not finite."""
+        """Record the epoch; raise `DivergenceError` if logits are not finite."""
         logs = {} if logs is None else logs
         optimizer = self.model.optimizer
         metric = monitored(self.config, self.validation.task)

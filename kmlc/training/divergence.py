@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 
-class Diverged(Exception):
+class DivergenceError(Exception):
     """Training cannot go on; the message says what became NaN or infinite."""
 
 
@@ -15,13 +15,13 @@ def check_loss(loss: float, step: int) -> None:
     Loss scaling (float16) is not in this loss: an overflow of scaled gradients, which skips a step, passes.
 
     Raises:
-        Diverged: if it is NaN or infinite.
+        DivergenceError: if it is NaN or infinite.
 
     Example:
         check_loss(0.25, step=10)
     """
     if not math.isfinite(loss):
-        raise Diverged(f"loss became {'NaN' if math.isnan(loss) else 'infinite'} at step {step}")
+        raise DivergenceError(f"loss became {'NaN' if math.isnan(loss) else 'infinite'} at step {step}")
 
 
 def check_logits(logits: np.ndarray, rows: str) -> None:
@@ -32,8 +32,8 @@ def check_logits(logits: np.ndarray, rows: str) -> None:
         rows: what rows they are, such as "validation".
 
     Raises:
-        Diverged: if any is NaN or infinite.
+        DivergenceError: if any is NaN or infinite.
     """
     bad = ~np.isfinite(logits).all(axis=1)
     if bad.any():
-        raise Diverged(f"logits of {bad.sum():,} of {len(bad):,} {rows} rows became NaN or infinite")
+        raise DivergenceError(f"logits of {bad.sum():,} of {len(bad):,} {rows} rows became NaN or infinite")

@@ -50,7 +50,7 @@ class Validation:
         A metric that is not defined, such as mAP without any label, is NaN.
 
         Raises:
-            Diverged: if logits are not finite.
+            DivergenceError: if logits are not finite.
         """
         labels, logits = self.rows.labels, self.rows.logits(model)
         check_logits(logits, "validation")

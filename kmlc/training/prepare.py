@@ -76,11 +76,11 @@ def prepare_data(config: Config, data: LabelledData) -> PreparedData:
             has a label, or there are neither images nor captions to train on.
     """
     labels = data.records.labels
-    pictures = data.records.pictures
-    # A picture of a row that is only for validation is not trained on in another row either.
-    validation_only = np.isin(pictures, pictures[data.vocabulary.validation_only(labels)])
+    groups = data.records.groups
+    # An image of a row that is only for validation is not trained on in another row either.
+    validation_only = np.isin(groups, groups[data.vocabulary.validation_only(labels)])
     known = np.flatnonzero(~validation_only)
-    split = split_rows(labels[known], config.split, config.seed, pictures[known])
+    split = split_rows(labels[known], config.split, config.seed, groups[known])
     if not len(split.training) or not len(split.validation) or (config.split.test and not len(split.test)):
         raise UserError(
             f"split.validation {config.split.validation} and split.test {config.split.test} of "

@@ -34,7 +34,7 @@ def write_results(
         diverged: what became NaN or infinite and ended the epochs; None if nothing did.
 
     Raises:
-        Diverged: if logits are not finite.
+        DivergenceError: if logits are not finite.
     """
     logits = {name: rows.logits(model) for name, rows in splits.items()}
     for name, values in logits.items():

@@ -12,10 +12,10 @@ from kmlc.files import read_arrays, write_arrays
 
 
 def save_row_hashes(path: Path, config: Config, splits: Mapping[str, Records]) -> None:
-    """Write a hash of each part of each row that the settings use.
+    """Write a hash of each input (labels, caption, image, features) of each row that the settings use.
 
     Args:
-        path: the `.npz` file; an array for each part, uint64 of shape (rows,), in the order of the splits.
+        path: the `.npz` file; an array for each input, uint64 of shape (rows,), in the order of the splits.
         config: the settings of the run.
         splits: its rows.
     """
@@ -31,28 +31,28 @@ def changed_rows(path: Path, config: Config, splits: Mapping[str, Records]) -> s
     saved = read_arrays(path)
     ids = [name for records in splits.values() for name in records.ids]
     found = []
-    for part, hashes in _hashes(config, splits).items():
-        if (saved[part].shape, saved[part].dtype) != (hashes.shape, hashes.dtype):
-            raise ValueError(f"{path.name}: expected {len(hashes):,} hashes of {part}")
-        rows = np.flatnonzero(hashes != saved[part])
+    for name, hashes in _hashes(config, splits).items():
+        if (saved[name].shape, saved[name].dtype) != (hashes.shape, hashes.dtype):
+            raise ValueError(f"{path.name}: expected {len(hashes):,} hashes of {name}")
+        rows = np.flatnonzero(hashes != saved[name])
         if len(rows):
-            found.append(f"{len(rows):,} of {len(ids):,} {part} (first: {ids[rows[0]]})")
+            found.append(f"{len(rows):,} of {len(ids):,} {name} (first: {ids[rows[0]]})")
     return " and ".join(found) or None
 
 
 def _hashes(config: Config, splits: Mapping[str, Records]) -> dict[str, np.ndarray]:
-    parts: dict[str, list[bytes]] = {"label sets": []}
+    inputs: dict[str, list[bytes]] = {"label sets": []}
     for records in splits.values():
-        parts["label sets"] += map(np.ndarray.tobytes, records.labels)
+        inputs["label sets"] += map(np.ndarray.tobytes, records.labels)
         if config.captions.encoder != "none":
             # Strings from tables may hold halves of surrogate pairs.
             captions = [caption.encode("utf-8", "surrogatepass") for caption in records.captions]
-            parts.setdefault("captions", []).extend(captions)
+            inputs.setdefault("captions", []).extend(captions)
         if config.tower.input == "image":
-            parts.setdefault("images", []).extend(map(str.encode, records.sha256))
+            inputs.setdefault("images", []).extend(map(str.encode, records.sha256))
         if records.features is not None:
-            parts.setdefault("feature vectors", []).extend(map(np.ndarray.tobytes, records.features))
-    return {part: _digests(values) for part, values in parts.items()}
+            inputs.setdefault("feature vectors", []).extend(map(np.ndarray.tobytes, records.features))
+    return {name: _digests(values) for name, values in inputs.items()}
 
 
 def _digests(values: Iterable[bytes]) -> np.ndarray:

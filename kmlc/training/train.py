@@ -26,7 +26,7 @@ from kmlc.training.auto_settings import resolve
 from kmlc.training.callbacks import EpochRecorder, Progress
 from kmlc.training.checkpoint import load_state, load_weights
 from kmlc.training.compile import compiled_model
-from kmlc.training.divergence import Diverged
+from kmlc.training.divergence import DivergenceError
 from kmlc.training.early_stopping import best_epoch, monitored, should_stop
 from kmlc.training.evaluation import EvaluationSet, Validation
 from kmlc.training.history import History, columns, write_history
@@ -57,8 +57,9 @@ def train(
         The run directory, without report and plots.
 
     Raises:
-        UserError: for settings or data that cannot be trained on, if another process trains the run, or if
-            the loss becomes NaN before an epoch is finished.
+        UserError: for settings or data that cannot be trained on, if another process trains the run, if
+            loss or logits become NaN or infinite before an epoch is finished, or logits are not finite with
+            the best epoch's weights.
 
     Example:
         run = train(Config(data="my_folder"))
@@ -139,10 +140,10 @@ def _train(
         for name, rows in splits.items()
     }
     validation = Validation(evaluated["validation"], task, loss)
-    with _saying_how_to_continue(run, history):
+    with _resume_hint(run, history):
         diverged = _fit(model, run, config, training, encode, validation, history, callbacks)
         if not history:
-            raise _failed(run, config, f"{diverged}, before any epoch was finished")
+            raise _record_failure(run, config, f"{diverged}, before any epoch was finished")
         load_weights(verified(run.best_weights), model)
         best = best_epoch(history, monitored(config, task)) + 1
         if diverged:
@@ -150,8 +151,8 @@ def _train(
             print(f"\n{diverged}; the run ends with its best epoch, {best} ({score})", flush=True)
         try:
             print(write_results(run, task, model, evaluated, best, len(history), diverged))
-        except Diverged as error:
-            raise _failed(run, config, str(error)) from None
+        except DivergenceError as error:
+            raise _record_failure(run, config, str(error)) from None
     return run
 
 
@@ -162,20 +163,20 @@ def _print_word_pieces(prepared: PreparedData) -> None:
 
 
 @contextmanager
-def _saying_how_to_continue(run: RunDirectory, history: History) -> Iterator[None]:
+def _resume_hint(run: RunDirectory, history: History) -> Iterator[None]:
     """If the block is stopped, print how to continue the run, unless it has failed for good."""
     try:
         yield
     except (KeyboardInterrupt, UserError, OSError):
         if not (run.finished or run.failure.is_file()):
             print(
-                f"\nStopped; {len(history)} finished epochs are saved. To continue:\n"
+                f"\nStopped; finished epochs saved: {len(history)}. To continue:\n"
                 f"  {command_line('train', '--resume', run.path)}"
             )
         raise
 
 
-def _failed(run: RunDirectory, config: Config, reason: str) -> UserError:
+def _record_failure(run: RunDirectory, config: Config, reason: str) -> UserError:
     """Record in the run directory that another process would fail in the same way; return the error."""
     precision = "" if environment.precision(config.train) == "float32" else " or train.precision float32"
     lower = f"a train.learning_rate below {config.train.learning_rate:g}"
@@ -215,6 +216,6 @@ def _fit(
                 *callbacks,
             ],
         )
-    except Diverged as error:
+    except DivergenceError as error:
         return f"{error} in epoch {len(history) + 1}"
     return None

@@ -13,7 +13,7 @@ from kmlc.tuning.records import best_config, ended_trials
 from kmlc.tuning.study import Study, StudyConfig
 from kmlc.yaml_files import write_yaml
 
-_ANY = {"id", "grid.title", "grid.metrics", "grid.published", "grid.source"}
+_IGNORED_KEYS = {"id", "grid.title", "grid.metrics", "grid.published", "grid.source"}
 """What differs between studies of the same search, by dotted key."""
 
 
@@ -28,7 +28,7 @@ def start_or_continue(config: StudyConfig, path: Path | None = None) -> Study:
         UserError: if `path` holds a study of another search, one that is finished, or other files.
     """
     if path is None:
-        study = started_study(config) or Study(new_run(f"tune-{config.grid.name}").path)
+        study = unfinished_study(config) or Study(new_run(f"tune-{config.grid.name}").path)
     else:
         study = Study(path)
         path.mkdir(parents=True, exist_ok=True)
@@ -37,42 +37,43 @@ def start_or_continue(config: StudyConfig, path: Path | None = None) -> Study:
         raise UserError(f"{study.path}: expected a study, a new folder or an empty one; got other files")
     with locked(study.path):  # two commands at once would give it two ids
         started = study.config.exists()
-        if started and not _is_of(study, config):
+        if started and not _is_same_search(study, config):
             raise UserError(
                 f"{study.path}: this study has another grid or other options, see its study.yaml; "
                 "name another directory with --run"
             )
-        if started and not _is_left(study, config):
+        if started and not _is_unfinished(study, config):
             raise UserError(f"{study.path}: this study is finished; its table is {study.report}")
         identity = study.identity if started else uuid.uuid4().hex
         write_yaml(study.config, {"format": FORMAT, "id": identity} | asdict(config))
     return study
 
 
-def started_study(config: StudyConfig, path: Path | None = None) -> Study | None:
+def unfinished_study(config: StudyConfig, path: Path | None = None) -> Study | None:
     """Return the unfinished study of this search at `path`, or the newest one in runs/, or None."""
     paths = [each.parent for each in RUNS.glob("*/study.yaml")] if path is None else [path]
     mine = []
     for study in map(Study, paths):
         with suppress(UserError):
-            if _is_of(study, config) and _is_left(study, config):
+            if _is_same_search(study, config) and _is_unfinished(study, config):
                 mine.append(study)
     return max(mine, key=lambda study: study.config.stat().st_mtime, default=None)
 
 
-def _is_left(study: Study, config: StudyConfig) -> bool:
+def _is_unfinished(study: Study, config: StudyConfig) -> bool:
     """Return whether a trial is left, or best.yaml is not that of the trials."""
     try:
         ended = ended_trials(study, config)
         asked = study.read(study.oracle)["start_order"]
         return load_config(study.best) != best_config(study, config) or any(
-            int(each) + 1 not in ended for each in asked
+            int(each) + 1 not in ended  # KerasTuner counts from 0
+            for each in asked
         )
     except UserError:  # a file that is missing or damaged: the search says which
         return True
 
 
-def _is_of(study: Study, config: StudyConfig) -> bool:
+def _is_same_search(study: Study, config: StudyConfig) -> bool:
     """Return whether a study searches the same; what only the report shows may differ."""
     saved, ours = (dotted(each) for each in (read_settings(study.config, of_run=True), asdict(config)))
-    return all(saved.get(key) == ours.get(key) for key in (saved.keys() | ours.keys()) - _ANY)
+    return all(saved.get(key) == ours.get(key) for key in (saved.keys() | ours.keys()) - _IGNORED_KEYS)

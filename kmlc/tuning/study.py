@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from kmlc.checksummed_json import read_checksummed, write_checksummed
 from kmlc.config import Config
 from kmlc.errors import UserError
-from kmlc.sealed import read_sealed, write_sealed
 from kmlc.settings import read_settings
 from kmlc.tuning.grid import EPOCHS, Grid, Values, shares
 
@@ -145,8 +145,8 @@ class Study:
         return str(read_settings(self.config, of_run=True).get("id"))
 
     def write(self, path: Path, value: Mapping[str, Any]) -> None:
-        """Write a JSON file of this study, sealed."""
-        write_sealed(path, value, self.identity)
+        """Write a JSON file of this study, with a checksum."""
+        write_checksummed(path, value, self.identity)
 
     def read(self, path: Path) -> dict[str, Any]:
         """Return what `write` wrote.
@@ -155,7 +155,7 @@ class Study:
             UserError: if it is missing, damaged or another study's.
         """
         try:
-            return read_sealed(path, self.identity)
+            return read_checksummed(path, self.identity)
         except UserError as error:
             raise UserError(f"{error}; delete it: the same command makes it and no trial again") from None
 

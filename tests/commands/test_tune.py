@@ -7,7 +7,7 @@ import pytest
 from kmlc.commands.tune import main, parse
 from kmlc.errors import UserError
 from kmlc.tuning.options import Options
-from kmlc.tuning.start import start_or_continue, started_study
+from kmlc.tuning.start import start_or_continue, unfinished_study
 
 
 def error_of(*arguments: str) -> str:
@@ -77,5 +77,5 @@ def test_a_study_of_numbers_given_as_flags_can_be_saved_and_read(tmp_path: Path)
     flags = ["--trials=3", "--fraction=0.5", "--seeds=2", "--cache-gb=2", "--workers=2"]
     command = parse(["--grid=report2", *flags])
     study = start_or_continue(command.study, tmp_path / "study")
-    assert started_study(command.study, study.path) == study
+    assert unfinished_study(command.study, study.path) == study
     assert (type(command.study.max_trials), type(command.options.cache_gb)) == (int, float)

@@ -135,19 +135,19 @@ def test_no_name_of_an_image_aborts_a_prediction(folder: Path) -> None:
     assert findings(report)["image cannot be read (File name too long)"] == [f"{'x' * 300}.jpg"]
 
 
-def test_rows_of_the_same_picture_have_the_same_number(folder: Path) -> None:
+def test_rows_of_the_same_image_share_a_group(folder: Path) -> None:
     """`0.jpg`, `./0.jpg`, a link and a copy were four pictures; none is dropped, all go into one split."""
     shutil.copy(folder / "data" / "0.jpg", folder / "data" / "copy.jpg")
     (folder / "data" / "link.jpg").symlink_to("0.jpg")
     with (folder / "train.csv").open("a") as stream:
         stream.writelines(f'{name},1,"a"\n' for name in ("./0.jpg", "../data/0.jpg", "link.jpg", "copy.jpg"))
     found = labelled(folder)
-    assert found.records.pictures.tolist() == [*range(40), 0, 0, 0, 0]
+    assert found.records.groups.tolist() == [*range(40), 0, 0, 0, 0]
     same = ["./0.jpg", "../data/0.jpg", "link.jpg", "copy.jpg"]
     assert findings(found.report)["same picture as in an earlier row"] == same
     # Where no images are read, names tell.
     alone = Config(data=str(folder), tower=TowerConfig("none"))
-    assert read_labelled(alone).records.pictures.tolist() == [*range(40), 0, 40, 41, 42]
+    assert read_labelled(alone).records.groups.tolist() == [*range(40), 0, 40, 41, 42]
 
 
 def test_the_line_about_too_few_rows_names_the_setting_that_reads_them(folder: Path) -> None:

@@ -136,21 +136,19 @@ def test_shares_that_leave_no_training_rows_are_refused(method: str) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @given(
-    pictures=st.lists(st.integers(0, 30), min_size=10, max_size=80),
+    groups=st.lists(st.integers(0, 30), min_size=10, max_size=80),
     seed=st.integers(0, 99),
     test=st.sampled_from([0.0, 0.2]),
 )
 @settings(max_examples=60)
-def test_rows_of_the_same_picture_go_into_one_split(
-    method: str, pictures: list[int], seed: int, test: float
-) -> None:
+def test_rows_of_one_group_go_into_one_split(method: str, groups: list[int], seed: int, test: float) -> None:
     """A picture in two rows could be trained on and validated on."""
-    labels = random_labels(len(pictures), 4, seed)
+    labels = random_labels(len(groups), 4, seed)
     config = SplitConfig(method, 0.3, test)  # type: ignore[arg-type]
-    found = row_numbers(split_rows(labels, config, seed, np.array(pictures)))
-    assert sorted(row for split in found for row in split) == list(range(len(pictures)))
-    seen = [{pictures[row] for row in split} for split in found]
-    assert sum(map(len, seen)) == len(set(pictures))
+    found = row_numbers(split_rows(labels, config, seed, np.array(groups)))
+    assert sorted(row for split in found for row in split) == list(range(len(groups)))
+    seen = [{groups[row] for row in split} for split in found]
+    assert sum(map(len, seen)) == len(set(groups))
 
 
 @pytest.mark.parametrize("method", METHODS)

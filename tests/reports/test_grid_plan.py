@@ -16,7 +16,7 @@ from kmlc.tuning.grid import Grid
 from kmlc.tuning.grid_file import read_grid
 from kmlc.tuning.options import Options
 from kmlc.tuning.records import TrialRun
-from kmlc.tuning.start import start_or_continue, started_study
+from kmlc.tuning.start import start_or_continue, unfinished_study
 from kmlc.tuning.study import StudyConfig
 from tests.tuning.run_fakes import finish
 
@@ -94,12 +94,12 @@ def test_finished_trials_of_a_study_take_no_time(
     monkeypatch.setattr(plan, "measure_cost", lambda config, data: Cost(start=5.0, epoch=10.0))
     monkeypatch.setattr(plan, "core_shares", lambda workers: [set()])
     monkeypatch.setattr(SharedRows, "read", lambda self, config: None)
-    plan.print_plan(config, Options(), started_study(config, tmp_path))
+    plan.print_plan(config, Options(), unfinished_study(config, tmp_path))
     lines = capsys.readouterr().out.splitlines()
     assert [line.rpartition("  ")[2] for line in lines[1:5]] == ["finished", "finished", "15 s", "35 s"]
     assert lines[-1] == "2 of 4 trials: about 40 s, shared epochs trained once"
-    assert started_study(replace(config, seeds=2), tmp_path) is None
-    assert started_study(config, tmp_path / "new") is None
+    assert unfinished_study(replace(config, seeds=2), tmp_path) is None
+    assert unfinished_study(config, tmp_path / "new") is None
 
 
 def test_a_search_that_draws_has_no_plan() -> None:

@@ -14,7 +14,7 @@ from kmlc.files import read_json
 from kmlc.reports.report import write_report
 from kmlc.settings import config_from_flags
 from kmlc.training import train as training
-from kmlc.training.divergence import Diverged, check_logits, check_loss
+from kmlc.training.divergence import DivergenceError, check_logits, check_loss
 from kmlc.training.run_directory import RUNS, RunDirectory, newest_run
 from kmlc.training.train import train
 from tests.helpers import TINY, assert_same_history
@@ -49,7 +49,7 @@ class Diverging(keras.callbacks.Callback):
 )
 def test_a_loss_that_is_no_number_names_the_step(loss: float, message: str) -> None:
     check_loss(1e30, step=1)
-    with pytest.raises(Diverged, match=f"^{message} at step 17$"):
+    with pytest.raises(DivergenceError, match=f"^{message} at step 17$"):
         check_loss(loss, step=17)
 
 
@@ -57,7 +57,7 @@ def test_logits_that_are_no_numbers_are_counted() -> None:
     logits = np.zeros((3, 2), np.float32)
     check_logits(logits, "test")
     logits[0, 1], logits[2] = math.inf, math.nan
-    with pytest.raises(Diverged, match=r"^logits of 2 of 3 test rows became NaN or infinite$"):
+    with pytest.raises(DivergenceError, match=r"^logits of 2 of 3 test rows became NaN or infinite$"):
         check_logits(logits, "test")
 
 

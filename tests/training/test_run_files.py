@@ -43,7 +43,7 @@ CHANGES = [
 ]
 
 
-def seal(run: RunDirectory) -> None:
+def update_manifest(run: RunDirectory) -> None:
     """Let the manifest agree with the files, as its sender can."""
     run.finish()
 
@@ -62,7 +62,7 @@ def test_a_file_of_other_types_or_values_is_one_line(name: str, change: Any, run
         write_arrays(path, read_arrays(path) | change)
     else:
         path.write_text(json.dumps(read_json(path) | change))
-    seal(run)
+    update_manifest(run)
     with pytest.raises(UserError, match=rf"^{path}: damaged; expected ") as raised:
         LOADERS[name](run)
     assert "\n" not in str(raised.value)
@@ -71,7 +71,7 @@ def test_a_file_of_other_types_or_values_is_one_line(name: str, change: Any, run
 @pytest.mark.parametrize("name", LOADERS)
 def test_an_empty_object_is_one_line(name: str, run: RunDirectory) -> None:
     (run.path / name).write_text("{}")
-    seal(run)
+    update_manifest(run)
     with pytest.raises(UserError, match=rf"^{run.path / name}: damaged; expected "):
         LOADERS[name](run)
 
@@ -80,7 +80,7 @@ def test_logits_that_are_not_numbers_are_one_line(run: RunDirectory) -> None:
     arrays = read_arrays(run.logits)
     arrays["validation_logits"][0, 0] = np.nan
     write_arrays(run.logits, arrays)
-    seal(run)
+    update_manifest(run)
     with pytest.raises(UserError, match=r"logits\.npz: damaged; expected labels and logits of \d+ valid"):
         load_validation(run, load_task(run))
 

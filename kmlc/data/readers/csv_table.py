@@ -2,18 +2,19 @@
 
 The competition's tables quote their captions but do not double the quotes inside them, and some captions
 contain a line break. pandas with its defaults fails on such a file, or loses rows. Here a file that is valid
-CSV is read as such. Any other is cut into records where `RecordLines` says that they begin; a record that is
+CSV is read as such. Any other is cut into records where `RecordLayout` says that they begin; a record that is
 still not valid is cut by position, and what lies between the other columns is the caption.
 """
 
 import codecs
 import csv
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from kmlc.data.data_report import Finding
-from kmlc.data.readers.record_lines import RecordLines, usual_shapes
+from kmlc.data.readers.record_lines import RecordLayout, usual_shapes
 from kmlc.data.readers.table import Table
 from kmlc.errors import UserError
 
@@ -24,7 +25,8 @@ _DELIMITERS = ",;\t"
 _ANOTHER_WAY = "kept as one record; --table.one_record_per_line true cuts there"
 
 
-class _Lines(NamedTuple):
+@dataclass(frozen=True)
+class _Lines:
     """The lines of a table below its header.
 
     Attributes:
@@ -43,17 +45,17 @@ class _Lines(NamedTuple):
     delimiter: str
     text_column: str
 
-    @property
+    @cached_property
     def columns(self) -> list[str]:
         """The names of the columns."""
         return [name.strip() for name in next(csv.reader([self.header], delimiter=self.delimiter), [])]
 
-    @property
-    def layout(self) -> RecordLines | None:
+    @cached_property
+    def layout(self) -> RecordLayout | None:
         """Where the free text is in a record; None if there is none, or nothing before it."""
         columns = self.columns
         before = columns.index(self.text_column) if self.text_column in columns else 0
-        return RecordLines(self.delimiter, before, len(columns) - before - 1) if before else None
+        return RecordLayout(self.delimiter, before, len(columns) - before - 1) if before else None
 
     def finding(self, what: str, action: str, numbers: Sequence[int]) -> list[Finding]:
         """Return what was found in some of the lines, if there are any."""

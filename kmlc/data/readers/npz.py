@@ -15,7 +15,7 @@ _ARRAYS = "arrays X (rows, features) and y (rows,) or (rows, classes)"
 _NPZ = f"an .npz file, as numpy.savez writes, with {_ARRAYS}"
 
 # Otherwise one stray number, such as an id in y, would ask for a multi-hot array that fits in no memory.
-_MOST_CLASSES = 100_000
+_MAX_CLASSES = 100_000
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _whole_numbers(path: Path, y: np.ndarray) -> np.ndarray:
 
 def _multi_hot(path: Path, y: np.ndarray, names: Sequence[str] | None) -> np.ndarray:
     """Return class numbers as multi-hot rows; without names the highest number sets how many there are."""
-    limit = _MOST_CLASSES if names is None else len(names)
+    limit = _MAX_CLASSES if names is None else len(names)
     _refuse(path, y, y >= limit, f"class numbers below {limit:,}")
     classes = int(y.max()) + 1 if names is None else limit
     labels = np.zeros((len(y), classes), np.uint8)

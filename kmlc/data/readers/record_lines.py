@@ -7,8 +7,9 @@ signs say so. What is usual is learned from the file itself.
 - text: the free text after it begins with a quote, or without one if that is usual
 - before: the record before it is complete
 
-So does a line of enough fields after a complete record with an even number of quotes, if the record would not
-be closed again. Lines on which the signs disagree could be read in another way; they are returned too.
+A line with enough fields also begins a record if the record before it is complete, has an even number of
+quotes, and no later line closes that record. Lines on which the signs disagree could be read in another way;
+they are returned too.
 """
 
 import re
@@ -37,7 +38,7 @@ class Opening(NamedTuple):
     text: int
 
 
-class RecordLines:
+class RecordLayout:
     """How the lines of a table become records.
 
     Args:
@@ -46,7 +47,7 @@ class RecordLines:
         after: the number of fields after it.
 
     Example:
-        RecordLines(",", 1, 0).starts(['0.jpg,"a "b""', '1.jpg,"c', 'd"'])  # ([0, 1], [])
+        RecordLayout(",", 1, 0).starts(['0.jpg,"a "b""', '1.jpg,"c', 'd"'])  # ([0, 1], [])
     """
 
     def __init__(self, delimiter: str, before: int, after: int) -> None:
@@ -71,11 +72,11 @@ class RecordLines:
         table = [_Line(self, line) for line in lines]
         openings = [line for line in table if line.opening]
         bare = 2 * sum(line.text.startswith('"') for line in openings) < len(openings)
-        first, _ = self._vote(table, bare, set())
+        first, _ = self._classify_lines(table, bare, set())
         # A line whose text begins and ends with a quote is a record, whatever is before it.
         whole = [line for line in openings if line.text.startswith('"') and self.closes(line.text[1:])]
         names = [line.first for line in {*whole, *(table[number] for number in first)}]
-        return self._vote(table, bare, usual_shapes(names))
+        return self._classify_lines(table, bare, usual_shapes(names))
 
     def like_start(self, line: str, shapes: Collection[Shape]) -> bool:
         """Return whether a line inside a field looks like a record with a name of one of these shapes."""
@@ -89,7 +90,7 @@ class RecordLines:
             The fields, or None if there are too few.
 
         Example:
-            RecordLines(",", 1, 1).cut('0.jpg,"a "b", c","cat,dog"')  # ["0.jpg", 'a "b", c', "cat,dog"]
+            RecordLayout(",", 1, 1).cut('0.jpg,"a "b", c","cat,dog"')  # ["0.jpg", 'a "b", c', "cat,dog"]
         """
         record = record.rstrip()
         opening = self.opening(record.partition("\n")[0])
@@ -117,9 +118,16 @@ class RecordLines:
         """Return whether free text that began with a quote, and its record, end at the end of this line."""
         return self._close.search(text.rstrip()) is not None
 
-    def _vote(
+    def _classify_lines(
         self, table: Sequence["_Line"], bare_is_usual: bool, usual: Collection[Shape]
     ) -> tuple[list[int], list[int]]:
+        """Return the lines that begin a record, and those on which the signs disagree.
+
+        Args:
+            table: the lines.
+            bare_is_usual: whether free text usually begins without a quote.
+            usual: the shapes of first fields that are usual.
+        """
         starts: list[int] = []
         doubtful: list[int] = []
         complete, quoted, quotes = True, False, 0
@@ -163,7 +171,7 @@ class RecordLines:
 class _Line:
     """A line, read as if a record began there."""
 
-    def __init__(self, layout: RecordLines, line: str) -> None:
+    def __init__(self, layout: RecordLayout, line: str) -> None:
         self.line = line
         self.opening = layout.opening(line)
         self._delimiter = layout.delimiter

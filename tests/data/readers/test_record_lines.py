@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmlc.data.readers.csv_table import read_csv
-from kmlc.data.readers.record_lines import RecordLines, shape
+from kmlc.data.readers.record_lines import RecordLayout, shape
 from kmlc.data.readers.table import Table
 from tests.helpers import findings_of
 
@@ -96,7 +96,7 @@ def test_shapes(name: str, other: str, same: bool) -> None:
 
 
 def test_a_record_with_too_few_fields_is_not_cut() -> None:
-    assert RecordLines(",", 2, 1).cut('0.jpg,"a"') is None
+    assert RecordLayout(",", 2, 1).cut('0.jpg,"a"') is None
 
 
 inside = st.text("ab ,.!", max_size=8)

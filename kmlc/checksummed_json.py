@@ -1,4 +1,4 @@
-"""Sealed JSON: a file that was damaged, or comes from another place, is not taken for the one written."""
+"""JSON files with a checksum over content and owner: one that is damaged or another owner's is refused."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from kmlc.errors import UserError
 from kmlc.files import read_json, write_json
 
 
-def write_sealed(path: Path, value: Mapping[str, Any], owner: str) -> None:
+def write_checksummed(path: Path, value: Mapping[str, Any], owner: str) -> None:
     """Write an object as JSON, with a checksum over it and its owner.
 
     Args:
@@ -18,25 +18,27 @@ def write_sealed(path: Path, value: Mapping[str, Any], owner: str) -> None:
         value: what JSON can hold, with strings as keys.
         owner: what the file belongs to, such as the id of a study.
     """
-    write_json(path, {**value, "seal": _seal(value, owner)})
+    write_json(path, {**value, "checksum": _checksum(value, owner)})
 
 
-def read_sealed(path: Path, owner: str) -> dict[str, Any]:
-    """Return what `write_sealed` wrote for this owner. The seal is against accidents: anyone can compute it.
+def read_checksummed(path: Path, owner: str) -> dict[str, Any]:
+    """Return what `write_checksummed` wrote for this owner.
+
+    The checksum is against accidents: anyone can compute it.
 
     Raises:
         UserError: if the file is missing, damaged or another owner's.
 
     Example:
-        write_sealed(Path("state.json"), {"trial": 3}, "study 1")
-        read_sealed(Path("state.json"), "study 1")  # {"trial": 3}
+        write_checksummed(Path("state.json"), {"trial": 3}, "study 1")
+        read_checksummed(Path("state.json"), "study 1")  # {"trial": 3}
     """
     value = dict(read_json(path, dict))
-    if value.pop("seal", None) != _seal(value, owner):
+    if value.pop("checksum", None) != _checksum(value, owner):
         raise UserError(f"{path}: damaged, or from another place; its content does not match its checksum")
     return value
 
 
-def _seal(value: Mapping[str, Any], owner: str) -> str:
+def _checksum(value: Mapping[str, Any], owner: str) -> str:
     text = json.dumps(value, sort_keys=True)
     return hashlib.sha256(f"{owner}\n{text}".encode()).hexdigest()
