@@ -1,4 +1,4 @@
-"""The commands that are disturbed: how each is started and continued, and what it must leave in the end."""
+"""The commands under test: how each is started and continued, and what it must leave in the end."""
 
 import hashlib
 import random
@@ -14,7 +14,7 @@ from kmlc.training.run_directory import RunDirectory
 from tests.helpers import ROOT, TINY
 
 RUN = "run"
-"""The directory of the run or study, in the folder of a journey."""
+"""The directory of the run or study, in the folder of a scenario."""
 
 GRID = """\
 model: hybrid
@@ -30,14 +30,14 @@ Result = dict[str, str]
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A command to disturb.
+class CommandSpec:
+    """A command under test.
 
     Attributes:
         name: `train` or `tune`.
         files: what the folder holds beside the data, content by name.
         command: the arguments of Python that start it; the same arguments continue it.
-        config: the file that makes its directory a run or a study.
+        marker: the file that makes its directory a run or a study, without which it cannot be continued.
         continuing: other arguments that continue it.
         begun: the file whose time says that the preparations of a process are over.
         finished: whether the directory needs no further training.
@@ -49,16 +49,20 @@ class Subject:
     name: str
     files: Mapping[str, str]
     command: tuple[str, ...]
-    config: str
+    marker: str
     continuing: tuple[str, ...]
     begun: str
     finished: Callable[[Path], bool]
     finish: tuple[str, ...]
     result: Callable[[Path], Result]
 
+    def started(self, run: Path) -> bool:
+        """Return whether a directory holds a run or a study that can be continued."""
+        return (run / self.marker).is_file()
+
     def start_or_continue(self, run: Path, chance: random.Random) -> tuple[str, ...]:
         """Return the arguments of the next process."""
-        if (run / self.config).is_file() and chance.random() < 0.5:
+        if self.started(run) and chance.random() < 0.5:
             return self.continuing
         return self.command
 
@@ -104,7 +108,7 @@ def _weights_digest(path: Path) -> str:
     return _arrays_digest(arrays)
 
 
-TRAIN = Subject(
+TRAIN = CommandSpec(
     name="train",
     files={},
     # Accumulation, EMA weights, dropout and a plateau after every epoch: every state that must be resumed.
@@ -121,7 +125,7 @@ TRAIN = Subject(
         "--train.plateau_patience=1",
         "--thresholds.method=curve",
     ),
-    config="config.yaml",
+    marker="manifest.json",
     continuing=(str(ROOT / "train.py"), f"--resume={RUN}"),
     begun="environment.json",
     finished=lambda run: RunDirectory(run).finished,
@@ -131,11 +135,11 @@ TRAIN = Subject(
 
 _TUNE = (str(ROOT / "tune.py"), "--grid=grid.yaml", *TINY[:-1], "--data=data", f"--run={RUN}", "--keep=4")
 
-TUNE = Subject(
+TUNE = CommandSpec(
     name="tune",
     files={"grid.yaml": GRID},
     command=_TUNE,
-    config="study.yaml",
+    marker="study.yaml",
     continuing=(*_TUNE, "--workers=2"),
     begun="results.csv",
     finished=lambda study: (study / "best.yaml").is_file() and (study / "results.md").is_file(),

@@ -1,4 +1,4 @@
-"""What is done to a command while it runs, or to its folder between two processes."""
+"""Faults: what is done to a command while it runs, or to its folder between two processes."""
 
 import os
 import random
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.chaos.subjects import RUN, Subject
+from tests.chaos.command_specs import RUN, CommandSpec
 from tests.helpers import ROOT, edit
 
 CLOCK = Path(__file__).parent / "clock"
@@ -26,32 +26,32 @@ class Ended:
     """How a process ended.
 
     Attributes:
-        disturbance: what was done to it; empty if it ended before that.
+        fault: what was done to it; empty if it ended before that.
         code: its exit code, negative for a signal.
         output: its last lines.
         problem: what is wrong about that, empty if nothing is.
     """
 
-    disturbance: str
+    fault: str
     code: int
     output: str
     problem: str
 
 
 @dataclass(frozen=True)
-class Place:
-    """The folder of a journey, and how long an undisturbed process takes in it.
+class Workspace:
+    """The folder of a scenario, and how long a process takes in it without faults.
 
     Attributes:
         folder: holds the data and the directory of the run or study.
-        subject: the command.
-        total: seconds of an undisturbed process.
-        chance: the journey's random numbers.
+        spec: the command.
+        total: seconds of the reference process.
+        chance: the scenario's random numbers.
         outputs: what each process printed, by its id.
     """
 
     folder: Path
-    subject: Subject
+    spec: CommandSpec
     total: float
     chance: random.Random
     outputs: dict[int, Path] = field(default_factory=dict)
@@ -60,6 +60,11 @@ class Place:
     def run(self) -> Path:
         """The directory of the run or study."""
         return self.folder / RUN
+
+    @property
+    def started(self) -> bool:
+        """Whether there is a run or study that can be continued."""
+        return self.spec.started(self.run)
 
     def start(
         self,
@@ -90,14 +95,14 @@ class Place:
         return process
 
     def end(
-        self, process: subprocess.Popen[str], disturbance: str, codes: Sequence[int], expected: str = ""
+        self, process: subprocess.Popen[str], fault: str, codes: Sequence[int], expected: str = ""
     ) -> Ended:
         """Wait for a process and check its exit code, its output, and that no process of its is left."""
         try:
             code = process.wait(LIMIT)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            return Ended(disturbance, -9, self._tail(process), f"did not end within {LIMIT} s")
+            return Ended(fault, -9, self._tail(process), f"did not end within {LIMIT} s")
         output = self.outputs[process.pid].read_text(errors="replace")
         problem = ""
         if "Traceback" in output:
@@ -109,60 +114,62 @@ class Place:
         elif not _wait_until(lambda: not _session(process.pid), 20):
             problem = f"processes left: {_session(process.pid)}"
             os.killpg(process.pid, signal.SIGKILL)
-        return Ended(disturbance, code, self._tail(process), problem)
+        return Ended(fault, code, self._tail(process), problem)
 
     def _tail(self, process: subprocess.Popen[str]) -> str:
         lines = self.outputs[process.pid].read_text(errors="replace").splitlines()
         return "\n".join(lines[-6:])
 
-    def undisturbed(self, arguments: Sequence[str]) -> Ended:
+    def run_to_end(self, arguments: Sequence[str]) -> Ended:
         """Run a process to its end."""
         return self.end(self.start(arguments), "", (0,))
 
     def next_arguments(self) -> Sequence[str]:
         """Return the arguments of the next process."""
-        return self.subject.start_or_continue(self.run, self.chance)
+        return self.spec.start_or_continue(self.run, self.chance)
 
 
-def stop(place: Place) -> Ended:
+def stop(workspace: Workspace) -> Ended:
     """Stop the command at a random moment, most often after its preparations, by a random signal."""
-    number = place.chance.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT))
+    number = workspace.chance.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT))
     began = time.time()
-    process = place.start(place.next_arguments())
-    if place.chance.random() < 0.75:
-        marker = place.run / place.subject.begun
+    process = workspace.start(workspace.next_arguments())
+    if workspace.chance.random() < 0.75:
+        marker = workspace.run / workspace.spec.begun
         _wait_until(
             lambda: process.poll() is not None or (marker.is_file() and marker.stat().st_mtime >= began),
-            place.total,
+            workspace.total,
         )
-        left = place.total - (time.time() - began)
-        moment = place.chance.uniform(0, max(left, 1))
+        left = workspace.total - (time.time() - began)
+        moment = workspace.chance.uniform(0, max(left, 1))
     else:
-        moment = place.chance.uniform(0, place.total)
+        moment = workspace.chance.uniform(0, workspace.total)
     try:
         process.wait(moment)
     except subprocess.TimeoutExpired:
         # Ctrl-C in a terminal reaches all processes of a command, kill only the one that it names.
         (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
-        return place.end(process, f"stop {number.name}", (0, 130, -number))
-    return place.end(process, "", (0,))
+        return workspace.end(process, f"stop {number.name}", (0, 130, -number))
+    return workspace.end(process, "", (0,))
 
 
-def full_disk(place: Place) -> Ended:
+def full_disk(workspace: Workspace) -> Ended:
     """Let no file grow over a random size, as on a full disk."""
-    size = int(2 ** place.chance.uniform(6, 20))
-    process = place.start(
-        place.next_arguments(), before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    size = int(2 ** workspace.chance.uniform(6, 20))
+    process = workspace.start(
+        workspace.next_arguments(), before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
     )
-    return place.end(process, f"full disk at {size} bytes", (0, 2), "error: ")
+    return workspace.end(process, f"full disk at {size} bytes", (0, 2), "error: ")
 
 
-def read_only(place: Place) -> Ended:
+def read_only(workspace: Workspace) -> Ended:
     """Make the folder read-only."""
-    mount = f"mount --bind {place.folder} {place.folder} && mount -o remount,ro,bind {place.folder}"
+    folder = workspace.folder
+    mount = f"mount --bind {folder} {folder} && mount -o remount,ro,bind {folder}"
     # The shell's working directory is still the one below the mount.
-    prefix = ("unshare", "-m", "sh", "-c", f'{mount} && cd {place.folder} && exec "$@"', "sh")
-    return place.end(place.start(place.next_arguments(), prefix=prefix), "read-only", (2,), "error: ")
+    prefix = ("unshare", "-m", "sh", "-c", f'{mount} && cd {folder} && exec "$@"', "sh")
+    process = workspace.start(workspace.next_arguments(), prefix=prefix)
+    return workspace.end(process, "read-only", (2,), "error: ")
 
 
 def can_mount() -> bool:
@@ -173,16 +180,16 @@ def can_mount() -> bool:
     )
 
 
-def two_at_once(place: Place) -> Ended:
+def two_at_once(workspace: Workspace) -> Ended:
     """Start a second process while the first one works: one of them is refused, the other one finishes."""
-    first = place.start(place.next_arguments())
-    marker, began = place.run / place.subject.begun, time.time()
+    first = workspace.start(workspace.next_arguments())
+    marker, began = workspace.run / workspace.spec.begun, time.time()
     _wait_until(
         lambda: first.poll() is not None or (marker.is_file() and marker.stat().st_mtime >= began - 1),
-        place.total,
+        workspace.total,
     )
-    second = place.start(place.next_arguments())
-    ended = place.end(second, "two at once", (0, 2), "error: ")
+    second = workspace.start(workspace.next_arguments())
+    ended = workspace.end(second, "two at once", (0, 2), "error: ")
     if first.wait(LIMIT) not in (0, 2):
         return Ended(
             "two at once", first.returncode, ended.output, f"the first ended with {first.returncode}"
@@ -190,23 +197,23 @@ def two_at_once(place: Place) -> Ended:
     return ended
 
 
-def moved_clock(place: Place) -> Ended:
+def moved_clock(workspace: Workspace) -> Ended:
     """Move the clock by up to a year, and the times of the files likewise."""
-    for path in place.run.rglob("*") if place.run.is_dir() else ():
-        moved = path.stat().st_mtime + place.chance.uniform(-YEAR, YEAR)
+    for path in workspace.run.rglob("*") if workspace.run.is_dir() else ():
+        moved = path.stat().st_mtime + workspace.chance.uniform(-YEAR, YEAR)
         os.utime(path, (moved, moved))
-    offset = place.chance.uniform(-YEAR, YEAR)
+    offset = workspace.chance.uniform(-YEAR, YEAR)
     environment = {"PYTHONPATH": f"{CLOCK}:{ROOT}", "CHAOS_CLOCK": str(offset)}
-    return place.end(place.start(place.next_arguments(), environment), "moved clock", (0,))
+    return workspace.end(workspace.start(workspace.next_arguments(), environment), "moved clock", (0,))
 
 
-def changed_data(place: Place) -> Ended:
+def changed_data(workspace: Workspace) -> Ended:
     """Change a caption or a label of a run that has begun; afterwards it is as it was."""
-    table = place.folder / "data" / "train.csv"
+    table = workspace.folder / "data" / "train.csv"
     before = table.read_bytes()
-    old, new = place.chance.choice((("seen from afar", "seen from near"), ("0.jpg,1", "0.jpg,3")))
+    old, new = workspace.chance.choice((("seen from afar", "seen from near"), ("0.jpg,1", "0.jpg,3")))
     edit(table, old, new)
-    ended = place.end(place.start(place.next_arguments()), "changed data", (2,), "changed since")
+    ended = workspace.end(workspace.start(workspace.next_arguments()), "changed data", (2,), "changed since")
     table.write_bytes(before)
     return ended
 
