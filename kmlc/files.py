@@ -13,9 +13,7 @@ import resource
 import shutil
 import sys
 import tempfile
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -23,8 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 from kmlc.errors import UserError
 
 if TYPE_CHECKING:
-    # Not imported at run time, because the help needs neither.
-    import numpy as np
+    # Not imported at run time, because the help does not need it.
     import pandas as pd
 
 
@@ -149,6 +146,8 @@ def read_json(path: Path, expected: type = object) -> Any:
         metrics = read_json(Path("runs/mine/metrics.json"), dict)
     """
     try:
+        if path.stat().st_size > _MAX_JSON:
+            raise ValueError(f"more than {_MAX_JSON:,} bytes")
         text = path.read_text(encoding="utf-8")
         value = json.loads(
             text,
@@ -171,6 +170,9 @@ def read_json(path: Path, expected: type = object) -> Any:
         raise UserError(f"{path}: damaged; expected {_JSON_NAMES[expected]}; got {_JSON_NAMES[type(value)]}")
     return value
 
+
+# What is read is kept in memory several times over.
+_MAX_JSON = 10**9
 
 _JSON_NAMES: dict[type, str] = {
     **{dict: "an object", list: "a list", str: "a string", bool: "true or false"},
@@ -211,47 +213,6 @@ def write_with(path: Path, write: Callable[[Path], object]) -> None:
 def write_csv(path: Path, table: "pd.DataFrame", float_format: str | None = None) -> None:
     """Write a table without its index as CSV, whole or not at all."""
     write_text(path, table.to_csv(index=False, float_format=float_format, lineterminator="\n"))
-
-
-def write_arrays(path: Path, arrays: Mapping[str, "np.ndarray"]) -> None:
-    """Write arrays by their names into an `.npz` file, whole or not at all; none may need pickle."""
-    import numpy as np
-
-    def save(temporary: Path) -> None:
-        # An open file, because NumPy appends ".npz" to a path that ends otherwise.
-        with temporary.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **arrays)
-
-    write_with(path, save)
-
-
-def read_arrays(path: Path) -> "dict[str, np.ndarray]":
-    """Read all arrays of an `.npz` file.
-
-    Raises:
-        UserError: if the file is missing or damaged, or an array needs pickle.
-    """
-    import numpy as np
-
-    try:
-        with np.load(path, allow_pickle=False) as saved:
-            arrays = dict(saved)
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; expected arrays (.npz)") from None
-    except _DAMAGE as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise UserError(f"{path}: damaged; expected arrays (.npz): {reason}") from None
-    # NumPy returns a member of the archive in another format as bytes.
-    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-        raise UserError(f"{path}: damaged; expected arrays (.npz)")
-    return arrays
-
-
-# What zipfile and NumPy raise for damaged bytes, a password, an unknown compression or another format.
-_DAMAGE = (
-    *(zipfile.BadZipFile, zlib.error, ValueError, TypeError, AttributeError),
-    *(EOFError, OSError, RuntimeError, MemoryError, KeyError, OverflowError),
-)
 
 
 def check_room(path: Path, size: int) -> None:

@@ -73,6 +73,14 @@ def test_a_missing_or_unreadable_file_is_one_line(tmp_path: Path) -> None:
         read_json(tmp_path)
 
 
+def test_json_that_no_memory_holds_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    path.touch()
+    os.truncate(path, 10**9 + 1)
+    with pytest.raises(UserError, match=r"metrics\.json: damaged; expected JSON \(more than 1,000,000,000 b"):
+        read_json(path)
+
+
 def test_a_link_is_followed_and_a_file_keeps_its_permissions(tmp_path: Path) -> None:
     """`--out LINK` replaced the link by a file; the file it pointed to kept its old content."""
     target, link, dangling = (tmp_path / name for name in ("target.csv", "link.csv", "dangling.csv"))

@@ -9,8 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from kmlc.arrays import read_arrays, write_arrays
 from kmlc.errors import UserError
-from kmlc.files import check_room, read_arrays, write_arrays, write_with
+from kmlc.files import check_room, write_with
 from kmlc.training.history import History
 from kmlc.weights_file import check_weights_file
 

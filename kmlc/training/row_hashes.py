@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from kmlc.arrays import read_arrays, write_arrays
 from kmlc.config import Config
 from kmlc.data.records import Records
-from kmlc.files import read_arrays, write_arrays
 
 
 def save_row_hashes(path: Path, config: Config, splits: Mapping[str, Records]) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from kmlc.arrays import read_arrays
 from kmlc.errors import UserError
-from kmlc.files import read_arrays, read_json
+from kmlc.files import read_json
 from kmlc.settings import load_config
 from kmlc.tasks.registry import task_of, task_type
 from kmlc.tasks.task import Task, Thresholds

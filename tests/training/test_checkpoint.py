@@ -8,8 +8,9 @@ import keras
 import numpy as np
 import pytest
 
+from kmlc.arrays import read_arrays, write_arrays
 from kmlc.errors import UserError
-from kmlc.files import check_room, read_arrays, write_arrays
+from kmlc.files import check_room
 from kmlc.training.checkpoint import load_state, load_weights, save_state, save_weights
 
 INPUTS = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)

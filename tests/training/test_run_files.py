@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kmlc.arrays import read_arrays, write_arrays
 from kmlc.data.labels import Vocabulary
 from kmlc.errors import UserError
-from kmlc.files import read_arrays, read_json, write_arrays
+from kmlc.files import read_json
 from kmlc.tasks.hierarchy.vocabulary import HierarchyVocabulary
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.run_files import load_split, load_task, load_thresholds, load_validation

@@ -1,18 +1,15 @@
 """Reads and writes feature vectors with their labels as arrays in one `.npz` file (system 5)."""
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from kmlc.arrays import read_arrays, write_arrays
 from kmlc.errors import UserError
-from kmlc.files import write_arrays
 
 _ARRAYS = "arrays X (rows, features) and y (rows,) or (rows, classes)"
-_NPZ = f"an .npz file, as numpy.savez writes, with {_ARRAYS}"
 
 # Otherwise one stray number, such as an id in y, would ask for a multi-hot array that fits in no memory.
 _MAX_CLASSES = 100_000
@@ -49,7 +46,7 @@ def read_features(path: Path) -> Features:
         np.savez("wine.npz", X=np.random.rand(100, 13), y=np.random.randint(0, 3, 100))
         rows = read_features(Path("wine.npz"))
     """
-    arrays = _arrays(path)
+    arrays = read_arrays(path, ("X", "y", "ids", "labels"))
     for name in ("X", "y"):
         if name not in arrays:
             found = ", ".join(arrays) or "no array"
@@ -85,46 +82,6 @@ def write_features(path: Path, rows: Features) -> None:
     """
     ids, names = np.array(rows.ids, dtype=np.str_), np.array(rows.names, dtype=np.str_)
     write_arrays(path, {"X": rows.features, "y": rows.labels, "ids": ids, "labels": names})
-
-
-# What zipfile and NumPy raise for damaged bytes, a password or an unknown compression.
-_DAMAGE = (ValueError, EOFError, OSError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of an .npz file that are used here; others are not read."""
-    try:
-        with path.open("rb") as stream:
-            if not zipfile.is_zipfile(stream):
-                raise UserError(f"{path}: not {_NPZ}")
-            stream.seek(0)
-            try:
-                archive = np.load(stream, allow_pickle=False)
-                names = [name for name in ("X", "y", "ids", "labels") if name in archive.files]
-                return {name: _array(path, name, archive) for name in names}
-            except _DAMAGE:
-                raise UserError(f"{path}: damaged; expected {_NPZ}") from None
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; expected {_NPZ}") from None
-    except IsADirectoryError:
-        raise UserError(f"{path}: a folder; expected {_NPZ}") from None
-
-
-def _array(path: Path, name: str, archive: np.lib.npyio.NpzFile) -> np.ndarray:
-    try:
-        value = archive[name]
-    except ValueError as error:
-        # NumPy has no exception of its own for arrays that need pickle.
-        if "allow_pickle" not in str(error):
-            raise
-        raise UserError(
-            f"{path}: {name}: expected plain numbers or strings; got Python objects, which are not read "
-            "because they can run code"
-        ) from None
-    # NumPy returns a member of the archive in another format as bytes.
-    if not isinstance(value, np.ndarray):
-        raise UserError(f"{path}: {name}: expected an array; got something else")
-    return value
 
 
 def _features(path: Path, x: np.ndarray) -> np.ndarray:

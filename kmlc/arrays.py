@@ -1,0 +1,84 @@
+"""Arrays by their names in `.npz` files, read as foreign ones: nothing in them runs or fills the memory."""
+
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from kmlc.errors import UserError
+from kmlc.files import write_with
+
+_NPZ = "an .npz file, as numpy.savez writes"
+
+# Arrays of numbers become a few times smaller; those of zeros in a crafted file a thousand times.
+_MAX_COMPRESSION = 100
+_MAX_COMPRESSED = 10**9
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays by their names into an `.npz` file, whole or not at all; none may need pickle."""
+
+    def save(temporary: Path) -> None:
+        # An open file, because NumPy appends ".npz" to a path that ends otherwise.
+        with temporary.open("wb") as stream:
+            np.savez(stream, allow_pickle=False, **arrays)
+
+    write_with(path, save)
+
+
+def read_arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+    """Read arrays of an `.npz` file.
+
+    Args:
+        path: the file.
+        names: which arrays to read, of those that are there; None is all.
+
+    Raises:
+        UserError: if the file is missing or damaged, an array needs pickle, or the file is more than 1 GB
+            and 100 times as large when decompressed.
+
+    Example:
+        arrays = read_arrays(Path("rows.npz"), names=("X", "y"))
+    """
+    try:
+        with path.open("rb") as stream:
+            _check_size(path, sum(member.file_size for member in zipfile.ZipFile(stream).infolist()))
+            stream.seek(0)
+            archive = np.load(stream, allow_pickle=False)
+            found = archive.files if names is None else [name for name in names if name in archive.files]
+            return {name: _array(path, name, archive) for name in found}
+    except UserError:
+        raise
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; expected {_NPZ}") from None
+    except IsADirectoryError:
+        raise UserError(f"{path}: a folder; expected {_NPZ}") from None
+    except Exception as error:  # zipfile and NumPy raise anything on damaged bytes
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
+        raise UserError(f"{path}: damaged; expected {_NPZ} ({reason})") from None
+
+
+def _check_size(path: Path, size: int) -> None:
+    if size > max(_MAX_COMPRESSED, _MAX_COMPRESSION * path.stat().st_size):
+        raise UserError(
+            f"{path}: expected an .npz file of up to {_MAX_COMPRESSION} times its size when decompressed; "
+            f"got {size / 1e9:,.1f} GB in {path.stat().st_size:,} bytes"
+        )
+
+
+def _array(path: Path, name: str, archive: np.lib.npyio.NpzFile) -> np.ndarray:
+    try:
+        value = archive[name]
+    except ValueError as error:
+        # NumPy has no exception of its own for arrays that need pickle.
+        if "allow_pickle" not in str(error):
+            raise
+        raise UserError(
+            f"{path}: {name}: expected plain numbers or strings; got Python objects, which are not read "
+            "because they can run code"
+        ) from None
+    # NumPy returns a member of the archive in another format as bytes.
+    if not isinstance(value, np.ndarray):
+        raise UserError(f"{path}: {name}: expected an array; got something else")
+    return value
