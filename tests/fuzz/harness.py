@@ -17,7 +17,6 @@ import sys
 import tempfile
 import time
 import traceback
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -29,9 +28,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
 from kmlc.commands.process import Main
+from kmlc.printable import printable
 
 ALL = 20_000
-"""What the shares of the tests, given to `fuzz`, come to."""
+"""About what the shares of the tests, given to `fuzz`, come to."""
 INPUTS = int(os.environ.get("FUZZ", "80"))
 LARGE = 2_000
 SECONDS = 120
@@ -139,10 +139,9 @@ class Outcome:
         if self.code == 2 and (self.err.count("\n") != 1 or not self.err.endswith("\n")):
             raise Finding("not one line", repr(self.err[:60]), last)
         for text in (self.out, self.err):
-            controls = {each for each in text if unicodedata.category(each) == "Cc"} - {"\n", "\t"}
-            if controls:
-                line = next(line for line in text.split("\n") if controls & set(line))
-                raise Finding("control character", repr(line[:40]), repr(line[:400]))
+            for line in text.split("\n"):
+                if printable(line) != line:
+                    raise Finding("control character", repr(line[:40]), repr(line[:400]))
 
 
 @dataclass(frozen=True)
@@ -258,7 +257,8 @@ def _content(stream: io.TextIOWrapper) -> str:
 
 
 def _peak_memory() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # In bytes on macOS, in kB elsewhere.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 @contextmanager
@@ -278,10 +278,11 @@ def _alarm() -> Iterator[None]:
 @contextmanager
 def _process_state() -> Iterator[None]:
     """Put back what a command sets for its whole process."""
-    cores = os.sched_getaffinity(0)
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     try:
         yield
     finally:
-        os.sched_setaffinity(0, cores)
+        if cores is not None:
+            os.sched_setaffinity(0, cores)
         if "keras" in sys.modules:
             sys.modules["keras"].mixed_precision.set_dtype_policy("float32")

@@ -14,7 +14,7 @@ from kmlc.setting_flags import setting_types
 from tests.fuzz.harness import Finding, Outcome, Sandbox, fuzz
 from tests.fuzz.pictures import BOMBS, VALID
 from tests.fuzz.strategies import CAPTIONS, EDITS, NAMES, WILD_VALUES, Edit, Row, edited, rows, valid_csv
-from tests.fuzz.test_run_directories import ARGUMENTS, copied, damage, files_of
+from tests.fuzz.test_run_directories import ARGUMENTS, copied, damage
 from tests.helpers import ROOT
 
 ADDRESSES = 16_000_000_000
@@ -95,9 +95,9 @@ def test_settings(sandbox: Sandbox, key: str, value: str) -> None:
 
 
 @fuzz("real commands", 50, **ARGUMENTS)
-def test_run_directories(sandbox: Sandbox, file: int, how: str, edits: list[Edit], value: object) -> None:
-    directory = copied(sandbox, "words")
-    files = files_of(directory)
-    damage(files[file % len(files)], how, edits, value, sandbox.root / "runs" / "both")
+def test_run_directories(
+    sandbox: Sandbox, file: int, how: str, edits: list[Edit], value: object, stranger: bool
+) -> None:
+    damage(copied(sandbox, "words"), file, how, edits, value, stranger, sandbox.root / "runs" / "both")
     data = sandbox.root / "data"
     run(sandbox, "predict", "--run", "run", "--data", data, "--out", "s.csv", writes=("s.csv",))

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from kmlc.commands.compare import main as compare
 from kmlc.commands.predict import main as predict
 from kmlc.commands.train import main as train
+from kmlc.files import write_json
+from kmlc.training.manifest import NAME, extend_manifest, read_manifest
 from tests.fuzz.harness import Finding, Sandbox, fuzz
 from tests.fuzz.strategies import EDITS, Edit, edited
 
@@ -37,8 +40,12 @@ def files_of(run: Path) -> list[Path]:
     return sorted(each for each in run.rglob("*") if each.is_file() and not each.name.startswith("."))
 
 
-def damage(file: Path, how: str, edits: list[Edit], value: Any, other: Path) -> None:
-    """Damage a file of a run."""
+def damage(
+    run: Path, number: int, how: str, edits: list[Edit], value: Any, stranger: bool, other: Path
+) -> Path:
+    """Damage one file of a run, and return it; a stranger's manifest has the hash of what it is then."""
+    files = files_of(run)
+    file = files[number % len(files)]
     content = file.read_bytes()
     file.unlink()
     if how == "empty":
@@ -53,6 +60,9 @@ def damage(file: Path, how: str, edits: list[Edit], value: Any, other: Path) -> 
         file.write_text(json.dumps(_changed(content, value)))
     elif how == "link":
         file.symlink_to(file.name)
+    if stranger and file.name != NAME and file.name in read_manifest(run).files:
+        extend_manifest(run, [file.name])
+    return file
 
 
 def _changed(content: bytes, value: Any) -> Any:
@@ -72,20 +82,20 @@ ARGUMENTS: dict[str, Any] = {
     "how": DAMAGES,
     "edits": EDITS,
     "value": VALUES,
+    "stranger": st.booleans(),
 }
 
 
 @fuzz("run directories", 450, **ARGUMENTS)
 def test_predicting_with_a_damaged_run(
-    sandbox: Sandbox, file: int, how: str, edits: list[Edit], value: Any
+    sandbox: Sandbox, file: int, how: str, edits: list[Edit], value: Any, stranger: bool
 ) -> None:
     run = copied(sandbox, "words")
-    files = files_of(run)
-    damage(files[file % len(files)], how, edits, value, sandbox.root / "runs" / "both")
+    damaged = damage(run, file, how, edits, value, stranger, sandbox.root / "runs" / "both")
     outcome = sandbox.call(
         predict, "--run", "run", "--data", sandbox.root / "data", "--out", "s.csv", writes=["s.csv"]
     )
-    if outcome.code != 0:
+    if outcome.code != 0 or stranger:  # whose run may hold anything
         return
     with (sandbox.work / "s.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.reader(stream, strict=True))
@@ -96,35 +106,34 @@ def test_predicting_with_a_damaged_run(
     )
     with clean.open(encoding="utf-8", newline="") as stream:
         if rows != list(csv.reader(stream, strict=True)):
-            name = files[file % len(files)].name
-            raise Finding("other predictions", f"{name} {how}", f"exit code 0\n{rows}")
+            raise Finding("other predictions", f"{damaged.name} {how}", f"exit code 0\n{rows}")
 
 
 @fuzz("run directories", 250, **ARGUMENTS)
-def test_resuming_a_damaged_run(sandbox: Sandbox, file: int, how: str, edits: list[Edit], value: Any) -> None:
+def test_resuming_a_damaged_run(
+    sandbox: Sandbox, file: int, how: str, edits: list[Edit], value: Any, stranger: bool
+) -> None:
     run = copied(sandbox, "words")
-    for name in ("metrics.json", "manifest.json"):
-        (run / name).unlink(missing_ok=True)
-    files = files_of(run)
-    damage(files[file % len(files)], how, edits, value, sandbox.root / "runs" / "both")
+    write_json(run / NAME, asdict(replace(read_manifest(run), finished=None)))
+    damage(run, file, how, edits, value, stranger, sandbox.root / "runs" / "both")
     sandbox.call(train, "--resume", "run", writes=["run"])
 
 
 @fuzz("run directories", 150, **ARGUMENTS)
-def test_comparing_damaged_runs(sandbox: Sandbox, file: int, how: str, edits: list[Edit], value: Any) -> None:
+def test_comparing_damaged_runs(
+    sandbox: Sandbox, file: int, how: str, edits: list[Edit], value: Any, stranger: bool
+) -> None:
     run = copied(sandbox, "words")
-    files = files_of(run)
-    damage(files[file % len(files)], how, edits, value, sandbox.root / "runs" / "both")
+    damage(run, file, how, edits, value, stranger, sandbox.root / "runs" / "both")
     sandbox.call(compare, "run", sandbox.root / "runs" / "both", "--out", "out", writes=["out"])
 
 
 @fuzz("run directories", 150, **ARGUMENTS)
 def test_predicting_with_two_runs_one_of_them_damaged(
-    sandbox: Sandbox, file: int, how: str, edits: list[Edit], value: Any
+    sandbox: Sandbox, file: int, how: str, edits: list[Edit], value: Any, stranger: bool
 ) -> None:
     run = copied(sandbox, "both")
-    files = files_of(run)
-    damage(files[file % len(files)], how, edits, value, sandbox.root / "runs" / "words")
+    damage(run, file, how, edits, value, stranger, sandbox.root / "runs" / "words")
     words = sandbox.root / "runs" / "words"
     arguments = ("--run", "run", "--run", words, "--data", sandbox.root / "data", "--out", "s.csv")
     sandbox.call(predict, *arguments, writes=["s.csv"])
