@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -222,3 +223,20 @@ def test_an_unknown_backend_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None
     expected = r"^KERAS_BACKEND: expected one of tensorflow, .*; got zzz$"
     with pytest.raises(UserError, match=expected), quiet_imports():
         pass
+
+
+def test_a_signal_that_comes_while_an_object_is_destroyed_is_not_lost(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Python drops exceptions of `__del__`: the training went on after Ctrl-C, beside a traceback."""
+
+    class Dying:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    def body(argv: Sequence[str]) -> None:
+        Dying()
+        time.sleep(5)
+
+    assert command(body)([]) == 130
+    assert capsys.readouterr().err == ""
