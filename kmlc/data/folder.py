@@ -8,7 +8,7 @@ import numpy as np
 
 from kmlc.config import Config
 from kmlc.data.data_report import TableReport
-from kmlc.data.image_facts import NO_IMAGE, ImageFacts
+from kmlc.data.image_facts import NO_IMAGE, OUTSIDE, ImageFacts
 from kmlc.data.image_manifest import image_facts
 from kmlc.data.image_paths import image_paths
 from kmlc.data.labels import KnownLabelReader, KnownLabels, LabelReader
@@ -16,9 +16,6 @@ from kmlc.data.readers import read_test_table, read_training_table
 from kmlc.data.readers.table import Table
 from kmlc.data.records import LabelledData, Records, unknown_labels
 from kmlc.errors import UserError
-
-OUTSIDE = ImageFacts(problem="outside the image folder")
-"""The facts of an image whose name leads out of the image folder: its file is not touched."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class ImageFacts:
         orientation: how the stored image has to be turned, 1 to 8 as in EXIF; 1 is upright.
         problem: why the image cannot be used, or None if it can: "missing", "empty", "not an image", "format
             TIFF is not read", "oversized", "too many scans", "corrupt", "not a regular file", "cannot be read
-            (reason)".
+            (reason)", "outside the image folder".
     """
 
     sha256: str = ""
@@ -46,6 +46,8 @@ class ImageFacts:
 
 NO_IMAGE = ImageFacts()
 """The facts of a row without an image."""
+OUTSIDE = ImageFacts(problem="outside the image folder")
+"""The facts of an image whose name leads out of the image folder: its file is not touched."""
 
 
 class _Problem(Exception):

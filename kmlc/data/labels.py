@@ -1,6 +1,7 @@
 """Labels: the vocabulary, and cells such as "1 3" as multi-hot rows."""
 
 import re
+import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -41,16 +42,17 @@ class Vocabulary:
         if set(saved) != {field.name for field in fields(cls)}:
             raise ValueError(f"expected the keys {', '.join(field.name for field in fields(cls))}")
         values: dict[str, Any] = {}
-        for field in fields(cls):
-            value, kind = saved[field.name], int if field.name == "parents" else str
-            if field.name != "delimiter" and isinstance(value, list):
-                values[field.name] = tuple(value)
-            elif field.name == "delimiter" and isinstance(value, str):
-                values[field.name], value = value, []
+        for name, kind in typing.get_type_hints(cls).items():
+            value = saved[name]
+            if kind is str:
+                expected, each, values[name] = str, [value], value
+            elif isinstance(value, list):
+                expected, each, values[name] = typing.get_args(kind)[0], value, tuple(value)
             else:
-                raise ValueError(f"{field.name}: unexpected {type(value).__name__}")
-            if not all(type(each) is kind for each in value):
-                raise ValueError(f"{field.name}: expected each to be {kind.__name__}")
+                raise ValueError(f"{name}: unexpected {type(value).__name__}")
+            # By the type itself: isinstance takes true for a whole number.
+            if not all(type(one) is expected for one in each):
+                raise ValueError(f"{name}: expected each to be {expected.__name__}")
         vocabulary = cls(**values)
         vocabulary.check()
         return vocabulary

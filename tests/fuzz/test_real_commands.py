@@ -1,6 +1,5 @@
 """The same as processes of their own, as a user types them, with bounds on memory and on time."""
 
-import csv
 import os
 import resource
 import subprocess
@@ -14,6 +13,7 @@ from kmlc.setting_flags import setting_types
 from tests.fuzz.harness import Finding, Outcome, Sandbox, fuzz
 from tests.fuzz.pictures import BOMBS, VALID
 from tests.fuzz.strategies import CAPTIONS, EDITS, NAMES, WILD_VALUES, Edit, Row, edited, rows, valid_csv
+from tests.fuzz.submissions import check_submission
 from tests.fuzz.test_run_directories import ARGUMENTS, copied, damage
 from tests.helpers import ROOT
 
@@ -44,16 +44,6 @@ def run(sandbox: Sandbox, *arguments: object, writes: tuple[str, ...] = ()) -> O
     outcome.check()
     sandbox.check_files(before, writes)
     return outcome
-
-
-def check_submission(sandbox: Sandbox, outcome: Outcome, names: list[str]) -> None:
-    """Check that every row is in the submission once and in order."""
-    if outcome.code != 0:
-        raise Finding("lost rows", "refused", outcome.err)
-    with (sandbox.work / "s.csv").open(encoding="utf-8", newline="") as stream:
-        found = [row[0] for row in csv.reader(stream, strict=True)][1:]
-    if found != names:
-        raise Finding("lost rows", "other rows", f"expected {names}\ngot {found}")
 
 
 def predict(sandbox: Sandbox, table: Sequence[Row], name: str) -> Outcome:

@@ -1,6 +1,5 @@
 """Run directories with a file missing, damaged, of another type or of another run."""
 
-import csv
 import json
 import shutil
 from dataclasses import asdict, replace
@@ -17,6 +16,7 @@ from kmlc.files import write_json
 from kmlc.training.manifest import NAME, extend_manifest, read_manifest
 from tests.fuzz.harness import Finding, Sandbox, fuzz
 from tests.fuzz.strategies import EDITS, Edit, edited
+from tests.fuzz.submissions import read_submission
 
 DAMAGES = st.sampled_from(
     ["missing", "empty", "edited", "edited", "folder", "another run's", "other JSON", "link"]
@@ -97,16 +97,13 @@ def test_predicting_with_a_damaged_run(
     )
     if outcome.code != 0 or stranger:  # whose run may hold anything
         return
-    with (sandbox.work / "s.csv").open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.reader(stream, strict=True))
-    clean = sandbox.work / "clean.csv"
+    rows = read_submission(sandbox)
     words = sandbox.root / "runs" / "words"
     sandbox.call(
         predict, "--run", words, "--data", sandbox.root / "data", "--out", "clean.csv", writes=["clean.csv"]
     )
-    with clean.open(encoding="utf-8", newline="") as stream:
-        if rows != list(csv.reader(stream, strict=True)):
-            raise Finding("other predictions", f"{damaged.name} {how}", f"exit code 0\n{rows}")
+    if rows != read_submission(sandbox, "clean.csv"):
+        raise Finding("other predictions", f"{damaged.name} {how}", f"exit code 0\n{rows}")
 
 
 @fuzz("run directories", 250, **ARGUMENTS)
