@@ -1,6 +1,6 @@
 """`kmlc predict` without installing."""
 
-from kmlc.commands.predict import main
+from kmlc.commands import run
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run("predict"))

@@ -1,6 +1,6 @@
 """`kmlc train` without installing."""
 
-from kmlc.commands.train import main
+from kmlc.commands import run
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run("train"))

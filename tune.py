@@ -1,6 +1,6 @@
 """`kmlc tune` without installing."""
 
-from kmlc.commands.tune import main
+from kmlc.commands import run
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run("tune"))

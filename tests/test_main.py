@@ -1,9 +1,11 @@
 """`kmlc` and `python -m kmlc`."""
 
 import importlib
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +81,14 @@ def test_shell_completion_knows_commands_and_settings() -> None:
             ["bash", "-c", f"{script}\n{typed.format(words, place)}"], capture_output=True, text=True
         )
         assert set(done.stdout.split()) == found, done.stderr
+
+
+@pytest.mark.parametrize("command", [["train.py", "--help"], ["-m", "kmlc", "train", "--help"]])
+def test_a_signal_during_the_imports_prints_no_traceback(command: list[str], tmp_path: Path) -> None:
+    """Ctrl-C in the first third of a second ended in a traceback through the import of jsonargparse."""
+    (tmp_path / "jsonargparse.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    ended = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")

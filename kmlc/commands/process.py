@@ -55,7 +55,7 @@ def command(body: Callable[[Sequence[str]], None]) -> Main:
     def main(argv: Sequence[str] | None = None) -> int:
         # TensorFlow's log messages on missing GPUs help nobody; its errors are Python exceptions.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        name = program("" if module == "__main__" else module)
+        name = program("" if module in ("__main__", "overview") else module)
         with (
             suppress(KeyboardInterrupt),  # in the moment in which the handlers change
             _interruptible(whole_process=argv is None),

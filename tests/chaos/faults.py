@@ -155,7 +155,7 @@ def stop(workspace: Workspace) -> Ended:
 
 def full_disk(workspace: Workspace) -> Ended:
     """Let no file grow over a random size, as on a full disk."""
-    size = int(2 ** workspace.chance.uniform(6, 20))
+    size = int(2 ** workspace.chance.uniform(12, 20))  # what the command prints goes into a file, too
     process = workspace.start(
         workspace.next_arguments(), before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
     )
