@@ -148,5 +148,23 @@ def test_damaged_best_weights_do_not_become_those_of_the_finished_run(
     assert train(config).finished
 
 
+@pytest.mark.parametrize("damaged", [None, b"", b"{}", b"\x00\xff"])
+def test_a_damaged_file_of_the_start_is_one_line(config: Config, damaged: bytes | None) -> None:
+    run = start(config)
+    names = sorted(run.manifest.files)
+    assert {"config.yaml", "labels.json", "rows.npz", "split.json"} <= set(names)
+    for name in names:
+        whole = (run.path / name).read_bytes()
+        if damaged is None:
+            (run.path / name).unlink()
+        else:
+            (run.path / name).write_bytes(damaged)
+        said = "missing; expected" if damaged is None else "changed since training wrote it"
+        with pytest.raises(UserError, match=f"^{re.escape(str(run.path / name))}: {said}"):
+            train(config)
+        (run.path / name).write_bytes(whole)
+    assert train(config).finished
+
+
 def stopped(*arguments: object) -> None:
     raise KeyboardInterrupt
