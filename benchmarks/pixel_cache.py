@@ -27,9 +27,9 @@ from kmlc.arguments import OneLineParser
 from kmlc.commands.process import command
 from kmlc.config import CaptionsConfig, Config, ImagesConfig, TrainConfig
 from kmlc.data.batches import evaluation_batches, training_batches
+from kmlc.data.caches.pixels import cached
 from kmlc.data.caption_encoders import caption_encoder
 from kmlc.data.encoder_state import EncoderState
-from kmlc.data.pixel_cache import cached
 from kmlc.data.records import Records
 from kmlc.tasks.rows import read_labelled
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from kmlc.config import Config
+from kmlc.data.caches.pixels import cached
 from kmlc.data.fraction import fraction_of
-from kmlc.data.pixel_cache import cached
 from kmlc.data.records import LabelledData
 from kmlc.tasks.registry import task_type
 from kmlc.tasks.rows import read_labelled

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kmlc.data.memory_cache import memory_cache, remove_abandoned
+from kmlc.data.caches.memory import memory_cache, remove_abandoned
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_json
 from kmlc.lock import locked

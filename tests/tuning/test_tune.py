@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from kmlc.config import Config
-from kmlc.data import memory_cache
+from kmlc.data.caches import memory
 from kmlc.errors import UserError
 from kmlc.files import write_json
 from kmlc.lock import locked
@@ -130,7 +130,7 @@ def test_best_yaml_is_written_last(tmp_path: Path, config: StudyConfig, training
 def test_decoded_pixels_are_removed_whatever_the_last_command_said(
     tmp_path: Path, config: StudyConfig, trainings: Trainings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory_cache, "MEMORY", tmp_path)
+    monkeypatch.setattr(memory, "MEMORY", tmp_path)
     study = start_or_continue(config, tmp_path / "study")
     folders = [study.cache, tmp_path / "kmlc-killed" / "owner"]
     for folder in folders:

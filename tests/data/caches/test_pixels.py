@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kmlc.config import CaptionsConfig, Config, ImagesConfig, TrainConfig
-from kmlc.data import pixel_cache
 from kmlc.data.batches import evaluation_batches, training_batches
+from kmlc.data.caches import pixels as pixel_cache
+from kmlc.data.caches.pixels import bmp_bytes, cached
 from kmlc.data.caption_encoders import caption_encoder
 from kmlc.data.encoder_state import EncoderState
 from kmlc.data.images import decode
-from kmlc.data.pixel_cache import bmp_bytes, cached
 from kmlc.data.records import Records
 from kmlc.errors import UserError
 

@@ -1,0 +1,1 @@
+"""What is kept between commands, or for as long as one runs: caches, which know no models."""
