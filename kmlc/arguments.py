@@ -9,8 +9,9 @@ import difflib
 import re
 import types
 import typing
-from argparse import SUPPRESS, Action
+from argparse import SUPPRESS, Action, ArgumentTypeError
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter
@@ -114,6 +115,20 @@ def plain(value: Any) -> Any:
     return value
 
 
+def output_file(path: str | Path) -> Path:
+    """Return the path of a file to write: the type of a flag.
+
+    Raises:
+        ArgumentTypeError: if it ends with a slash, which `Path` would drop.
+
+    Example:
+        parser.add_argument("--out", type=output_file)
+    """
+    if str(path).endswith("/"):
+        raise ArgumentTypeError(f"expected the name of a file; got the folder {path}")
+    return Path(path)
+
+
 def nearest(name: str, valid: Sequence[str]) -> str:
     """Return " (did you mean X?)" for the valid name most like `name`, or nothing if none is like it."""
     found = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
@@ -139,11 +154,12 @@ _DESCRIPTIONS = {
     "bool": "true or false",
     "str": "a string",
     "Path": "a path",
+    "output_file": "a file name",
     "int": "a whole number",
     "float": "a number",
     "NoneType": "null",
 }
-_OBVIOUS = ("a string", "a path", "a string, or null")
+_OBVIOUS = ("a string", "a path", "a file name", "a string, or null")
 """Descriptions that a help line goes without."""
 
 

@@ -9,6 +9,7 @@ The image tower is frozen; the rows are those that training would use.
 from collections.abc import Sequence
 from pathlib import Path
 
+from kmlc.arguments import output_file
 from kmlc.commands.process import command, quiet_imports
 from kmlc.commands.train import add_config_file, read_config
 from kmlc.program import command_line, program
@@ -21,7 +22,9 @@ def parser() -> SettingsParser:
         prog=program("features"),
         description=__doc__.partition("\n")[0],
     )
-    parser.add_argument("--out", type=Path, default=Path("features.npz"), metavar="FILE", help="the vectors")
+    parser.add_argument(
+        "--out", type=output_file, default=Path("features.npz"), metavar="FILE", help="the vectors"
+    )
     add_config_file(parser)
     return parser
 
@@ -35,9 +38,9 @@ def main(argv: Sequence[str]) -> None:
     with quiet_imports():
         from kmlc.data.readers.npz import write_features
         from kmlc.prediction.extract import extract_features
-        from kmlc.tasks.rows import check_output
+        from kmlc.training.outputs import check_output
 
-    check_output(options.out, config)
+    check_output(options.out, [config], [Path(file) for file in options.config])
     rows = extract_features(config)
     write_features(options.out, rows)
     print(f"{options.out}: {rows.features.shape[0]:,} rows of {rows.features.shape[1]:,} features")

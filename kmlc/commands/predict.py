@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from kmlc.arguments import OneLineParser
+from kmlc.arguments import OneLineParser, output_file
 from kmlc.commands.process import command, quiet_imports
 from kmlc.errors import UserError
 from kmlc.program import program
@@ -31,8 +31,8 @@ def parser() -> OneLineParser:
         help="run directory; repeat to average several; default: the newest finished run",
     )
     add("--data", metavar="DIR", help="data folder; default: the one that the run was trained on")
-    add("--out", type=Path, metavar="FILE", help="submission; default: submission.csv in the run")
-    add("--proba", type=Path, metavar="FILE", help="also write the probabilities, a column per label")
+    add("--out", type=output_file, metavar="FILE", help="submission; default: submission.csv in the run")
+    add("--proba", type=output_file, metavar="FILE", help="also write the probabilities, a column per label")
     add("--image", type=Path, metavar="FILE", help="predict this image instead of a table")
     add("--caption", help="caption of that image, or a caption alone")
     add(

@@ -6,9 +6,11 @@ import numpy as np
 
 from kmlc.config import Config
 from kmlc.data.data_report import TableReport
-from kmlc.data.labels import KnownLabelReader, KnownLabels, Vocabulary
+from kmlc.data.known_labels import KnownLabelReader, KnownLabels
+from kmlc.data.labels import Vocabulary
 from kmlc.data.readers.npz import Features
 from kmlc.data.records import LabelledData, Records, unknown_labels
+from kmlc.errors import UserError
 
 
 def statistics(features: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -44,7 +46,16 @@ class FeatureRows:
     source: str
 
     def read_labelled(self) -> LabelledData:
-        """Return the rows to train on, all of them."""
+        """Return the rows to train on, all of them.
+
+        Raises:
+            UserError: if they have no labels.
+        """
+        if not self.rows.names:
+            raise UserError(
+                f"{self.source}: no array y; expected class numbers of shape (rows,), or 0 and 1 of shape "
+                "(rows, classes)"
+            )
         rows, report = self.rows, self._report()
         report.label_counts = dict(zip(rows.names, rows.labels.sum(axis=0).tolist(), strict=True))
         vocabulary = Vocabulary(rows.names, rows.names, self.config.labels.delimiter)
@@ -56,10 +67,11 @@ class FeatureRows:
         return self._records(unknown_labels(len(self.rows.ids))), self._report()
 
     def read_test_labels(self, task: KnownLabelReader, records: Records) -> KnownLabels | None:
-        """Return the labels of the same rows, or None if the task has others."""
-        if self.rows.names != task.vocabulary.labels:
+        """Return the labels of the same rows by their names, or None if the rows have none."""
+        if not self.rows.names:
             return None
-        return KnownLabels(range(len(records)), self.rows.labels)
+        names = [[self.rows.names[place] for place in np.flatnonzero(row)] for row in self.rows.labels]
+        return KnownLabels.of_rows(names, task.vocabulary)
 
     def _records(self, labels: np.ndarray) -> Records:
         empty = [""] * len(self.rows.ids)

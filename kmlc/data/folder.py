@@ -11,7 +11,8 @@ from kmlc.data.data_report import TableReport
 from kmlc.data.image_facts import NO_IMAGE, OUTSIDE, ImageFacts
 from kmlc.data.image_manifest import image_facts
 from kmlc.data.image_paths import image_paths
-from kmlc.data.labels import KnownLabelReader, KnownLabels, LabelReader
+from kmlc.data.known_labels import KnownLabelReader, KnownLabels
+from kmlc.data.labels import LabelReader
 from kmlc.data.readers import read_test_table, read_training_table
 from kmlc.data.readers.table import Table
 from kmlc.data.records import LabelledData, Records, unknown_labels
@@ -101,6 +102,10 @@ class DataFolder:
         for row in sorted(set(range(len(table))) - set(table.unreadable)):
             place.setdefault(ids[row], row)
         listed = [row for row, name in enumerate(records.ids) if name in place]
+        if place and not listed:
+            first = next(iter(place))
+            note = f"{table.path} names {len(place):,} rows, none of them in {names.test} (first: {first})"
+            return KnownLabels([], unknown_labels(0), [note])
         known = task.read_known_labels(config, table, [place[records.ids[row]] for row in listed])
         return known and replace(known, rows=[listed[row] for row in known.rows])
 

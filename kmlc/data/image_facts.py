@@ -28,9 +28,9 @@ class ImageFacts:
         width: in pixels, as stored, before the orientation is applied; 0 if not known.
         height: likewise.
         orientation: how the stored image has to be turned, 1 to 8 as in EXIF; 1 is upright.
-        problem: why the image cannot be used, or None if it can: "missing", "empty", "not an image", "format
-            TIFF is not read", "oversized", "too many scans", "corrupt", "not a regular file", "cannot be read
-            (reason)", "outside the image folder".
+        problem: why the image cannot be used, or None if it can: "missing", "a folder", "empty", "not an
+            image", "format TIFF is not read", "oversized", "too many scans", "corrupt", "not a regular file",
+            "cannot be read (reason)", "outside the image folder".
     """
 
     sha256: str = ""
@@ -100,7 +100,7 @@ def file_state(path: str, max_pixels: int) -> os.stat_result | str:
     except ValueError:  # a null character, or half of a surrogate pair
         return "cannot be read (no valid name)"
     if stat.S_ISDIR(state.st_mode):
-        return "missing"
+        return "a folder"
     if not stat.S_ISREG(state.st_mode):
         return "not a regular file"
     if state.st_size == 0:

@@ -137,22 +137,6 @@ class Targets:
     kind: LabelKind
 
 
-@dataclass(frozen=True)
-class KnownLabels:
-    """The labels of rows to predict.
-
-    Attributes:
-        rows: which of the rows have labels, in order.
-        encoded: their labels, uint8 of shape (rows, classes and more): further columns are those of labels
-            that are unknown to the run, which it can only miss.
-        notes: what the reader of a score must know of it, a line each.
-    """
-
-    rows: Sequence[int]
-    encoded: np.ndarray
-    notes: Sequence[str] = ()
-
-
 class LabelReader(Protocol):
     """How a task reads labels; the readers of rows are given it."""
 
@@ -160,17 +144,6 @@ class LabelReader(Protocol):
         self, config: Config, folder: Path, table: Table, rows: Sequence[int], report: TableReport
     ) -> Targets:
         """Read the labels of rows of a training table, and note in the report what is wrong with them."""
-
-
-class KnownLabelReader(Protocol):
-    """How a task reads labels of which it has the vocabulary, such as those of test rows."""
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """The labels in the order of the classes."""
-
-    def read_known_labels(self, config: Config, table: Table, rows: Sequence[int]) -> KnownLabels | None:
-        """Return the labels of the given rows of a table, or None if it has no labels."""
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ from typing import Literal
 import numpy as np
 
 from kmlc.config import Config
-from kmlc.data.labels import KnownLabels
+from kmlc.data.known_labels import KnownLabels
 from kmlc.errors import UserError
 from kmlc.files import same_file, write_csv
 from kmlc.markdown import metric_title
 from kmlc.prediction.predictor import Predictor
-from kmlc.tasks.rows import check_output, read_test, read_test_labels
+from kmlc.tasks.rows import read_test, read_test_labels
 from kmlc.tasks.task import Task, Thresholds
-from kmlc.training.run_directory import RunDirectory
+from kmlc.training.outputs import check_output
 
 
 def predict_table(
@@ -36,11 +36,11 @@ def predict_table(
         data: the data folder; None is the one that the first run was trained on.
         out: the submission, with the columns of `Task.submission`.
         proba: where to write the probabilities, a column for each class; None writes none.
-        without: predict as if the rows had no images, or no captions.
+        without: predict as if the rows had no images, or no captions, which are then not read.
         anywhere: `images.anywhere`; None is as the run was trained.
 
     Raises:
-        UserError: if the table is missing or lacks a column, feature vectors have another length, or `out` or
+        UserError: if a table is missing or lacks a column, feature vectors have another length, or `out` or
             `proba` cannot be written, are one file, or are an image or a file of the data or of a run.
 
     Example:
@@ -53,13 +53,12 @@ def predict_table(
         config = dataclasses.replace(config, images=dataclasses.replace(config.images, anywhere=anywhere))
     outputs = [out] if proba is None else [out, proba]
     _check_outputs(outputs, predictor, config)
-    records, report = read_test(config)
+    records, report = read_test(config, without)
     print(report.summary())
     predictor.check_features(records, report.file)
-    if without == "images":
-        records = dataclasses.replace(records, images=[""] * len(records))
-    if without == "captions":
-        records = dataclasses.replace(records, captions=[""] * len(records))
+    # A file of feature vectors has no test split: a metric on rows that a run was trained on says nothing.
+    trained_on = config.tower.input == "features" and config.data == first.config.data
+    known = None if trained_on else read_test_labels(config, first.task, records)
     predictor.note_ignored_captions(records)
     print(f"Predicting {len(records):,} rows with {predictor.name}", flush=True)
     logits = predictor.logits(records)
@@ -71,9 +70,6 @@ def predict_table(
         columns.insert(0, config.table.image_column, records.ids)
         write_csv(proba, columns)
         print(f"{proba}: probabilities of {logits.shape[1]} classes")
-    # A file of feature vectors has no test split: a metric on rows that a run was trained on says nothing.
-    trained_on = config.tower.input == "features" and config.data == first.config.data
-    known = None if trained_on else read_test_labels(config, first.task, records)
     if known is not None:
         _print_score(first.task, known, logits, predictor.thresholds)
 
@@ -97,10 +93,6 @@ def _print_score(task: Task, known: KnownLabels, logits: np.ndarray, thresholds:
 def _check_outputs(paths: Sequence[Path], predictor: Predictor, config: Config) -> None:
     """Check before the work that the results can be written, each into a file that nothing else needs."""
     for path in paths:
-        for run in predictor.paths:
-            if RunDirectory(run).owns(path):
-                raise UserError(f"{path}: expected a file to write; got one of the run {run}")
-        for each in (config, *(run.config for run in predictor.runs)):
-            check_output(path, each)
+        check_output(path, [config, *(run.config for run in predictor.runs)])
     if len(paths) == 2 and same_file(*paths):
         raise UserError(f"--out {paths[0]}, --proba {paths[1]}: expected two files; got one")

@@ -4,18 +4,18 @@ Which reader is used is chosen here; the reader is given the task, which reads t
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from kmlc.config import Config
 from kmlc.data.data_report import TableReport
 from kmlc.data.feature_rows import FeatureRows
 from kmlc.data.folder import DataFolder
-from kmlc.data.image_facts import inspect
-from kmlc.data.labels import KnownLabelReader, KnownLabels
+from kmlc.data.known_labels import KnownLabelReader, KnownLabels
 from kmlc.data.readers.npz import Features, read_features
 from kmlc.data.records import LabelledData, Records
 from kmlc.errors import UserError
-from kmlc.files import check_writable
 from kmlc.sample.overfitting import overfitting_rows
 from kmlc.tasks.registry import task_type
 
@@ -32,8 +32,14 @@ def read_labelled(config: Config) -> LabelledData:
     return _source(config).read_labelled()
 
 
-def read_test(config: Config) -> tuple[Records, TableReport]:
+def read_test(
+    config: Config, without: Literal["images", "captions"] | None = None
+) -> tuple[Records, TableReport]:
     """Read every row to predict, in order; an unreadable image becomes a placeholder image.
+
+    Args:
+        config: the settings.
+        without: read the rows as if they had no images, or no captions; neither need be there then.
 
     Raises:
         UserError: if a file or column is missing, or there are no rows.
@@ -41,7 +47,14 @@ def read_test(config: Config) -> tuple[Records, TableReport]:
     Example:
         records, report = read_test(Config(data="my_folder"))
     """
-    return _source(config).read_test()
+    if without == "images" and config.tower.input == "image":
+        config = replace(config, tower=replace(config.tower, name="none"))
+    if without == "captions":
+        config = replace(config, captions=replace(config.captions, encoder="none"))
+    records, report = _source(config).read_test()
+    if without == "captions":
+        records = replace(records, captions=[""] * len(records))
+    return records, report
 
 
 def read_test_labels(config: Config, task: KnownLabelReader, records: Records) -> KnownLabels | None:
@@ -59,33 +72,6 @@ def read_test_labels(config: Config, task: KnownLabelReader, records: Records) -
         labels = read_test_labels(config, trained.task, records)
     """
     return _source(config).read_test_labels(task, records)
-
-
-def check_output(path: Path, config: Config) -> None:
-    """Check before the work that a result can be written, and that it replaces nothing of the data.
-
-    No image is ever replaced: any may be one of the data, or have a link in it.
-
-    Raises:
-        UserError: if the file cannot be written, is an image, is a table or the feature vectors of the data,
-            or the weights of the image tower.
-
-    Example:
-        check_output(Path("submission.csv"), Config(data="my_folder"))
-    """
-    check_writable(path, _input_files(config))
-    if path.is_file() and inspect(str(path), config.images.max_pixels).width:
-        raise UserError(f"{path}: expected a file to write; got an image")
-
-
-def _input_files(config: Config) -> list[Path]:
-    """Return the files that are read, but images: of the data and the tower's weights; not all need exist."""
-    weights = [Path(config.tower.weights)] if config.tower.weights.endswith(".h5") else []
-    if config.data is None:
-        return weights
-    data, table, labels = Path(config.data), config.table, config.labels
-    names = (table.train, table.test, table.test_labels, labels.names, labels.superclass_names)
-    return [*weights, data, *(data / name for name in names)]
 
 
 def training_images(config: Config, names: Sequence[str]) -> list[str]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from kmlc.config import Config
 from kmlc.data.data_report import TableReport
-from kmlc.data.labels import KnownLabels, Targets, Vocabulary
+from kmlc.data.known_labels import KnownLabels
+from kmlc.data.labels import Targets, Vocabulary
 from kmlc.data.readers.table import Table
 
 if TYPE_CHECKING:

@@ -187,7 +187,16 @@ class RunDirectory:
     def owns(self, path: Path) -> bool:
         """Return whether training or its report writes the file at a path in the run directory."""
         others = [self.path / NAME, self.log, self.report, self.plots, self.tensorboard, self.failure]
-        own = [*self._of_start, *self._of_end, *others, self.checkpoint.parent]
+        # The tables of the tasks' reports.
+        tables = [self.path / name for name in ("per_class.csv", "subclasses.csv")]
+        own = [
+            *self._of_start,
+            *self._of_end,
+            *others,
+            *tables,
+            *self.cleaned.values(),
+            self.checkpoint.parent,
+        ]
         target = Path(os.path.realpath(path))
         return any(target.is_relative_to(os.path.realpath(each)) for each in own)
 

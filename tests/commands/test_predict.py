@@ -80,6 +80,9 @@ def test_a_wrong_run_or_flag_ends_with_one_line(folder: Path, arguments: list[st
         (["--out", "no/such/s.csv"], "no/such: no such folder to write s.csv in"),
         (["--data", "nowhere"], "--data nowhere: no such folder"),
         (["--image", "none.jpg"], "none.jpg: missing; expected a JPEG"),
+        (["--image", "both"], "both: a folder; expected a JPEG"),
+        (["--out", "new/"], "--out: expected the name of a file; got the folder new/"),
+        (["--proba", "new/"], "--proba: expected the name of a file; got the folder new/"),
     ],
 )
 def test_an_error_names_the_flag_or_file(

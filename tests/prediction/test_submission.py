@@ -157,7 +157,7 @@ def test_flags_of_a_table_are_refused_for_one_image(flag: str, capsys: pytest.Ca
         ("40.jpg,1\n41.jpg,3 99\n", "Against the labels of 2 of 7 test rows: micro F1 "),
         ("40.jpg,1\n41.jpg,3 99\n", "unknown to the run and count as missed: 1 (first: 99)"),
         ("40.jpg,dog\n", "Labels of the test rows: no label is known to the run (first: dog)\nNo score: "),
-        ("0.jpg,1\n", "No score: no test row has a label that the run knows"),
+        ("0.jpg,1\n", "names 1 rows, none of them in test.csv (first: 0.jpg)\nNo score: "),
     ],
 )
 def test_the_screen_says_what_a_score_covers(
@@ -168,6 +168,31 @@ def test_the_screen_says_what_a_score_covers(
     (folder / "test_labels.csv").write_text(f"ImageID,Labels\n{labels}")
     command("--run", runs / "words", "--data", folder, "--out", tmp_path / "s.csv")
     assert expected in capsys.readouterr().out
+
+
+def test_labels_of_the_test_rows_are_read_before_prediction(
+    runs: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The submission was written before the table of labels was found to have no such column."""
+    folder = Path(shutil.copytree(data, tmp_path / "folder"))
+    (folder / "test_labels.csv").write_text("ImageID,Label\n40.jpg,1\n")
+    out = tmp_path / "s.csv"
+    assert main(["--run", str(runs / "words"), "--data", str(folder), "--out", str(out)]) == 2
+    printed = capsys.readouterr()
+    assert "test_labels.csv: no column 'Labels'" in printed.err
+    assert "Predicting" not in printed.out
+    assert not out.exists()
+
+
+def test_without_images_no_folder_of_images_is_needed(
+    runs: Path, data: Path, records: Records, both: TrainedRun, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(data, tmp_path / "folder"))
+    shutil.rmtree(folder / "data")
+    files = ["--out", tmp_path / "s.csv", "--proba", tmp_path / "p.csv"]
+    command("--run", runs / "both", "--data", folder, *files, "--without", "images")
+    expected = model_logits(both, image_batch(records), records.captions, has_image=False)
+    np.testing.assert_allclose(read_probabilities(tmp_path / "p.csv"), sigmoid(expected), rtol=1e-4)
 
 
 @pytest.mark.parametrize("other", ["s.csv", "./s.csv", "link.csv", "hard.csv"])

@@ -1,13 +1,17 @@
+import shutil
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 
 from kmlc.config import Config, TableConfig, TowerConfig
+from kmlc.data.known_labels import KnownLabels
 from kmlc.data.labels import Vocabulary
 from kmlc.errors import UserError
 from kmlc.tasks.registry import task_of
-from kmlc.tasks.rows import check_output, read_labelled, read_test, read_test_labels, training_images
+from kmlc.tasks.rows import read_labelled, read_test, read_test_labels, training_images
+from tests.helpers import findings, make_data
 
 FEATURES = TowerConfig("mlp")
 
@@ -48,18 +52,50 @@ def test_feature_vectors_are_trained_on_and_predicted(tmp_path: Path) -> None:
     known = read_test_labels(config, task_of(config, data.vocabulary), records)
     assert known is not None
     assert (list(known.rows), known.encoded.tolist()) == ([0, 1], [[0, 1], [1, 0]])
-    other = task_of(config, Vocabulary(("dog", "cat"), ("dog", "cat")))
-    assert read_test_labels(config, other, records) is None
 
 
-@pytest.mark.parametrize("name", ["backbone.weights.h5", "data/train.csv", "data"])
-def test_what_is_read_is_not_written(name: str, tmp_path: Path) -> None:
-    """`kmlc features --tower.weights W --out W` replaced the weights by the vectors."""
-    (tmp_path / "data").mkdir()
-    for file in ("backbone.weights.h5", "data/train.csv"):
-        (tmp_path / file).touch()
-    tower = TowerConfig("simple_cnn", weights=str(tmp_path / "backbone.weights.h5"))
-    config = Config(data=str(tmp_path / "data"), tower=tower)
-    with pytest.raises(UserError, match=f"{name}: expected a file to write"):
-        check_output(tmp_path / name, config)
-    check_output(tmp_path / "data" / "submission.csv", config)
+def test_labels_of_feature_vectors_are_those_of_the_run_by_name(tmp_path: Path) -> None:
+    """Labels in another order, or fewer than the run's, gave no score and no word."""
+    config = Config(data=str(tmp_path / "rows.npz"), tower=FEATURES)
+
+    def known(labels: list[str], *classes: str) -> KnownLabels:
+        np.savez(tmp_path / "rows.npz", X=[[0.5], [2.0]], y=[1, 0], labels=labels)
+        found = read_test_labels(config, task_of(config, Vocabulary(classes, classes)), read_test(config)[0])
+        assert found is not None
+        return found
+
+    assert known(["cat", "dog"], "dog", "cat").encoded.tolist() == [[1, 0], [0, 1]]
+    assert known(["cat", "dog"], "ant", "cat", "dog").encoded.tolist() == [[0, 0, 1], [0, 1, 0]]
+    some = known(["cat", "dog", "eel"], "cat")
+    assert some.encoded.tolist() == [[0, 1], [1, 0]]
+    assert some.notes == ["labels that are unknown to the run and count as missed: 1 (first: dog)"]
+    none = known(["cat", "dog"], "red", "white")
+    assert (none.rows, none.notes) == ([], ["no label is known to the run (first: dog)"])
+
+
+def test_feature_vectors_without_labels_are_predicted_and_not_trained_on(tmp_path: Path) -> None:
+    np.savez(tmp_path / "rows.npz", X=[[0.5], [2.0]])
+    config = Config(data=str(tmp_path / "rows.npz"), tower=FEATURES)
+    records, _ = read_test(config)
+    assert records.features is not None
+    assert records.features.tolist() == [[0.5], [2.0]]
+    task = task_of(config, Vocabulary(("cat", "dog"), ("cat", "dog")))
+    assert read_test_labels(config, task, records) is None
+    with pytest.raises(UserError, match=r"rows\.npz: no array y; expected class numbers of shape \(rows,\)"):
+        read_labelled(config)
+
+
+@pytest.mark.parametrize("without", ["images", "captions"])
+def test_what_is_ignored_need_not_be_there(without: Literal["images", "captions"], tmp_path: Path) -> None:
+    """`predict --without images` demanded the folder of images."""
+    folder = make_data(tmp_path / "folder", rows=2, test_rows=2)
+    config = Config(data=str(folder), tower=TowerConfig("simple_cnn"))
+    if without == "images":
+        shutil.rmtree(folder / "data")
+    else:
+        (folder / "test.csv").write_text("ImageID\n2.jpg\n3.jpg\n")
+    records, report = read_test(config, without)
+    assert records.ids == ["2.jpg", "3.jpg"]
+    assert set(findings(report)) <= {"record that is not valid CSV"}
+    assert [image == "" for image in records.images] == [without == "images"] * 2
+    assert [caption == "" for caption in records.captions] == [without == "captions"] * 2

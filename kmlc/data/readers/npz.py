@@ -9,8 +9,6 @@ import numpy as np
 from kmlc.arrays import read_arrays, write_arrays
 from kmlc.errors import UserError
 
-_ARRAYS = "arrays X (rows, features) and y (rows,) or (rows, classes)"
-
 # Otherwise one stray number, such as an id in y, would ask for a multi-hot array that fits in no memory.
 _MAX_CLASSES = 100_000
 
@@ -21,7 +19,7 @@ class Features:
 
     Attributes:
         features: float32 of shape (rows, features), finite.
-        labels: multi-hot uint8 of shape (rows, classes).
+        labels: multi-hot uint8 of shape (rows, classes); no classes where labels are not known.
         ids: a unique string for each row.
         names: a unique string for each class.
     """
@@ -36,8 +34,9 @@ def read_features(path: Path) -> Features:
     """Read feature vectors and labels. Nothing in the file can run code: arrays that need pickle are refused.
 
     The file holds `X`, numbers of shape (rows, features), and `y`, either class numbers from 0 of shape
-    (rows,) or 0 and 1 of shape (rows, classes). It may hold `ids`, a string for each row, and `labels`, a
-    string for each class; without them rows and classes are named by their numbers, counted from 0.
+    (rows,) or 0 and 1 of shape (rows, classes); rows to predict need no `y`. It may hold `ids`, a string for
+    each row, and `labels`, a string for each class in `y`; without them rows and classes are named by their
+    numbers, counted from 0.
 
     Raises:
         UserError: if the file is missing or no `.npz`, or an array is missing or not as above.
@@ -47,19 +46,16 @@ def read_features(path: Path) -> Features:
         rows = read_features(Path("wine.npz"))
     """
     arrays = read_arrays(path, ("X", "y", "ids", "labels"))
-    for name in ("X", "y"):
-        if name not in arrays:
-            found = ", ".join(arrays) or "no array"
-            raise UserError(f"{path}: no array {name}; expected {_ARRAYS}; got {found}")
+    if "X" not in arrays:
+        found = ", ".join(arrays) or "no array"
+        raise UserError(f"{path}: no array X; expected one of shape (rows, features); got {found}")
     features = _features(path, arrays["X"])
     rows = len(features)
-    if arrays["y"].ndim not in (1, 2):
-        raise UserError(f"{path}: y: expected shape (rows,) or (rows, classes); got {arrays['y'].shape}")
-    if len(arrays["y"]) != rows:
-        raise UserError(f"{path}: y: expected {rows:,} rows, as X has; got {len(arrays['y']):,}")
-    targets = _whole_numbers(path, arrays["y"])
     given = _strings(path, "labels", arrays["labels"]) if "labels" in arrays else None
-    labels = _multi_hot(path, targets, given) if targets.ndim == 1 else _zeros_and_ones(path, targets)
+    if "y" in arrays:
+        labels = _labels(path, arrays["y"], rows, given)
+    else:
+        labels, given = np.zeros((rows, 0), np.uint8), None
     ids = _strings(path, "ids", arrays["ids"]) if "ids" in arrays else [str(row) for row in range(rows)]
     names = [str(number) for number in range(labels.shape[1])] if given is None else given
     for name, strings, length, kind in (
@@ -100,6 +96,16 @@ def _features(path: Path, x: np.ndarray) -> np.ndarray:
             f"{path}: X: expected finite float32 numbers; {_counted(bad)} NaN, infinite or too large numbers"
         )
     return features
+
+
+def _labels(path: Path, y: np.ndarray, rows: int, names: Sequence[str] | None) -> np.ndarray:
+    """Return `y` as multi-hot rows."""
+    if y.ndim not in (1, 2):
+        raise UserError(f"{path}: y: expected shape (rows,) or (rows, classes); got {y.shape}")
+    if len(y) != rows:
+        raise UserError(f"{path}: y: expected {rows:,} rows, as X has; got {len(y):,}")
+    targets = _whole_numbers(path, y)
+    return _multi_hot(path, targets, names) if targets.ndim == 1 else _zeros_and_ones(path, targets)
 
 
 def _whole_numbers(path: Path, y: np.ndarray) -> np.ndarray:

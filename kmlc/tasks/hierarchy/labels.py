@@ -13,8 +13,9 @@ import numpy as np
 
 from kmlc.config import Config, LabelKind
 from kmlc.data.data_report import TableReport
+from kmlc.data.known_labels import KnownLabels
 from kmlc.data.label_names import read_names
-from kmlc.data.labels import KnownLabels, Targets, canonical, kind_of
+from kmlc.data.labels import Targets, canonical, kind_of
 from kmlc.data.readers.table import Table
 from kmlc.errors import UserError
 from kmlc.tasks.hierarchy.classes import Hierarchy

@@ -11,7 +11,8 @@ import pandas as pd
 
 from kmlc.config import Config
 from kmlc.data.data_report import TableReport
-from kmlc.data.labels import KnownLabels, Targets, readable
+from kmlc.data.known_labels import KnownLabels
+from kmlc.data.labels import Targets, readable
 from kmlc.data.readers.table import Table
 from kmlc.sample.hierarchy import hierarchy_sample_folder
 from kmlc.tasks.hierarchy import LEVELS

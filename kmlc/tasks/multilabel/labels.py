@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from kmlc.config import Config
 from kmlc.data.data_report import TableReport
+from kmlc.data.known_labels import KnownLabels
 from kmlc.data.label_names import read_names
-from kmlc.data.labels import KnownLabels, ParsedLabels, Targets, Vocabulary, check_labels, parse_labels
+from kmlc.data.labels import ParsedLabels, Targets, Vocabulary, check_labels, parse_labels
 from kmlc.data.readers.table import Table
 from kmlc.errors import UserError
 
@@ -62,9 +61,6 @@ def read_known_labels(
 ) -> KnownLabels | None:
     """Return the labels of the given rows; None if they are images of which none is in a class folder.
 
-    An entry that is no label of the vocabulary stays a true label, in a column of its own. If none of the
-    entries is one, no row has labels.
-
     Raises:
         UserError: if the table lacks the column.
 
@@ -76,19 +72,9 @@ def read_known_labels(
         return None
     labels = replace(config.labels, vocabulary=list(vocabulary.labels))
     parsed = parse_labels([cells[row] for row in rows], labels)
-    if not any(parsed.rows):
-        first = next(filter(None, cells), "every cell is empty")
-        return KnownLabels([], vocabulary.encode([]), [f"no label is known to the run (first: {first})"])
-    unknown: dict[int, list[str]] = {}
     for place, label in sorted(parsed.invalid + parsed.unknown):
-        unknown.setdefault(place, []).append(label)
-    listed = [label for each in unknown.values() for label in each]
-    others = Vocabulary(tuple(dict.fromkeys(listed)), ())
-    missed = others.encode(unknown.get(place, []) for place in range(len(rows)))
-    encoded = np.concatenate([vocabulary.encode(parsed.rows), missed], axis=1)
-    count = f"{len(listed):,} (first: {''.join(listed[:1])})"
-    notes = [f"labels that are unknown to the run and count as missed: {count}"] if listed else []
-    return KnownLabels(range(len(rows)), encoded, notes)
+        parsed.rows[place].append(label)
+    return KnownLabels.of_rows(parsed.rows, vocabulary)
 
 
 def _note(report: TableReport, ids: Sequence[str], parsed: ParsedLabels) -> set[int]:

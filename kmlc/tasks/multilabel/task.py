@@ -11,7 +11,8 @@ import pandas as pd
 
 from kmlc.config import Config
 from kmlc.data.data_report import TableReport
-from kmlc.data.labels import KnownLabels, Targets, Vocabulary
+from kmlc.data.known_labels import KnownLabels
+from kmlc.data.labels import Targets, Vocabulary, canonical, kind_of
 from kmlc.data.readers.table import Table
 from kmlc.errors import UserError
 from kmlc.objectives.losses import LOSSES, build_loss
@@ -38,11 +39,7 @@ class Multilabel:
     vocabulary: Vocabulary
 
     def __post_init__(self) -> None:
-        rule, labels = self.config.thresholds.no_label, self.vocabulary.labels
-        if rule not in ("none", "top1", *labels):
-            raise UserError(
-                f"thresholds.no_label: expected none, top1 or one of {', '.join(labels)}; got {rule}"
-            )
+        _ = self._no_label  # raises
 
     @staticmethod
     def sample_folder() -> Path:
@@ -181,5 +178,12 @@ class Multilabel:
     @property
     def _no_label(self) -> NoLabel:
         """The rule for rows without a label, a label turned into its class index."""
-        rule = self.config.thresholds.no_label
-        return rule if rule in ("none", "top1") else self.vocabulary.labels.index(rule)
+        rule, labels = self.config.thresholds.no_label, self.vocabulary.labels
+        if rule in ("none", "top1"):
+            return rule
+        label = canonical(rule, kind_of(labels, self.config.labels))
+        if label not in labels:
+            raise UserError(
+                f"thresholds.no_label: expected none, top1 or one of {', '.join(labels)}; got {rule}"
+            )
+        return labels.index(label)

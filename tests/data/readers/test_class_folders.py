@@ -9,7 +9,8 @@ from PIL import Image
 
 from kmlc.config import Config, LabelsConfig, TableConfig
 from kmlc.data.data_report import TableReport
-from kmlc.data.labels import KnownLabels, Vocabulary
+from kmlc.data.known_labels import KnownLabels
+from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData, Records
 from kmlc.errors import UserError
 from kmlc.tasks.registry import task_of

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from kmlc.config import Config, LabelsConfig, ThresholdsConfig
-from kmlc.data.labels import KnownLabels, Vocabulary
+from kmlc.data.known_labels import KnownLabels
+from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
 from kmlc.settings import CONFIGS, layered
@@ -156,14 +157,21 @@ def test_the_test_rows_with_labels_are_scored(read_of_tests: Callable[..., Known
     known = read_of_tests("41.jpg,1", "44.jpg,3", "elsewhere.jpg,18", "41.jpg,18")
     assert list(known.rows) == [1, 4]
     assert known.encoded.tolist() == [[1, 0, 0], [0, 1, 0]]
-    assert read_of_tests("elsewhere.jpg,1").rows == []
+
+
+def test_names_of_no_test_row_are_said(read_of_tests: Callable[..., KnownLabels]) -> None:
+    """The labels were said to be unknown to the run, which knew them."""
+    known = read_of_tests("elsewhere.jpg,1", "0.jpg,3")
+    assert known.rows == []
+    (note,) = known.notes
+    assert note.endswith("test_labels.csv names 2 rows, none of them in test.csv (first: elsewhere.jpg)")
 
 
 def test_without_a_known_test_label_no_row_is_scored(read_of_tests: Callable[..., KnownLabels]) -> None:
     known = read_of_tests("40.jpg,dog")
     assert (known.rows, known.notes) == ([], ["no label is known to the run (first: dog)"])
     known = read_of_tests("40.jpg,")
-    assert (known.rows, known.notes) == ([], ["no label is known to the run (first: every cell is empty)"])
+    assert (known.rows, known.notes) == ([], ["no label is known to the run (every cell is empty)"])
 
 
 def test_labels_of_excluded_rows_are_no_classes(folder: Path) -> None:

@@ -18,8 +18,11 @@ def task(no_label: str = "none") -> Multilabel:
     return Multilabel(Config(thresholds=ThresholdsConfig("fixed", no_label=no_label)), VOCABULARY)
 
 
-@pytest.mark.parametrize(("no_label", "cell"), [("none", ""), ("top1", "1"), ("3", "3")])
+@pytest.mark.parametrize(
+    ("no_label", "cell"), [("none", ""), ("top1", "1"), ("3", "3"), ("03", "3"), ("3.0", "3")]
+)
 def test_the_rule_for_rows_without_a_label(no_label: str, cell: str) -> None:
+    """`03`, which is the label 3 in tables and vocabularies, was refused."""
     submission = task(no_label).submission(["a.jpg", "b.jpg"], LOGITS, HALF)
     pd.testing.assert_frame_equal(
         submission, pd.DataFrame({"ImageID": ["a.jpg", "b.jpg"], "Labels": ["1 18", cell]})

@@ -1,0 +1,94 @@
+"""Where results may be written; the commands are in tests/prediction/test_submission.py."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from kmlc.config import CaptionsConfig, Config, TowerConfig
+from kmlc.errors import UserError
+from kmlc.training.outputs import check_output
+
+
+@pytest.mark.parametrize(
+    "name", ["backbone.weights.h5", "data/train.csv", "data", "mine.yaml", "preset/model.safetensors"]
+)
+def test_what_is_read_is_not_written(name: str, tmp_path: Path) -> None:
+    """`kmlc features --tower.weights W --out W` replaced the weights; `--config C --out C` the settings."""
+    for folder in ("data", "preset"):
+        (tmp_path / folder).mkdir()
+    for file in ("backbone.weights.h5", "data/train.csv", "mine.yaml", "preset/model.safetensors"):
+        (tmp_path / file).touch()
+    config = Config(
+        data=str(tmp_path / "data"),
+        tower=TowerConfig("simple_cnn", weights=str(tmp_path / "backbone.weights.h5")),
+        captions=CaptionsConfig(preset=str(tmp_path / "preset")),
+    )
+    with pytest.raises(UserError, match=f"{name}: expected a file to write"):
+        check_output(tmp_path / name, [Config(), config], [tmp_path / "mine.yaml"])
+    check_output(tmp_path / "data" / "submission.csv", [config])
+
+
+def cut_off(path: Path) -> None:
+    """Write an image that cannot be decoded."""
+    Image.effect_noise((90, 90), 50).save(path)
+    path.write_bytes(path.read_bytes()[:500])
+
+
+def huge(path: Path) -> None:
+    """Write the header of an image that no memory holds."""
+    path.write_bytes(b"P6 900000 900000 255\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "draw"),
+    [
+        ("scan.tiff", lambda path: Image.new("L", (3, 2)).save(path)),
+        ("icon.ico", lambda path: Image.new("L", (16, 16)).save(path)),
+        ("half.png", cut_off),
+        ("huge.ppm", huge),
+    ],
+)
+def test_no_image_of_any_format_is_replaced(name: str, draw: Callable[[Path], None], tmp_path: Path) -> None:
+    """Only images that kmlc reads were kept: a TIFF was replaced."""
+    draw(tmp_path / name)
+    with pytest.raises(UserError, match=f"{name}: expected a file to write; got an image$"):
+        check_output(tmp_path / name, [Config()])
+
+
+def test_a_table_is_no_image(tmp_path: Path) -> None:
+    for number, start in enumerate(("ImageID,Labels\n", "BMI,P1\n", "P1,P2\n1,2\n", "\n", "")):
+        (tmp_path / f"{number}.csv").write_text(start)
+        check_output(tmp_path / f"{number}.csv", [Config()])
+
+
+@pytest.mark.parametrize("mark", ["manifest.json", "split.json"])
+@pytest.mark.parametrize(
+    "name", ["history.csv", "plots/new.csv", "per_class.csv", "train_cleaned.csv", "link"]
+)
+def test_no_file_of_any_run_is_replaced(name: str, mark: str, tmp_path: Path) -> None:
+    """Only the runs that predict were protected, not those beside them or unfinished ones."""
+    (tmp_path / "run" / "plots").mkdir(parents=True)
+    (tmp_path / "run" / mark).touch()
+    (tmp_path / "run" / "link").symlink_to("history.csv")
+    with pytest.raises(
+        UserError, match=f"{name}: expected a file to write; got one of the run {tmp_path}/run"
+    ):
+        check_output(tmp_path / "run" / name, [Config()])
+    check_output(tmp_path / "run" / "submission.csv", [Config()])
+    check_output(tmp_path / "history.csv", [Config()])
+
+
+def test_nothing_is_written_into_a_study_but_into_its_runs(tmp_path: Path) -> None:
+    """`--out STUDY/best.yaml` ended a search."""
+    run = tmp_path / "study" / "trials" / "0"
+    run.mkdir(parents=True)
+    for file in (run / "manifest.json", tmp_path / "study" / "study.yaml"):
+        file.touch()
+    check_output(run / "submission.csv", [Config()])
+    for path in (tmp_path / "study" / "best.yaml", tmp_path / "study" / "trials" / "s.csv"):
+        with pytest.raises(
+            UserError, match=f"{path.name}: expected a file outside of the study {tmp_path}/study"
+        ):
+            check_output(path, [Config()])
