@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from kmlc.printable import printable
+
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], text_columns: int = 1) -> str:
     """Return a table in Markdown, the first `text_columns` columns aligned left and the others right.
@@ -44,8 +46,8 @@ def code(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Return the text on one line; what is not printable, such as a terminal's escape, as in Python."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in " ".join(text.split()))
+    """Return the text as `printable` does, on one line."""
+    return printable(" ".join(text.split()))
 
 
 def format_number(value: float | None) -> str:

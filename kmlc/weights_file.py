@@ -1,9 +1,12 @@
 """Weights files of strangers: what HDF5 allows beyond arrays is refused before any of it is read."""
 
 import math
+import re
+import warnings
 from pathlib import Path
 
 import h5py
+import keras
 
 from kmlc.errors import UserError
 
@@ -31,6 +34,46 @@ def check_weights_file(path: Path) -> None:
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         reason = str(error).partition("\n")[0]
         raise UserError(f"{path}: damaged; expected a Keras weights file (*.weights.h5) ({reason})") from None
+
+
+def load_weights_file(path: Path, model: keras.Model, name: str) -> None:
+    """Check a `.weights.h5` file with `check_weights_file`, and load it into a model.
+
+    Args:
+        path: the file.
+        model: a model of the same architecture.
+        name: what the weights do not fit, for the message.
+
+    Raises:
+        UserError: if the file is damaged or holds more than arrays, or does not fit: with the first layer,
+            what was expected there and what came.
+
+    Example:
+        load_weights_file(Path("vgg16.weights.h5"), keras.applications.VGG16(weights=None), "VGG16")
+    """
+    check_weights_file(path)
+    try:
+        with warnings.catch_warnings():
+            # Keras warns of every layer that is missing in the file before it raises.
+            warnings.simplefilter("ignore")
+            model.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        raise UserError(f"{path}: does not fit {name} ({_mismatch(str(error))})") from None
+
+
+def _mismatch(message: str) -> str:
+    """Return what Keras's message says of the first layer that does not fit."""
+    shape = re.search(
+        r"variable\.shape=(\(.*?\)), Received: value\.shape=(\(.*?\))\. "
+        r"Target variable: <Variable path=([^,]+)",
+        message,
+    )
+    if shape:
+        return f"{shape[3]}: expected shape {shape[1]}; got {shape[2]}"
+    count = re.search(r"Layer '([^']*)' expected (\d+) variables, but received (\d+)", message)
+    if count:
+        return f"layer {count[1]}: expected {count[2]} arrays; got {count[3]}"
+    return " ".join(message.split())[:200]
 
 
 def _check_group(group: h5py.Group, seen: set[int], path: Path) -> None:

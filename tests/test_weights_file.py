@@ -14,7 +14,7 @@ from kmlc.errors import UserError
 from kmlc.models.image import TOWERS
 from kmlc.models.image.tower import image_tower, load_tower_weights
 from kmlc.training.checkpoint import load_weights, save_weights
-from kmlc.weights_file import check_weights_file
+from kmlc.weights_file import check_weights_file, load_weights_file
 
 ARRAY = "layers/dense/vars/0"
 
@@ -145,3 +145,22 @@ def test_no_module_loads_models_or_unpickles_or_unpacks() -> None:
         if word in path.read_text(encoding="utf-8")
     }
     assert found == {("ray.py", "pickle.load")}
+
+
+@pytest.mark.parametrize(
+    ("width", "layer", "said"),
+    [
+        (4, keras.layers.Dense(2, name="head"), r"head/kernel: expected shape \(4, 2\); got \(3, 2\)"),
+        (3, keras.layers.Dense(2, name="head", use_bias=False), "layer head: expected 1 arrays; got 2"),
+        (3, keras.layers.BatchNormalization(name="norm"), "layer norm: expected 4 arrays; got 0"),
+    ],
+)
+def test_weights_of_another_architecture_name_the_layer(
+    width: int, layer: keras.Layer, said: str, tmp_path: Path
+) -> None:
+    """The message did not say which layer differs, nor how."""
+    small_model().save_weights(tmp_path / "small.weights.h5")
+    inputs = keras.Input((width,))
+    model = keras.Model(inputs, layer(inputs))
+    with pytest.raises(UserError, match=rf"small\.weights\.h5: does not fit mine \({said}\)$"):
+        load_weights_file(tmp_path / "small.weights.h5", model, "mine")

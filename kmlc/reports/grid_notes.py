@@ -40,7 +40,7 @@ def notes(folder: Path, results: pd.DataFrame, seconds: float, arguments: Sequen
         lines.append(f"Data: {data}, {splits}{size}")
         machine = f"{environment['cpu_count']} cores, {', '.join(environment['devices'])}"
         versions = ", ".join(f"{name} {environment['packages'][name]}" for name in ("tensorflow", "keras"))
-        lines.append(f"Machine: {environment['platform']}, {machine}; {versions}")
+        lines.append(escape(f"Machine: {environment['platform']}, {machine}; {versions}"))
     for trial, seed, path in results.loc[finished(results), ["trial", "seed", "run"]].itertuples(index=False):
         diverged = read_json(verified(RunDirectory(folder / path).metrics)).get("diverged")
         if diverged:

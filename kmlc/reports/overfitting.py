@@ -24,13 +24,13 @@ class Fit:
     """The label accuracies of a run.
 
     Attributes:
-        run: name of the run's directory.
+        run: the run's directory, absolute.
         model: name of the run's model.
         training: label accuracy on the training rows, 0 to 1.
         validation: label accuracy on the validation rows, 0 to 1.
     """
 
-    run: str
+    run: Path
     model: str
     training: float
     validation: float
@@ -59,7 +59,7 @@ def read_fit(path: Path) -> Fit:
         raise UserError(f"{path}: not evaluated on training rows; train with --train.evaluate_training true")
     with of_training(run):
         accuracies = {split: 1 - metrics[split]["hamming_loss"] for split in ("training", "validation")}
-    return Fit(path.resolve().name, load_config(verified(run.config)).model, **accuracies)
+    return Fit(path.resolve(), load_config(verified(run.config)).model, **accuracies)
 
 
 def write_comparison(fits: Sequence[Fit], folder: Path) -> str:
@@ -73,14 +73,14 @@ def write_comparison(fits: Sequence[Fit], folder: Path) -> str:
         print(write_comparison([read_fit(Path("runs/large")), read_fit(Path("runs/mlp"))], Path("compared")))
     """
     folder.mkdir(parents=True, exist_ok=True)
-    models = [fit.model for fit in fits]
+    models, names = [fit.model for fit in fits], _names([fit.run for fit in fits])
     figure = plots.training_gap(
-        models if len(set(models)) == len(fits) else [fit.run for fit in fits],
+        models if len(set(models)) == len(fits) else names,
         [fit.training for fit in fits],
         [fit.validation for fit in fits],
     )
     save_plot(folder / "overfitting.png", figure)
-    table = _table(fits)
+    table = _table(fits, names)
     write_text(
         folder / "overfitting.md",
         f"# Overfitting\n\nLabel accuracy is the share of labels, present or absent, that are predicted "
@@ -89,17 +89,25 @@ def write_comparison(fits: Sequence[Fit], folder: Path) -> str:
     return table
 
 
-def _table(fits: Sequence[Fit]) -> str:
+def _names(runs: Sequence[Path]) -> list[str]:
+    """Return the last folders of each path, as many of them as tell different paths apart."""
+    length = 1
+    while len({run.parts[-length:] for run in runs}) < len(set(runs)):
+        length += 1
+    return [str(Path(*run.parts[-length:])) for run in runs]
+
+
+def _table(fits: Sequence[Fit], names: Sequence[str]) -> str:
     bounds = f"training < {TRAINING_BELOW:.0%}, validation ≥ {VALIDATION_FROM:.0%}"
     rows = [
         [
-            code(fit.run),
+            code(name),
             escape(fit.model),
             f"{fit.training:.2%}",
             f"{fit.validation:.2%}",
             f"{100 * fit.gap:.2f} points",
             "within" if fit.is_within_bounds else "outside",
         ]
-        for fit in fits
+        for name, fit in zip(names, fits, strict=True)
     ]
     return markdown_table(["run", "model", "training", "validation", "gap", bounds], rows)

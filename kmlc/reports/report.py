@@ -8,6 +8,7 @@ from kmlc.config import Config
 from kmlc.files import read_json, write_text
 from kmlc.markdown import code, escape, format_number, markdown_table, metric_title
 from kmlc.plotting import save_plot
+from kmlc.printable import one_line
 from kmlc.program import quoted
 from kmlc.reports import plots
 from kmlc.reports.augmentation import contact_sheet
@@ -37,7 +38,7 @@ def write_report(run: RunDirectory) -> None:
     labels, logits = load_validation(run, task)
     sections = [
         _head(run, config, metrics, task),
-        *([f"Training stopped: {metrics['diverged']}."] if metrics.get("diverged") else []),
+        *([f"Training stopped: {escape(metrics['diverged'])}."] if metrics.get("diverged") else []),
         _metrics(metrics),
         "![Loss and metrics of every epoch](plots/training_metrics.png)",
         *task.report_sections(run.path, metrics, load_thresholds(run, task), labels, logits),
@@ -47,7 +48,8 @@ def write_report(run: RunDirectory) -> None:
         _settings(config),
         _environment(read_json(verified(run.environment))),
         # The same in every report of the run, whichever command writes it.
-        f"## Predict\n\n    python -m kmlc predict {quoted('--run', run.path, '--out', 'submission.csv')}",
+        "## Predict\n\n    python -m kmlc predict "
+        + one_line(quoted("--run", run.path, "--out", "submission.csv")),
     ]
     write_text(run.report, "\n\n".join(sections) + "\n")
 
@@ -83,7 +85,8 @@ def _data(data: dict[str, Any], split: dict[str, list[str]]) -> str:
     if not data["findings"]:
         return section
     findings = [
-        f"- {escape(each['what'])}: {each['count']:,}, {each['action']} (first: {escape(each['rows'][0])})"
+        f"- {escape(each['what'])}: {each['count']:,}, {escape(each['action'])} "
+        f"(first: {escape(each['rows'][0])})"
         for each in data["findings"]
     ]
     return "\n".join([section, "", *findings, "", "Every one of them is listed in `data_report.json`."])
@@ -118,8 +121,9 @@ def _settings(config: Config) -> str:
 
 def _environment(environment: dict[str, Any]) -> str:
     packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
-    return (
-        f"## Environment\n\nPython {environment['python']}, Keras backend {environment['keras_backend']}, "
+    text = (
+        f"Python {environment['python']}, Keras backend {environment['keras_backend']}, "
         f"{environment['cpu_count']} CPU cores, {', '.join(environment['devices'])}; {packages}; "
         f"git commit {environment['git_commit'] or 'unknown'}."
     )
+    return f"## Environment\n\n{escape(text)}"

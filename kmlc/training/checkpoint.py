@@ -1,7 +1,6 @@
 """Checkpoints of a run: the weights of the best epoch, and the state after the last finished epoch."""
 
 import json
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from kmlc.arrays import read_arrays, write_arrays
 from kmlc.errors import UserError
 from kmlc.files import check_room, write_with
 from kmlc.training.history import History
-from kmlc.weights_file import check_weights_file
+from kmlc.weights_file import load_weights_file
 
 
 def save_weights(path: Path, model: keras.Model) -> None:
@@ -35,16 +34,7 @@ def load_weights(path: Path, model: keras.Model) -> None:
         UserError: if the file is missing or damaged, holds more than arrays, or does not fit the model, as
             after another version of kmlc.
     """
-    check_weights_file(path)
-    try:
-        with warnings.catch_warnings():
-            # Keras warns about every layer that is missing in the file before it raises.
-            warnings.simplefilter("ignore")
-            _weights_alone(model).load_weights(path)
-    except (ValueError, KeyError):
-        raise UserError(
-            f"{path}: does not fit the model that config.yaml describes; is it of another version of kmlc?"
-        ) from None
+    load_weights_file(path, _weights_alone(model), "the model that config.yaml describes")
 
 
 def _weights_alone(model: keras.Model) -> keras.Model:

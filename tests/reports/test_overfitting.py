@@ -7,7 +7,7 @@ from kmlc.commands.compare import main as compare
 from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.files import write_json
-from kmlc.reports.overfitting import Fit, read_fit
+from kmlc.reports.overfitting import Fit, read_fit, write_comparison
 from kmlc.settings import save_config
 from kmlc.training.run_directory import RunDirectory
 
@@ -27,8 +27,19 @@ def make_run(path: Path, training: float | None, validation: float) -> Path:
 
 def test_the_gap_is_training_minus_validation_accuracy(tmp_path: Path) -> None:
     fit = read_fit(make_run(tmp_path / "large", 0.98, 0.70))
-    assert fit == Fit("large", "hybrid", 0.98, 0.70)
+    assert fit == Fit(tmp_path.resolve() / "large", "hybrid", 0.98, 0.70)
     assert fit.gap == pytest.approx(0.28)
+
+
+def test_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    """The table and the plot showed the last folder alone, the same for both."""
+    fits = []
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        fits.append(read_fit(make_run(tmp_path / folder / "large", 0.98, 0.70)))
+    table = write_comparison(fits, tmp_path)
+    assert [line.split("|")[1].strip() for line in table.splitlines()[2:]] == ["`one/large`", "`two/large`"]
+    assert "`large`" in write_comparison([fits[0], fits[0]], tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +47,7 @@ def test_the_gap_is_training_minus_validation_accuracy(tmp_path: Path) -> None:
     [(0.9199, 0.85, True), (0.92, 0.85, False), (0.9, 0.8499, False), (0.98, 0.7, False)],
 )
 def test_a_run_is_within_system_5s_bounds(training: float, validation: float, within: bool) -> None:
-    assert Fit("run", "model", training, validation).is_within_bounds is within
+    assert Fit(Path("run"), "model", training, validation).is_within_bounds is within
 
 
 def test_the_command_writes_table_and_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

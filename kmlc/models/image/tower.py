@@ -1,6 +1,5 @@
 """The parts of every image tower: preprocessing, a backbone, and which of its layers are trained."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from keras.applications.imagenet_utils import preprocess_input
 from kmlc.config import TowerConfig
 from kmlc.errors import UserError
 from kmlc.models.submodel import Submodel
-from kmlc.weights_file import check_weights_file
+from kmlc.weights_file import load_weights_file
 
 LAYER = "image_tower"
 """Name of the tower's layer in a model."""
@@ -140,17 +139,9 @@ def load_tower_weights(model: keras.Model, tower: Tower, config: TowerConfig) ->
     if not path.is_file():
         raise UserError(f"tower.weights: {path}: no such file")
     try:
-        check_weights_file(path)
+        load_weights_file(path, backbone, config.name)
     except UserError as error:
         raise UserError(f"tower.weights: {error}") from None
-    try:
-        with warnings.catch_warnings():
-            # Keras warns of every layer that is missing in the file before it raises.
-            warnings.simplefilter("ignore")
-            backbone.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
-        reason = str(error).strip().partition(". ")[0]
-        raise UserError(f"tower.weights: {path}: does not fit {config.name} ({reason})") from None
     if tower.preprocessing == "efficientnet" and not _has_imagenet_statistics(backbone):
         raise UserError(
             f"tower.weights: {path}: expected ImageNet's mean and deviation in the Normalization layer; got "
