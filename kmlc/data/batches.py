@@ -15,6 +15,7 @@ MODALITY_DROPOUT = 100
 """The number that is folded into the key of its draws, in addition to those of `kmlc.data.augment`."""
 
 
+@tf.autograph.experimental.do_not_convert  # the functions use TensorFlow's own control flow
 def training_batches(
     records: Records, config: Config, encode: Encode, first_epoch: int = 0
 ) -> tuple[tf.data.Dataset, int]:
@@ -52,6 +53,7 @@ def training_batches(
     return batches.prefetch(tf.data.AUTOTUNE), -(-len(records) // config.train.batch_size)
 
 
+@tf.autograph.experimental.do_not_convert
 def evaluation_batches(
     records: Records, config: Config, encode: Encode, view: View = WHOLE
 ) -> tf.data.Dataset:

@@ -164,7 +164,7 @@ def _try_to_decode(content: bytes) -> None:
         raise _Problem("corrupt") from None
 
 
-@tf.function(input_signature=[tf.TensorSpec((), tf.string)])
+@tf.function(input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
 def _decode(content: tf.Tensor) -> tf.Tensor:
     # TensorFlow skips the decoding unless its result is used.
     return tf.shape(decode(content))

@@ -1,5 +1,6 @@
 """Exit codes, signals and a closed pipe."""
 
+import gc
 import os
 import signal
 import stat
@@ -223,6 +224,14 @@ def test_an_unknown_backend_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None
     expected = r"^KERAS_BACKEND: expected one of tensorflow, .*; got zzz$"
     with pytest.raises(UserError, match=expected), quiet_imports():
         pass
+
+
+def test_what_was_imported_is_no_garbage_to_look_at() -> None:
+    """A third of a start went into looking for garbage among the modules of TensorFlow."""
+    with quiet_imports():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 0
 
 
 def test_a_signal_that_comes_while_an_object_is_destroyed_is_not_lost(
