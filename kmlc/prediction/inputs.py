@@ -114,6 +114,8 @@ def _content(image: Any, name: str, max_pixels: int) -> str | bytes:
     if _is_path(image):
         if not _is_unicode(str(Path(image))):
             raise UserError(f"{name!a}: expected a path in Unicode")
+        if not str(image):  # `Path` makes it the current folder
+            raise _unreadable(name, "missing", max_pixels)
         return str(Path(image))
     if not isinstance(image, Image.Image):
         raise UserError(f"{name}: expected a path, bytes or a Pillow image; got {type(image).__name__}")
