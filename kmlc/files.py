@@ -3,6 +3,7 @@
 A kill leaves at most the temporary file, which the next command removes.
 """
 
+import csv
 import errno
 import hashlib
 import json
@@ -212,7 +213,13 @@ def write_with(path: Path, write: Callable[[Path], object]) -> None:
 
 def write_csv(path: Path, table: "pd.DataFrame", float_format: str | None = None) -> None:
     """Write a table without its index as CSV, whole or not at all."""
-    write_text(path, table.to_csv(index=False, float_format=float_format, lineterminator="\n"))
+    text = table.to_csv(index=False, float_format=float_format, lineterminator="\n")
+    if "\r" in text:
+        # Before Python 3.13 a field is not quoted for a carriage return, which ends a line for most readers.
+        text = table.to_csv(
+            index=False, float_format=float_format, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
+        )
+    write_text(path, text)
 
 
 def check_room(path: Path, size: int) -> None:

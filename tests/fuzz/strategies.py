@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Sequence
 
 from hypothesis import strategies as st
@@ -14,9 +15,9 @@ NAMES = st.sampled_from(
         "sub/../0.jpg", "0.jpg/", "a" * 300 + ".jpg", "é.jpg", "e\u0301.jpg", "图.jpg",
         "\x1b[31mred\x1b[0m.jpg", "\x07.jpg", "a\tb.jpg", "$(touch owned).jpg", "`id`", "a|b.jpg", "=1+1",
         "{0}.jpg", "%s%n", "NULL", "None", "1e5", "\u202egpj.exe", "a/" * 2000 + "b.jpg", "\ufeff0.jpg",
-        "😀.jpg", "~", "con", "a;b.jpg", "#1.jpg", "[1].jpg", "*.jpg",
+        "😀.jpg", "~", "con", "a;b.jpg", "#1.jpg", "[1].jpg", "*.jpg", "a\rb.jpg", "a\r\nb.jpg",
     ]
-) | st.text(st.characters(exclude_characters="\n\r\0", exclude_categories=["Cs"]), min_size=1, max_size=20)
+) | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20)
 
 CAPTIONS = st.sampled_from(
     [
@@ -105,7 +106,9 @@ def valid_csv(
 
     def write(rows: Sequence[Row]) -> str:
         text = io.StringIO(newline="")
-        csv.writer(text, lineterminator=end, quoting=quoting).writerows([header, *rows])  # type: ignore[arg-type]
+        # Before Python 3.13 only the characters of the line end itself are quoted.
+        style = csv.QUOTE_ALL if re.search("[\r\n]", "".join(map("".join, rows))) else quoting
+        csv.writer(text, lineterminator=end, quoting=style).writerows([header, *rows])  # type: ignore[arg-type]
         return text.getvalue()
 
     return write

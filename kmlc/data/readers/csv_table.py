@@ -8,6 +8,7 @@ still not valid is cut by position, and what lies between the other columns is t
 
 import codecs
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,7 +33,7 @@ class _Lines:
     Attributes:
         path: the file.
         header: the line with the names of the columns.
-        body: the lines below it.
+        body: the lines below it, each with its line end.
         first: the number of the first of them, counted from 1.
         delimiter: the character between two fields.
         text_column: the column of free text.
@@ -52,14 +53,21 @@ class _Lines:
 
     @cached_property
     def layout(self) -> RecordLayout | None:
-        """Where the free text is in a record; None if there is none, or nothing before it."""
+        """Where the free text is in a record; None if there is none, or nothing else."""
         columns = self.columns
-        before = columns.index(self.text_column) if self.text_column in columns else 0
-        return RecordLayout(self.delimiter, before, len(columns) - before - 1) if before else None
+        if self.text_column not in columns or len(columns) == 1:
+            return None
+        before = columns.index(self.text_column)
+        return RecordLayout(self.delimiter, before, len(columns) - before - 1)
+
+    @cached_property
+    def bare(self) -> list[str]:
+        """The lines without their line ends."""
+        return [line.rstrip("\r\n") for line in self.body]
 
     def finding(self, what: str, action: str, numbers: Sequence[int]) -> list[Finding]:
         """Return what was found in some of the lines, if there are any."""
-        rows = [f"line {self.first + number}: {self.body[number][:60]}" for number in numbers]
+        rows = [f"line {self.first + number}: {self.bare[number][:60]}" for number in numbers]
         return [Finding(what, action, rows)] if rows else []
 
 
@@ -76,7 +84,8 @@ def read_csv(
         one_record_per_line: read every line as a record, also where a quoted field contains line breaks.
 
     Returns:
-        The table, its values without leading or trailing white space.
+        The table, its values without leading or trailing white space. Line feeds and carriage returns in a
+        quoted field stay as they are.
 
     Raises:
         UserError: if the file cannot be read, is empty, has two columns of one name, or no readable record.
@@ -88,7 +97,7 @@ def read_csv(
     if delimiter != "auto" and (len(delimiter) != 1 or delimiter in '"\r\n'):
         raise UserError(f"table.delimiter: expected auto or one character, no quote; got {delimiter!r}")
     text, findings = _read_text(path)
-    all_lines = text.split("\n")
+    all_lines = list(io.StringIO(text, newline=""))
     place = next((number for number, line in enumerate(all_lines) if line.strip()), None)
     if place is None:
         raise UserError(f"{path}: the file is empty; expected a header line and one line for each image")
@@ -108,7 +117,7 @@ def read_csv(
 
 
 def _read_text(path: Path) -> tuple[str, list[Finding]]:
-    """Return the content of a file with line ends of Unix, and what was found about its encoding."""
+    """Return the content of a file, and what was found about its encoding."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -125,7 +134,7 @@ def _read_text(path: Path) -> tuple[str, list[Finding]]:
         text = content.decode("cp1252", errors="replace")
         line = content.count(b"\n", 0, error.start) + 1
         findings = [Finding("table that is not UTF-8", "read as Windows-1252", [f"line {line}"])]
-    return text.replace("\r\n", "\n").replace("\r", "\n"), findings
+    return text, findings
 
 
 def _read_valid(lines: _Lines) -> Table | None:
@@ -135,9 +144,9 @@ def _read_valid(lines: _Lines) -> Table | None:
         return None
     table = Table(lines.path, _by_column(lines.columns, [fields for _, _, fields in records]))
     if lines.layout is not None:
-        usual = usual_shapes(fields[0].strip() for _, _, fields in records)
-        inside = [line for start, end, _ in records for line in range(start + 1, end)]
-        found = [line for line in inside if lines.layout.like_start(lines.body[line], usual)]
+        usual = usual_shapes(lines.layout.name(fields).strip() for _, _, fields in records)
+        inside = [line for start, end, _ in records for line in lines.layout.inside(start, end)]
+        found = [line for line in inside if lines.layout.like_record(lines.bare[line], usual)]
         table.findings += lines.finding("line like a record inside a quoted field", _ANOTHER_WAY, found)
     return table
 
@@ -146,7 +155,7 @@ def _valid_records(
     lines: Sequence[str], delimiter: str, width: int
 ) -> list[tuple[int, int, list[str]]] | None:
     """Return the first line, the line after the last, and the fields of each record of valid CSV, or None."""
-    reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     records, start = [], 0
     try:
         for fields in reader:
@@ -163,7 +172,7 @@ def _valid_records(
 
 def _read_broken(lines: _Lines, one_record_per_line: bool) -> Table:
     """Read a table that is not valid CSV, record by record."""
-    columns, layout, body = lines.columns, lines.layout, lines.body
+    columns, layout, body = lines.columns, lines.layout, lines.bare
     if one_record_per_line or layout is None:
         starts = [number for number, line in enumerate(body) if line.strip()]
         doubtful: list[int] = []
@@ -173,7 +182,7 @@ def _read_broken(lines: _Lines, one_record_per_line: bool) -> Table:
     repaired: list[int] = []
     unreadable: list[int] = []
     for start, end in zip(starts, [*starts[1:], len(body)], strict=True):
-        valid = _valid_records(body[start:end], lines.delimiter, len(columns))
+        valid = _valid_records(lines.body[start:end], lines.delimiter, len(columns))
         if valid is not None and len(valid) == 1:
             rows.append(valid[0][2])
         elif layout is not None and (fields := layout.cut("\n".join(body[start:end]))) is not None:
@@ -181,9 +190,7 @@ def _read_broken(lines: _Lines, one_record_per_line: bool) -> Table:
             rows.append(fields)
         else:
             unreadable.append(len(rows))
-            fields = next(csv.reader([body[start]], delimiter=lines.delimiter))
-            known = fields[: layout.before if layout else 1]
-            rows.append([*known, *[""] * (len(columns) - len(known))])
+            rows.append(_known_fields(body[start:end], lines))
     if rows and len(unreadable) == len(rows):
         got = len(next(csv.reader([body[starts[0]]], delimiter=lines.delimiter)))
         raise UserError(
@@ -196,6 +203,17 @@ def _read_broken(lines: _Lines, one_record_per_line: bool) -> Table:
     kept = sorted(set(doubtful) - cut)
     findings += lines.finding("line that may begin a record", "kept as part of the record before", kept)
     return Table(lines.path, _by_column(columns, rows), repaired, unreadable, findings)
+
+
+def _known_fields(record: Sequence[str], lines: _Lines) -> list[str]:
+    """Return the fields of a record that cannot be cut: its free text and all beyond it are empty."""
+    layout, width = lines.layout, len(lines.columns)
+    if layout is not None and layout.backwards:
+        last = next(line for line in reversed(record) if line.strip())
+        known = next(csv.reader([last], delimiter=lines.delimiter))[-layout.after :]
+        return [*[""] * (width - len(known)), *known]
+    known = next(csv.reader([record[0]], delimiter=lines.delimiter))[: layout.before if layout else 1]
+    return [*known, *[""] * (width - len(known))]
 
 
 def _by_column(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, list[str]]:

@@ -10,6 +10,9 @@ signs say so. What is usual is learned from the file itself.
 A line with enough fields also begins a record if the record before it is complete, has an even number of
 quotes, and no later line closes that record. Lines on which the signs disagree could be read in another way;
 they are returned too.
+
+If the free text is the first column, characters and lines are read backwards: the last column then says where
+a record ends.
 """
 
 import re
@@ -43,20 +46,27 @@ class RecordLayout:
 
     Args:
         delimiter: the character between two fields.
-        before: the number of fields before the free text, 1 or more.
-        after: the number of fields after it.
+        before: the number of fields before the free text.
+        after: the number of fields after it; 1 or more if none is before.
+
+    Attributes:
+        backwards: whether the free text is first, so that records are read from their ends.
 
     Example:
         RecordLayout(",", 1, 0).starts(['0.jpg,"a "b""', '1.jpg,"c', 'd"'])  # ([0, 1], [])
     """
 
     def __init__(self, delimiter: str, before: int, after: int) -> None:
+        self.backwards = not before
+        self.before, self.after = before, after
+        if self.backwards:
+            before, after = after, before
         end = re.escape(delimiter)
         bare = rf'(?! *")[^{end}\n]*'
         field = rf"({_QUOTED}|{bare}){end}"
         others = rf"(?:(?:{_QUOTED}|{bare}){end}){{{before - 1}}}"
         tail = rf'(?:{end}(?:{_QUOTED}|{bare}(?<!"))){{{after}}}\Z'
-        self.delimiter, self.before, self.after = delimiter, before, after
+        self.delimiter, self._has_tail = delimiter, after > 0
         self._field = re.compile(field)
         self._head = re.compile(field + others)
         # The first field may contain the delimiter, as in `a,b.jpg,"a dog"`.
@@ -69,6 +79,18 @@ class RecordLayout:
 
         The first line always begins one.
         """
+        if not self.backwards:
+            return self._starts(lines)
+        filled = [number for number, line in enumerate(lines) if line.strip()]
+        # Backwards, a line that begins a record ends one: the line below it begins the next.
+        ends, doubtful = self._starts([lines[number] for number in reversed(filled)])
+        starts, doubtful = (
+            sorted(filled[len(filled) - number] for number in numbers if number)
+            for numbers in (ends, doubtful)
+        )
+        return [*filled[:1], *starts], doubtful
+
+    def _starts(self, lines: Sequence[str]) -> tuple[list[int], list[int]]:
         table = [_Line(self, line) for line in lines]
         openings = [line for line in table if line.opening]
         bare = 2 * sum(line.text.startswith('"') for line in openings) < len(openings)
@@ -78,7 +100,15 @@ class RecordLayout:
         names = [line.first for line in {*whole, *(table[number] for number in first)}]
         return self._classify_lines(table, bare, usual_shapes(names))
 
-    def like_start(self, line: str, shapes: Collection[Shape]) -> bool:
+    def name(self, fields: Sequence[str]) -> str:
+        """Return the field of a record by whose shape a record is known: the first, or last if backwards."""
+        return fields[-1 if self.backwards else 0]
+
+    def inside(self, start: int, end: int) -> range:
+        """Return the lines of a record, from `start` to before `end`, without the one with its name."""
+        return range(start, end - 1) if self.backwards else range(start + 1, end)
+
+    def like_record(self, line: str, shapes: Collection[Shape]) -> bool:
         """Return whether a line inside a field looks like a record with a name of one of these shapes."""
         parsed = _Line(self, line)
         return parsed.opening is not None and parsed.text.startswith('"') and shape(parsed.first) in shapes
@@ -92,6 +122,12 @@ class RecordLayout:
         Example:
             RecordLayout(",", 1, 1).cut('0.jpg,"a "b", c","cat,dog"')  # ["0.jpg", 'a "b", c', "cat,dog"]
         """
+        if not self.backwards:
+            return self._cut(record)
+        fields = self._cut(record[::-1].lstrip())
+        return fields and [field[::-1] for field in reversed(fields)]
+
+    def _cut(self, record: str) -> list[str] | None:
         record = record.rstrip()
         opening = self.opening(record.partition("\n")[0])
         tail = self._tail.search(record, opening.text) if opening else None
@@ -101,7 +137,7 @@ class RecordLayout:
         if len(text) > 1 and text[0] == text[-1] == '"':
             # Quotes inside it stay as they are.
             text = text[1:-1]
-        after = self._field.findall(tail[0][1:] + self.delimiter) if self.after else []
+        after = self._field.findall(tail[0][1:] + self.delimiter) if self._has_tail else []
         return [*opening.fields, text, *map(_unquote, after)]
 
     def opening(self, line: str) -> Opening | None:
@@ -169,12 +205,12 @@ class RecordLayout:
 
 
 class _Line:
-    """A line, read as if a record began there."""
+    """A line, read as if a record began there; or ended there, and read backwards."""
 
     def __init__(self, layout: RecordLayout, line: str) -> None:
-        self.line = line
-        self.opening = layout.opening(line)
-        self._delimiter = layout.delimiter
+        self._layout = layout
+        self.line = line[::-1] if layout.backwards else line
+        self.opening = layout.opening(self.line)
 
     @property
     def text(self) -> str:
@@ -183,8 +219,11 @@ class _Line:
 
     @cached_property
     def first(self) -> str:
-        """The first field."""
-        return self.opening.fields[0] if self.opening else self.line.partition(self._delimiter)[0].strip()
+        """The first field, forwards."""
+        field = (
+            self.opening.fields[0] if self.opening else self.line.partition(self._layout.delimiter)[0].strip()
+        )
+        return field[::-1] if self._layout.backwards else field
 
 
 def shape(name: str) -> Shape:

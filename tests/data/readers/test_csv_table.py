@@ -4,7 +4,7 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kmlc.data.readers.csv_table import read_csv
@@ -153,19 +153,25 @@ def test_a_table_without_a_readable_record_is_an_error_with_the_line(tmp_path: P
         read_csv(path, "Caption")
 
 
-captions = st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=40).map(str.strip)
+fields = (st.text(st.characters(codec="utf-8")) | st.text('a\r\n",;')).map(str.strip)
 
 
-@given(st.lists(captions, min_size=1, max_size=8))
+@given(st.lists(st.tuples(fields, fields), min_size=1, max_size=8), st.sampled_from(["\n", "\r\n", "\r"]))
+@example([("a\rb.jpg", "x\r\ny"), ("c\nd.jpg", "")], "\n")
 def test_any_valid_csv_comes_back_as_written(
-    tmp_path_factory: pytest.TempPathFactory, texts: list[str]
+    tmp_path_factory: pytest.TempPathFactory, written: list[tuple[str, str]], end: str
 ) -> None:
+    """A carriage return inside quotes came back as a line feed."""
     path = tmp_path_factory.mktemp("csv") / "table.csv"
     with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        writer.writerow(["ImageID", "Caption"])
-        writer.writerows([f"{number}.jpg", text] for number, text in enumerate(texts))
-    assert rows(path) == [(f"{number}.jpg", text) for number, text in enumerate(texts)]
+        writer = csv.writer(stream, lineterminator=end, quoting=csv.QUOTE_ALL)
+        writer.writerows([("ImageID", "Caption"), *written])
+    assert rows(path) == written
+
+
+def test_a_table_may_mix_line_ends(tmp_path: Path) -> None:
+    path = write(tmp_path, 'ImageID,Caption\r0.jpg,a\n1.jpg,"b\r\nc"\r\n2.jpg,d\r3.jpg,e')
+    assert rows(path) == [("0.jpg", "a"), ("1.jpg", "b\r\nc"), ("2.jpg", "d"), ("3.jpg", "e")]
 
 
 # A caption as the competition writes it: in quotes, those inside not doubled. One that begins or ends with a

@@ -82,6 +82,46 @@ def test_an_unreadable_record_keeps_its_name_in_any_column(tmp_path: Path) -> No
     assert table.unreadable == [1]
 
 
+def test_a_caption_may_come_first(tmp_path: Path) -> None:
+    """Its commas and quotes cut it into other columns: names were lost, and rows of more than one line."""
+    table = read(
+        tmp_path,
+        "Caption,Labels,ImageID",
+        '"A sign reads "stop", then',
+        'more",1 3,0.jpg',
+        "no quotes, but a comma,2,1.tif",
+        '"He said "hi"","cat,dog","c,d.jpg"',
+        '"x",18,a,b.jpg',
+        '"plain",1,4.jpg',
+    )
+    assert table.columns == {
+        "Caption": [
+            'A sign reads "stop", then\nmore',
+            "no quotes, but a comma",
+            'He said "hi"',
+            "x",
+            "plain",
+        ],
+        "Labels": ["1 3", "2", "cat,dog", "18", "1"],
+        "ImageID": ["0.jpg", "1.tif", "c,d.jpg", "a,b.jpg", "4.jpg"],
+    }
+    assert table.repaired == [0, 1, 2, 3]
+
+
+def test_a_record_whose_caption_is_first_keeps_its_name(tmp_path: Path) -> None:
+    table = read(tmp_path, "Caption,Labels,ImageID", '"a "b" c",1,0.jpg', "3,1.jpg", "", '"x",2,2.jpg')
+    assert table.columns["ImageID"] == ["0.jpg", "1.jpg", "2.jpg"]
+    assert table.columns["Labels"] == ["1", "3", "2"]
+    assert table.unreadable == [1]
+
+
+def test_a_line_like_a_record_inside_a_caption_that_is_first_is_listed(tmp_path: Path) -> None:
+    lines = ['"x"",0.jpg', '""y",1.jpg', '"one', 'two",2.jpg']
+    table = read(tmp_path, "Caption,ImageID", *lines)
+    assert table.columns["ImageID"] == ["1.jpg", "2.jpg"]
+    assert findings_of(table.findings) == {"line like a record inside a quoted field": ['line 2: "x"",0.jpg']}
+
+
 @pytest.mark.parametrize(
     ("name", "other", "same"),
     [
@@ -107,28 +147,39 @@ broken = st.lists(captions, min_size=1, max_size=3).map("\n".join)
 suffixes = st.sampled_from([".jpg", ".tif", ".JPEG", ".x"])
 
 
-@given(st.lists(st.tuples(suffixes, broken), min_size=2, max_size=12), st.booleans())
+@given(st.lists(st.tuples(suffixes, broken), min_size=2, max_size=12), st.booleans(), st.booleans())
 def test_every_record_of_a_broken_table_comes_back_once_and_in_order(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], labelled: bool
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], labelled: bool, first: bool
 ) -> None:
     """Whatever the suffixes, and whatever commas, quotes and line breaks the captions have."""
     names = [f"{number}{suffix}" for number, (suffix, _) in enumerate(rows)]
-    cells = [f'{name},{"1 3," * labelled}"{text}"' for name, (_, text) in zip(names, rows, strict=True)]
-    header = "ImageID,Labels,Caption" if labelled else "ImageID,Caption"
-    table = read(tmp_path_factory.mktemp("csv"), header, *cells)
+    # The drawn captions have no quote after a comma, which could begin a field; backwards, none before one.
+    captions = [text[::-1] if first else text for _, text in rows]
+    cells = [[f'"{text}"', *["1 3"] * labelled, name] for name, text in zip(names, captions, strict=True)]
+    lines = [["Caption", *["Labels"] * labelled, "ImageID"], *cells]
+    table = read(tmp_path_factory.mktemp("csv"), *[",".join(line if first else line[::-1]) for line in lines])
     assert table.columns["ImageID"] == names
-    assert table.columns["Caption"] == [text.strip() for _, text in rows]
+    assert table.columns["Caption"] == [text.strip() for text in captions]
 
 
-@given(st.lists(st.text('ab1.," \n', max_size=20), min_size=1, max_size=8))
-def test_no_line_of_any_table_is_lost(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("header", "begin", "end"),
+    [
+        ("ImageID,Caption", '0.jpg,"a "b" c"', '1.jpg,"x"'),
+        ("Caption,ImageID", '"a "b" c",0.jpg', '"x",1.jpg'),
+    ],
+)
+@given(lines=st.lists(st.text('ab1.," \n', max_size=20), min_size=1, max_size=8))
+def test_no_line_of_any_table_is_lost(
+    tmp_path_factory: pytest.TempPathFactory, header: str, begin: str, end: str, lines: list[str]
+) -> None:
     """Every character that is not syntax is in some field, or its record is listed as unreadable."""
     path = tmp_path_factory.mktemp("csv") / "table.csv"
-    path.write_text("\n".join(["ImageID,Caption", '0.jpg,"a "b" c"', *lines, '1.jpg,"x"']))
+    path.write_text("\n".join([header, begin, *lines, end]))
     table = read_csv(path, "Caption")
     for letter in "ab1":
         values = "".join(value for values in table.columns.values() for value in values)
-        written = "".join(lines).count(letter) + '0.jpg,"a "b" c"1.jpg,"x"'.count(letter)
+        written = "".join(lines).count(letter) + (begin + end).count(letter)
         assert values.count(letter) == written or table.unreadable
 
 
