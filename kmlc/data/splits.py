@@ -73,7 +73,8 @@ def _stratified(
     The label with the fewest unassigned rows comes first. Each of its rows goes to the fold that needs most
     rows with this label; ties go to the fold that needs more rows, then to a random one. A fold with a share
     of 0 gets no row: the needs of all folds add up to the unassigned rows, so another fold needs more than 0.
-    A group goes as one row would.
+    A group goes as one row would. The paper's method may miss the sizes of the folds by any number of rows,
+    for example where every label is in one row; groups are then moved (`_move_to_sizes`).
 
     Args:
         counts: how many rows of each group have each label, shape (groups, classes).
@@ -101,7 +102,40 @@ def _stratified(
             unassigned[group] = False
     # Rows without a label fill the folds to their sizes.
     _assign(fold, rng.permutation(np.flatnonzero(unassigned)), sizes, needed_rows)
+    _move_to_sizes(fold, counts, sizes, shares, rng)
     return fold
+
+
+def _move_to_sizes(
+    fold: np.ndarray, counts: np.ndarray, sizes: np.ndarray, shares: np.ndarray, rng: np.random.Generator
+) -> None:
+    """Move groups until every fold is within a row, or 1 % of the rows, of its size, and none is empty.
+
+    Each goes from the fullest fold to the one that needs most rows: the group after whose move the labels
+    have the least squared distance to their shares, weighted by one over their rows. Where groups are too
+    large, the sizes stay further off.
+    """
+    slack = max(1, sizes.sum() / 100)
+    members = np.arange(len(shares))[:, None] == fold
+    needed_rows = shares * sizes.sum() - members @ sizes
+    needed_labels = shares[:, None] * counts.sum(axis=0) - members @ counts
+    weights = 1 / counts.sum(axis=0).clip(min=1)
+    while True:
+        full, needy = needed_rows.argmin(), needed_rows.argmax()
+        is_empty = needed_rows[needy] > 0.5 and not (fold == needy).any()
+        if not is_empty and max(-needed_rows[full], needed_rows[needy]) <= slack:
+            return
+        # A larger group would leave the two folds further from their sizes.
+        movable = np.flatnonzero((fold == full) & (sizes < needed_rows[needy] - needed_rows[full]))
+        if not len(movable):
+            return
+        moved = counts[movable]
+        distance = moved @ (weights * (needed_labels[full] - needed_labels[needy])) + moved**2 @ weights
+        group = rng.choice(movable[np.isclose(distance, distance.min())])
+        fold[group] = needy
+        needed_rows[[full, needy]] += sizes[group] * np.array([1, -1])
+        needed_labels[full] += counts[group]
+        needed_labels[needy] -= counts[group]
 
 
 def _next_fold(needed_labels: np.ndarray, needed_rows: np.ndarray, rng: np.random.Generator) -> int:

@@ -85,7 +85,8 @@ def prepare_data(config: Config, data: LabelledData) -> PreparedData:
         raise UserError(
             f"split.validation {config.split.validation} and split.test {config.split.test} of "
             f"{len(known)} rows leave {len(split.training)} to train on, {len(split.validation)} to "
-            f"validate on and {len(split.test)} to test on; expected a row for every split that is not 0"
+            f"validate on and {len(split.test)} to test on; expected a row for every split that is not 0; "
+            + _way_out(groups[known])
         )
     validating = np.union1d(known[split.validation], np.flatnonzero(validation_only))
     training, validation, test = map(
@@ -110,6 +111,18 @@ def prepare_data(config: Config, data: LabelledData) -> PreparedData:
         means, deviations = statistics(training.features)
         state = replace(state, feature_means=means, feature_deviations=deviations)
     return PreparedData(config, data.vocabulary, training, validation, test, state)
+
+
+def _way_out(groups: np.ndarray) -> str:
+    """Return why rows of these groups could not be split, or what to change."""
+    pictures = len(np.unique(groups))
+    if pictures == 1 < len(groups):
+        return (
+            f"all {len(groups)} rows show one picture, so they stay in one split: add rows of other pictures"
+        )
+    if pictures < len(groups):
+        return f"rows of one picture stay in one split, and there are {pictures} pictures: add others"
+    return "raise the smallest share, or add rows"
 
 
 def save_prepared_data(run: RunDirectory, data: LabelledData, prepared: PreparedData) -> None:

@@ -114,6 +114,39 @@ def test_stratified_keeps_every_labels_share(test: float, slack: float) -> None:
         assert abs(len(rows) - share * 1000) <= 10
 
 
+@given(
+    rows=st.integers(3, 60),
+    classes=st.integers(1, 40),
+    seed=st.integers(0, 99),
+    validation=st.floats(0.1, 0.4),
+    test=st.just(0.0) | st.floats(0.1, 0.4),
+)
+def test_stratified_of_few_rows_is_within_one_row_of_the_shares(
+    rows: int, classes: int, seed: int, validation: float, test: float
+) -> None:
+    """11 of 40 rows were validated on with a share of 0.2."""
+    found = row_numbers(split_of(random_labels(rows, classes, seed), "stratified", validation, test, seed))
+    expected = rows * np.array([1 - validation - test, validation, test])
+    assert np.abs([len(split) for split in found] - expected).max() <= 1 + 1e-9
+
+
+@pytest.mark.parametrize(("rows", "counts"), [(30, [22, 6, 2]), (5, [3, 1, 1])])
+def test_labels_of_one_row_each_do_not_force_their_rows(rows: int, counts: list[int]) -> None:
+    """Every row went to training, which was refused."""
+    found = row_numbers(split_of(np.eye(rows, dtype=np.uint8), "stratified", 0.2, 0.1 if rows > 9 else 0.2))
+    assert [len(split) for split in found] == counts
+
+
+def test_moved_rows_keep_the_shares_of_labels() -> None:
+    """40 labels of one row and 2 of many: of the latter each split has its share."""
+    labels = np.zeros((120, 42), np.uint8)
+    labels[np.arange(40), np.arange(40)] = 1
+    labels[:80, 40], labels[60:, 41] = 1, 1
+    found = split_of(labels, "stratified", 0.25)
+    assert len(found.validation) in (29, 30, 31)
+    assert np.abs(labels[found.validation][:, 40:].sum(axis=0) - [20, 15]).max() <= 1
+
+
 def test_stratified_with_one_label_a_row_is_exact() -> None:
     labels = np.eye(3, dtype=np.uint8)[np.repeat([0, 1, 2], [10, 20, 70])]
     split = split_of(labels, "stratified", 0.2, 0.1)

@@ -3,6 +3,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -96,10 +97,21 @@ def test_an_empty_split_is_an_error(
 ) -> None:
     expected = (
         f"split.validation {split.validation} and split.test {split.test} of 40 rows leave {counts}; "
-        "expected a row for every split that is not 0"
+        "expected a row for every split that is not 0; raise the smallest share, or add rows"
     )
     with pytest.raises(UserError, match=re.escape(expected)):
         prepare_data(replace(config, split=split), labelled)
+
+
+@pytest.mark.parametrize("method", ["random", "stratified"])
+def test_rows_of_one_picture_are_an_error_that_says_so(
+    config: Config, labelled: LabelledData, method: Literal["random", "stratified"]
+) -> None:
+    """The line had counts alone, of which no setting changes anything."""
+    facts = [replace(each, sha256="ab") for each in labelled.records.facts]
+    data = replace(labelled, records=replace(labelled.records, facts=facts))
+    with pytest.raises(UserError, match="; all 40 rows show one picture, so they stay in one split: add"):
+        prepare_data(replace(config, split=SplitConfig(method)), data)
 
 
 def write_untidy_data(folder: Path) -> None:
