@@ -1,4 +1,4 @@
-"""The one exception for errors that the user can fix."""
+"""The exception for errors that the user can fix, and what tells an interrupt from other errors."""
 
 
 class UserError(Exception):
@@ -8,3 +8,19 @@ class UserError(Exception):
     without a traceback and end with exit code 2. Any other exception is a bug in kmlc and
     keeps its traceback.
     """
+
+
+def was_interrupt(error: BaseException) -> bool:
+    """Return whether an exception is, or has replaced, a KeyboardInterrupt.
+
+    Ctrl-C may come anywhere. Python wraps it while it makes a class, and TensorFlow's context managers raise
+    an error of their own when it leaves them half-entered.
+    """
+    seen: set[int] = set()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        if isinstance(each, KeyboardInterrupt):
+            return True
+        seen.add(id(each))
+        each = each.__cause__ or each.__context__
+    return False

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Protocol
 
-from kmlc.errors import UserError
+from kmlc.errors import UserError, was_interrupt
 from kmlc.printable import one_line, printable_output
 from kmlc.program import program
 
@@ -69,6 +69,8 @@ def command(body: Callable[[Sequence[str]], None]) -> Main:
             except KeyboardInterrupt:
                 return INTERRUPTED
             except Exception as error:
+                if was_interrupt(error):
+                    return INTERRUPTED
                 if output.error is None:
                     return _fail(name, _explained(error))
             if isinstance(output.error, BrokenPipeError):

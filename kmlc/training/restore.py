@@ -57,6 +57,7 @@ def restore(run: RunDirectory) -> TrainedRun:
     thresholds, state = load_thresholds(run, task), load_encoder_state(verified(run.encoder))
     with environment.precision_of(config.train):
         model = build_model(config, task.heads, state)
+    model.jit_compile = environment.use_xla(config.train)  # Keras would turn XLA on, on CPUs too
     load_weights(weights, model)
     encode = caption_encoder(config.captions, state)
     return TrainedRun(config, task, thresholds, encode, model)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kmlc.config import Config
-from kmlc.errors import UserError
+from kmlc.errors import UserError, was_interrupt
 from kmlc.lock import is_locked
 from kmlc.tasks.shared_rows import SharedRows
 from kmlc.training.callbacks import EpochBar
@@ -77,9 +77,7 @@ def train_trial(job: Job) -> Outcome:
         return Outcome(error=f"{error.filename or 'the disk'}: {error.strerror or error}", ends_search=True)
     except UserError as error:
         return Outcome(error=str(error), ends_search=True)
-    numbers = [
-        {name: math.nan if value is None else value for name, value in each.items()} for each in metrics
-    ]
+    numbers = [{name: math.nan if x is None else x for name, x in each.items()} for each in metrics]
     return Outcome({name: statistics.fmean(each[name] for each in numbers) for name in numbers[0]})
 
 
@@ -101,6 +99,8 @@ def _train(run: RunDirectory, config: Config, shorter: Path | None, job: Job) ->
                 # `drop_weights` deletes the checkpoint, when no longer trial continues it.
                 train(config, callbacks=[bar], data=data, keep_checkpoint=True)
         except Exception as error:
+            if was_interrupt(error):
+                raise KeyboardInterrupt from error
             of_all = data is None or isinstance(error.__cause__, OSError)
             if isinstance(error, OSError) or (isinstance(error, UserError) and of_all):
                 raise

@@ -44,6 +44,14 @@ def test_each_ending_has_its_exit_code(
     assert written == ("" if said is None else f"kmlc test_process: error: {said}\n")
 
 
+def test_a_signal_that_became_another_error_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    """It came while Python made a class of matplotlib, and ended in a traceback of a RuntimeError."""
+    error = RuntimeError("Error calling __set_name__")
+    error.__cause__ = KeyboardInterrupt()
+    assert raising(error)([]) == 130
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("bug", [ValueError("x"), OSError(5, "Input/output error"), BrokenPipeError(32, "x")])
 def test_a_bug_keeps_its_traceback(bug: Exception) -> None:
     with pytest.raises(type(bug)):

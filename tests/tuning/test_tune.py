@@ -35,6 +35,25 @@ def test_a_second_command_is_kept_off(tmp_path: Path, config: StudyConfig, train
     assert study.best.is_file()
 
 
+def test_ctrl_c_that_became_another_error_stops_the_search(
+    tmp_path: Path, config: StudyConfig, trainings: Trainings
+) -> None:
+    """It came while TensorFlow left a context manager: the trial had failed, and the search went on."""
+
+    def interrupted(config: Config) -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise AssertionError("Concurrent access?")
+
+    study = start_or_continue(config, tmp_path / "study")
+    trainings.before = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        tune(study, config, OPTIONS)
+    assert len(trainings.runs) == 1
+    assert [each.error for each in started_runs(study)] == [""]
+
+
 @pytest.mark.parametrize(
     ("objective", "settings", "expected"),
     [
