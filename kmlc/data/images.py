@@ -61,9 +61,14 @@ def decode(content: tf.Tensor) -> tf.Tensor:
         uint8 tensor of shape (height, width, 3).
     """
     image = tf.cond(
-        _needs_pillow(content),
-        lambda: tf.numpy_function(_decode_with_pillow, [content], tf.uint8, stateful=False),
-        lambda: tf.io.decode_image(content, channels=3, expand_animations=False),
+        # First, as most images are JPEG: the questions about the other formats take a third of its decoding.
+        tf.equal(tf.strings.substr(content, 0, 2), b"\xff\xd8"),
+        lambda: tf.io.decode_jpeg(content, channels=3),
+        lambda: tf.cond(
+            _needs_pillow(content),
+            lambda: tf.numpy_function(_decode_with_pillow, [content], tf.uint8, stateful=False),
+            lambda: tf.io.decode_image(content, channels=3, expand_animations=False),
+        ),
     )
     image.set_shape((None, None, 3))
     return image
@@ -90,7 +95,7 @@ def _is_one_of(value: tf.Tensor | int, values: Sequence[int]) -> tf.Tensor:
 
 
 def _needs_pillow(content: tf.Tensor) -> tf.Tensor:
-    """Return whether Pillow decodes a file, not TensorFlow, a scalar bool.
+    """Return whether Pillow decodes a file that is not JPEG, not TensorFlow, a scalar bool.
 
     TensorFlow refuses a WebP with transparency and may crash on one with animation; the flags of the header:
     https://developers.google.com/speed/webp/docs/riff_container. It decodes every frame of a GIF, which may
@@ -115,12 +120,20 @@ def _decode_with_pillow(content: bytes | np.ndarray) -> np.ndarray:
 
 
 def resize(image: tf.Tensor, size: int) -> tf.Tensor:
-    """Resize an image to a square, antialiased.
+    """Resize a uint8 image to a square with Pillow's antialiased bilinear filter.
+
+    Its fixed-point arithmetic takes half the processor time of `tf.image.resize` (docs/speed.md) and rounds
+    to whole levels. It releases Python's lock, so images are resized in parallel.
 
     Returns:
-        float32 tensor of shape (size, size, 3) with values from 0 to 255.
+        float32 tensor of shape (size, size, 3) with whole values from 0 to 255.
     """
-    return tf.ensure_shape(tf.image.resize(image, (size, size), antialias=True), (size, size, 3))
+    pixels = tf.numpy_function(_resize_with_pillow, [image, size], tf.uint8, stateful=False)
+    return tf.cast(tf.ensure_shape(pixels, (size, size, 3)), tf.float32)
+
+
+def _resize_with_pillow(image: np.ndarray, size: int) -> np.ndarray:
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
 
 
 def placeholder_image(size: int) -> tf.Tensor:

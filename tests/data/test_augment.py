@@ -173,7 +173,7 @@ def test_adding_a_transform_keeps_other_draws() -> None:
 
 def test_transforms_draw_independently() -> None:
     """The strengths of the transforms, measured in the images, are not correlated."""
-    patch = np.full((2, 2, 3), 100, np.float32)
+    patch = np.full((2, 2, 3), 100, np.uint8)
     patch[0] = 150  # the difference of the rows measures the contrast
     patch[:, 0, 0] += 30  # the difference of the channels measures the saturation
 

@@ -12,6 +12,7 @@ from kmlc.data.augment import (
     erase,
     inverse_affine,
     transform,
+    warp,
 )
 from tests.data.augmenting import OFF, PHOTO, in_tf_data, ramps, recovered
 
@@ -39,14 +40,24 @@ def test_transforms_cover_their_range_uniformly(config: ImagesConfig, bounds: tu
 def warped(image: np.ndarray, angle: float, zoom: float, shift: tuple[float, float]) -> np.ndarray:
     size = len(image)
     matrix = inverse_affine(math.radians(angle), zoom, tf.constant(shift), size)
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=tf.cast(image, tf.float32)[None],
+    return warp(tf.cast(image, tf.float32), matrix).numpy()
+
+
+@pytest.mark.parametrize(
+    ("angle", "zoom", "shift"), [(20, 0.8, (3.0, -2.0)), (-170, 1.3, (9.5, 9.5)), (0, 1, (99, 0))]
+)
+def test_warp_is_the_transform_of_tensorflow(angle: float, zoom: float, shift: tuple[float, float]) -> None:
+    image = tf.cast(PHOTO[:, :40], tf.float32)
+    matrix = inverse_affine(math.radians(angle), zoom, tf.constant(shift, tf.float32), 40)
+    expected = tf.raw_ops.ImageProjectiveTransformV3(
+        images=image[None],
         transforms=matrix[None],
-        output_shape=(size, size),
+        output_shape=(40, 40),
         fill_value=0.0,
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
-    )[0].numpy()
+    )[0]
+    np.testing.assert_allclose(warp(image, matrix), expected, atol=2e-2)
 
 
 def test_inverse_affine_shifts_rotates_and_zooms() -> None:

@@ -112,6 +112,43 @@ def test_resize_is_antialiased() -> None:
     np.testing.assert_allclose(small[:, 2:-2], 127.5, atol=4)
 
 
+SIDES = [
+    (1, 1, 16),
+    (1, 1000, 16),
+    (1000, 1, 16),
+    (37, 53, 224),
+    (240, 320, 64),
+    (241, 319, 223),
+    (16, 16, 16),
+]
+
+
+@pytest.mark.parametrize(("height", "width", "size"), SIDES)
+def test_resize_agrees_with_tensorflow_to_the_rounding_and_with_pillow_exactly(
+    height: int, width: int, size: int
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    found = resize(tf.constant(pixels), size).numpy()
+    expected = tf.image.resize(pixels, (size, size), antialias=True).numpy()
+    assert np.mean((found - expected) ** 2) < 255**2 / 10**5  # 50 dB
+    assert np.abs(found - expected).max() <= 1.01
+    signal = Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(found, np.asarray(signal))
+
+
+def test_resize_in_tf_data_is_resize_eagerly() -> None:
+    images = [
+        np.random.default_rng(side).integers(0, 256, (side, 90, 3), np.uint8) for side in range(1, 90, 8)
+    ]
+    dataset = tf.data.Dataset.from_generator(
+        lambda: images, output_signature=tf.TensorSpec((None, 90, 3), tf.uint8)
+    )
+    for _ in range(2):
+        found = dataset.map(lambda image: resize(image, 24), num_parallel_calls=4).as_numpy_iterator()
+        for image, inside in zip(images, found, strict=True):
+            np.testing.assert_array_equal(inside, resize(tf.constant(image), 24))
+
+
 def test_the_placeholder_image_is_mid_grey() -> None:
     np.testing.assert_array_equal(placeholder_image(4), np.full((4, 4, 3), 127.5, np.float32))
 
