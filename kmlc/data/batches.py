@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from kmlc.config import Config
 from kmlc.data.augment import augment, epoch_key, fold_in
-from kmlc.data.caption_encoders import Encode
+from kmlc.data.caption_encoders import CaptionEncoder
 from kmlc.data.images import are_paths, decode, placeholder_image, read_image, resize, turn
 from kmlc.data.records import Records
 from kmlc.data.tta import WHOLE, View, apply_view
@@ -17,7 +17,7 @@ MODALITY_DROPOUT = 100
 
 @tf.autograph.experimental.do_not_convert  # the functions use TensorFlow's own control flow
 def training_batches(
-    records: Records, config: Config, encode: Encode, first_epoch: int = 0
+    records: Records, config: Config, encode: CaptionEncoder, first_epoch: int = 0
 ) -> tuple[tf.data.Dataset, int]:
     """Return shuffled, augmented batches of all epochs from `first_epoch` on, and the steps of one epoch.
 
@@ -35,7 +35,7 @@ def training_batches(
         A dataset of (inputs by name, float32 labels of shape (batch, classes)) for `model.fit`, and its
         `steps_per_epoch`.
     """
-    read = _reader(records, config)
+    read = _reader(records, config, encode)
     encode_inputs = _input_encoder(encode)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -55,7 +55,7 @@ def training_batches(
 
 @tf.autograph.experimental.do_not_convert
 def evaluation_batches(
-    records: Records, config: Config, encode: Encode, view: View = WHOLE
+    records: Records, config: Config, encode: CaptionEncoder, view: View = WHOLE
 ) -> tf.data.Dataset:
     """Return batches of inputs by name: every row once, in order, without augmentation and without labels.
 
@@ -65,7 +65,7 @@ def evaluation_batches(
         encode: the caption encoder.
         view: the view of each image, for test-time augmentation.
     """
-    read = _reader(records, config, view)
+    read = _reader(records, config, encode, view)
     rows = tf.data.Dataset.range(len(records), output_type=tf.int32)
     rows = rows.map(lambda row: read(row, None)[0], num_parallel_calls=tf.data.AUTOTUNE)
     batches = rows.batch(config.train.batch_size).map(
@@ -78,7 +78,7 @@ Row = dict[str, tf.Tensor]
 
 
 def _reader(
-    records: Records, config: Config, view: View = WHOLE
+    records: Records, config: Config, encode: CaptionEncoder, view: View = WHOLE
 ) -> Callable[[tf.Tensor, tf.Tensor | None], tuple[Row, tf.Tensor]]:
     """Return the function that reads the inputs and the labels of one row.
 
@@ -87,13 +87,14 @@ def _reader(
     `image_present` and `caption_present`, int32 of shape (1,), say so to a model that reads them.
     """
     size = config.images.resolved_size
-    images, captions = tf.constant(records.images, tf.string), tf.constant(records.captions)
+    images = tf.constant(records.images, tf.string)
+    captions, empty = encode.prepared(records.captions), encode.prepared([""])[0]
     has_image = tf.constant([image not in ("", b"") for image in records.images], tf.bool)
     has_caption = tf.constant([caption.strip() != "" for caption in records.captions], tf.bool)
     is_path = are_paths(records.images)
     orientations = tf.constant(records.orientations, tf.int32)
     features = None if records.features is None else tf.constant(records.features)
-    labels = tf.constant(records.labels, tf.float32)
+    labels = tf.constant(records.labels)
     uses_image, uses_caption = config.tower.input == "image", config.captions.encoder != "none"
     dropped = config.fusion.modality_dropout if uses_image and uses_caption else 0.0
 
@@ -110,7 +111,7 @@ def _reader(
             both = image_present & caption_present
             image_present &= ~(both & (draw < dropped / 2))
             caption_present &= ~(both & (draw >= dropped / 2) & (draw < dropped))
-        inputs = {"caption": tf.where(caption_present, captions[row], "")}
+        inputs = {"caption": tf.where(caption_present, captions[row], empty)}
         if uses_image:
             inputs["image"] = tf.cond(
                 image_present,
@@ -123,16 +124,16 @@ def _reader(
             inputs["caption_present"] = tf.cast(caption_present, tf.int32)[None]
         if features is not None:
             inputs["features"] = features[row]
-        return inputs, labels[row]
+        return inputs, tf.cast(labels[row], tf.float32)
 
     return read
 
 
-def _input_encoder(encode: Encode) -> Callable[[Row], Row]:
-    """Return the function that replaces the captions of a batch by the inputs that encode them."""
+def _input_encoder(encode: CaptionEncoder) -> Callable[[Row], Row]:
+    """Return the function that replaces the prepared captions of a batch by the inputs that encode them."""
 
     def encode_inputs(inputs: Row) -> Row:
         others = {name: value for name, value in inputs.items() if name != "caption"}
-        return others | encode(inputs["caption"])
+        return others | encode.inputs(inputs["caption"])
 
     return encode_inputs

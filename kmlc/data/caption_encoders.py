@@ -1,10 +1,11 @@
-"""Caption encoders: from a batch of captions to the caption inputs of a model, inside tf.data.
+"""Caption encoders: from captions to the caption inputs of a model, prepared once and encoded inside tf.data.
 
 A new encoder is a function here and a line in `_ENCODERS`; if it is fitted to the training captions, a
 second function does that, with a line in `_FITTERS`. The layers behind the inputs are in `kmlc.models`.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import tensorflow as tf
 
@@ -12,8 +13,41 @@ from kmlc.config import CaptionsConfig
 from kmlc.data.encoder_state import SPECIAL_TOKENS, EncoderState
 from kmlc.data.ngrams import letter_ngram_counts
 
-Encode = Callable[[tf.Tensor], dict[str, tf.Tensor]]
-"""From a string tensor of shape (batch,) to the caption inputs of the model by name."""
+_CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class CaptionEncoder:
+    """How captions become the caption inputs of a model.
+
+    Attributes:
+        inputs: from a batch of prepared captions, shape (batch, ...), to the inputs by name.
+        prepare: from captions, a string tensor of shape (rows,), to what is kept of each of them, shape
+            (rows, ...), such as token ids; done once for all epochs. None keeps the captions themselves.
+
+    Example:
+        encode = caption_encoder(CaptionsConfig(encoder="bigram"), EncoderState())
+        encode(tf.constant(["a red bus"]))["ngrams"]  # shape (1, 676)
+    """
+
+    inputs: Callable[[tf.Tensor], dict[str, tf.Tensor]]
+    prepare: Callable[[tf.Tensor], tf.Tensor] | None = None
+
+    def __call__(self, captions: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the caption inputs of one batch of captions."""
+        return self.inputs(captions if self.prepare is None else self.prepare(captions))
+
+    def prepared(self, captions: Sequence[str]) -> tf.Tensor:
+        """Return what is kept of each caption of a table, shape (rows, ...)."""
+        column = tf.constant(captions, tf.string)
+        if self.prepare is None:
+            return column
+        chunks = [column[start : start + _CHUNK] for start in range(0, max(len(captions), 1), _CHUNK)]
+        return tf.concat([self.prepare(chunk) for chunk in chunks], axis=0)
+
+
+NO_CAPTIONS = CaptionEncoder(lambda captions: {})
+"""The encoder of a model that reads no captions."""
 
 
 def reads_any(config: CaptionsConfig, captions: Sequence[str], batch: int = 256) -> bool:
@@ -50,16 +84,12 @@ def fit_captions(config: CaptionsConfig, captions: Sequence[str]) -> EncoderStat
     return fit(config, captions) if fit else EncoderState()
 
 
-def caption_encoder(config: CaptionsConfig, state: EncoderState) -> Encode:
-    """Return the function that encodes a batch of captions.
+def caption_encoder(config: CaptionsConfig, state: EncoderState) -> CaptionEncoder:
+    """Return the caption encoder of the settings.
 
     Args:
         config: the encoder's settings.
         state: as `fit_captions` returned it.
-
-    Example:
-        encode = caption_encoder(CaptionsConfig(encoder="bigram"), EncoderState())
-        encode(tf.constant(["a red bus"]))["ngrams"]  # shape (1, 676)
     """
     return _ENCODERS[config.encoder](config, state)
 
@@ -76,22 +106,25 @@ def unknown_share(state: EncoderState, captions: Sequence[str]) -> float:
     return tokenizer.unknown_share(state, captions)
 
 
-def _none(config: CaptionsConfig, state: EncoderState) -> Encode:
-    return lambda captions: {}
+def _none(config: CaptionsConfig, state: EncoderState) -> CaptionEncoder:
+    return NO_CAPTIONS
 
 
-def _letter_ngrams(n: int) -> Callable[[CaptionsConfig, EncoderState], Encode]:
-    def build(config: CaptionsConfig, state: EncoderState) -> Encode:
-        return lambda captions: {"ngrams": letter_ngram_counts(captions, n, config.cross_words)}
+def _letter_ngrams(n: int) -> Callable[[CaptionsConfig, EncoderState], CaptionEncoder]:
+    def build(config: CaptionsConfig, state: EncoderState) -> CaptionEncoder:
+        # Counts of a million captions would take gigabytes: they are counted in every batch.
+        return CaptionEncoder(
+            lambda captions: {"ngrams": letter_ngram_counts(captions, n, config.cross_words)}
+        )
 
     return build
 
 
-def _bert(config: CaptionsConfig, state: EncoderState) -> Encode:
+def _bert(config: CaptionsConfig, state: EncoderState) -> CaptionEncoder:
     # KerasHub takes seconds to import, and the other encoders do not need it.
-    from kmlc.data.tokenizer import packer
+    from kmlc.data import tokenizer
 
-    return packer(state, config.sequence_length)
+    return CaptionEncoder(tokenizer.bert_inputs(state), tokenizer.packer(state, config.sequence_length))
 
 
 def _fit_bert(config: CaptionsConfig, captions: Sequence[str]) -> EncoderState:

@@ -38,16 +38,42 @@ def from_preset(kind: Any, preset: str, **arguments: object) -> Any:
         ) from None
 
 
-def packer(state: EncoderState, length: int) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
-    """Return the function from captions to the inputs of a BERT, each int32 of shape (batch, length)."""
-    preprocessor = keras_hub.models.BertTextClassifierPreprocessor(_tokenizer(state), sequence_length=length)
+LENGTHS = (8, 16, 24, 32)
+"""The lengths that a batch of captions may have, below the longest that the settings allow: a batch of short
+captions takes less work, and few lengths mean few compilations where each takes one (XLA, JAX)."""
 
-    def pack(captions: tf.Tensor) -> dict[str, tf.Tensor]:
-        inputs = preprocessor(with_plain_spaces(captions))
-        # MirroredStrategy cannot reduce bool inputs.
-        return inputs | {"padding_mask": tf.cast(inputs["padding_mask"], tf.int32)}
+
+def packer(state: EncoderState, length: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Return the function from captions to the token ids of a BERT, uint16 or int32 (rows, length)."""
+    preprocessor = keras_hub.models.BertTextClassifierPreprocessor(_tokenizer(state), sequence_length=length)
+    dtype = tf.uint16 if len(state.vocabulary) <= tf.uint16.max else tf.int32
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False)
+    def pack(captions: tf.Tensor) -> tf.Tensor:
+        return tf.cast(preprocessor(with_plain_spaces(captions))["token_ids"], dtype)
 
     return pack
+
+
+def bert_inputs(state: EncoderState) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    """Return the function from token ids (batch, length) to the inputs of a BERT, int32 of shape (batch, n).
+
+    n is the smallest of `LENGTHS` that holds the longest caption of the batch, or the whole length: a BERT
+    does not look at padding, so that its outputs are the same up to rounding.
+    """
+    padding = state.vocabulary.index("[PAD]")
+
+    def inputs(token_ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        ids = tf.cast(token_ids, tf.int32)
+        written = tf.reduce_any(ids != padding, axis=0)
+        longest = tf.reduce_max(tf.where(written, tf.range(1, tf.size(written) + 1), 0))
+        place = tf.searchsorted(tf.constant(LENGTHS), longest[None])[0]
+        ids = ids[:, : tf.constant([*LENGTHS, ids.shape[1]])[place]]
+        # Masks are int32, as MirroredStrategy cannot reduce bool inputs.
+        mask = tf.cast(ids != padding, tf.int32)
+        return {"token_ids": ids, "segment_ids": tf.zeros_like(ids), "padding_mask": mask}
+
+    return inputs
 
 
 def with_plain_spaces(captions: tf.Tensor) -> tf.Tensor:

@@ -4,6 +4,7 @@ import keras
 
 from kmlc.config import Config
 from kmlc.data.batches import evaluation_batches
+from kmlc.data.caption_encoders import NO_CAPTIONS
 from kmlc.data.readers.npz import Features
 from kmlc.errors import UserError
 from kmlc.models.image import TOWERS
@@ -41,7 +42,7 @@ def extract_features(config: Config) -> Features:
     load_tower_weights(model, tower, config.tower)
     data = read_labelled(config)
     print(data.report.summary(), flush=True)
-    batches = evaluation_batches(data.records, config, lambda captions: {})
+    batches = evaluation_batches(data.records, config, NO_CAPTIONS)
     steps = -(-len(data.records) // config.train.batch_size)
     images = batches.map(lambda inputs: inputs["image"])
     progress = PredictionProgress(steps, config.train.batch_size)

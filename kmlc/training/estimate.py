@@ -12,7 +12,7 @@ import numpy as np
 
 from kmlc.config import Config
 from kmlc.data.batches import evaluation_batches, training_batches
-from kmlc.data.caption_encoders import Encode, caption_encoder
+from kmlc.data.caption_encoders import CaptionEncoder, caption_encoder
 from kmlc.data.records import LabelledData, Records
 from kmlc.setting_flags import setting_types
 from kmlc.settings import setting
@@ -130,7 +130,7 @@ def measure_cost(config: Config, data: LabelledData) -> Cost:
 
 
 def _step_seconds(
-    model: keras.Model, training: Records, config: Config, encode: Encode
+    model: keras.Model, training: Records, config: Config, encode: CaptionEncoder
 ) -> tuple[float, float]:
     """Return the extra seconds of the first step, and the seconds of a step."""
     # More epochs, in case one has fewer batches than steps to time.
@@ -143,7 +143,7 @@ def _step_seconds(
 
 
 def _row_seconds(
-    model: keras.Model, validation: Records, config: Config, encode: Encode
+    model: keras.Model, validation: Records, config: Config, encode: CaptionEncoder
 ) -> tuple[float, float]:
     """Return the extra seconds of the first evaluation, and the seconds of a row."""
     rows = min(len(validation), FEWEST_STEPS * config.train.batch_size)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import keras
 
 from kmlc.config import Config
-from kmlc.data.caption_encoders import Encode, caption_encoder
+from kmlc.data.caption_encoders import CaptionEncoder, caption_encoder
 from kmlc.data.encoder_state import load_encoder_state
 from kmlc.errors import UserError
 from kmlc.models.build import build_model
@@ -33,7 +33,7 @@ class TrainedRun:
     config: Config
     task: Task
     thresholds: Thresholds
-    encode: Encode
+    encode: CaptionEncoder
     model: keras.Model
 
 

@@ -10,7 +10,7 @@ import keras
 
 from kmlc.config import Config
 from kmlc.data.batches import evaluation_batches, training_batches
-from kmlc.data.caption_encoders import Encode, caption_encoder
+from kmlc.data.caption_encoders import CaptionEncoder, caption_encoder
 from kmlc.data.records import LabelledData, Records
 from kmlc.errors import UserError
 from kmlc.files import write_json
@@ -190,7 +190,7 @@ def _fit(
     run: RunDirectory,
     config: Config,
     training: Records,
-    encode: Encode,
+    encode: CaptionEncoder,
     validation: Validation,
     history: History,
     callbacks: Sequence[keras.callbacks.Callback],

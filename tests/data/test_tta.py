@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from kmlc.config import CaptionsConfig, Config, ImagesConfig
 from kmlc.data.batches import evaluation_batches
+from kmlc.data.caption_encoders import NO_CAPTIONS
 from kmlc.data.images import decode, resize
 from kmlc.data.tta import VIEWS, WHOLE, View, apply_view
 from kmlc.tasks.rows import read_labelled
@@ -80,7 +81,7 @@ def test_batches_show_the_view(data: Path) -> None:
     records = read_labelled(config).records.take(range(4))
     broken = replace(records, images=[*records.images[:3], ""])
     for view in VIEWS["crops"]:
-        (batch,) = evaluation_batches(broken, config, lambda captions: {}, view).as_numpy_iterator()
+        (batch,) = evaluation_batches(broken, config, NO_CAPTIONS, view).as_numpy_iterator()
         expected = [
             resize(apply_view(decode(tf.io.read_file(path)), view), 16).numpy() for path in records.images[:3]
         ]

@@ -225,6 +225,17 @@ def test_padding_does_not_change_a_caption() -> None:
     np.testing.assert_allclose(alone, batched, atol=1e-6)
 
 
+def test_a_shorter_batch_has_the_logits_of_the_whole_length() -> None:
+    config = replace(MODELS["captions alone"], captions=replace(CAPTIONS, sequence_length=40))
+    captions = tf.constant(["a dog", "", "a bus a bus"])
+    shorter = caption_encoder(config.captions, STATE)(captions)
+    assert shorter["token_ids"].shape == (3, 8)
+    longer = {name: tf.pad(value, [[0, 0], [0, 32]]) for name, value in shorter.items()}
+    present = {"caption_present": tf.ones((3, 1), tf.int32)}
+    model = build_model(config, HEADS, STATE)
+    np.testing.assert_allclose(model(shorter | present), model(longer | present), atol=1e-6)
+
+
 def test_frozen_encoder_keeps_its_weights() -> None:
     config = replace(TINY, captions=replace(CAPTIONS, trainable=False))
     model = build_model(config, HEADS, STATE)

@@ -25,7 +25,7 @@ def bert(config: CaptionsConfig, state: EncoderState) -> tuple[Inputs, keras.Ker
         state: `vocabulary`; and `backbone`, the sizes of a pretrained encoder, if there is one.
 
     Returns:
-        The inputs `token_ids`, `segment_ids`, `padding_mask`, each int32 (batch, sequence_length), and the
+        The inputs `token_ids`, `segment_ids`, `padding_mask`, each int32 (batch, tokens), and the
         embedding, (batch, hidden_dim).
 
     Raises:
@@ -38,7 +38,7 @@ def bert(config: CaptionsConfig, state: EncoderState) -> tuple[Inputs, keras.Ker
     encoder = token_encoder(BertBackbone(**asdict(sizes)))
     encoder.trainable = config.trainable
     inputs = {
-        name: keras.Input((config.sequence_length,), dtype="int32", name=name)
+        name: keras.Input((None,), dtype="int32", name=name)
         for name in ("token_ids", "segment_ids", "padding_mask")
     }
     # A frozen encoder runs in inference mode, without dropout.
