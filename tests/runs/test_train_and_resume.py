@@ -31,8 +31,8 @@ def interrupt(self, batch, logs=None):
     if len(self.history) == 1 and batch == 2:
         os.kill(os.getpid(), {signal})
 callbacks.Progress.on_train_batch_end = interrupt
-import train
-sys.exit(train.main())
+from kmlc.commands.train import main
+sys.exit(main())
 """
 
 
