@@ -87,7 +87,7 @@ def quiet_imports() -> Iterator[None]:
 
     They write to the file descriptor before any log level applies, so the descriptor is redirected. Python
     collects no garbage meanwhile, and never looks at what was imported again: its modules stay to the end,
-    and going through their objects takes a third of the time of the imports, and once more at the exit.
+    and going through their objects takes a quarter of the time of the imports, and as much again at the exit.
 
     Raises:
         UserError: if KERAS_BACKEND names no backend.

@@ -235,7 +235,7 @@ def test_an_unknown_backend_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_what_was_imported_is_no_garbage_to_look_at() -> None:
-    """A third of a start went into looking for garbage among the modules of TensorFlow."""
+    """A quarter of the imports went into looking for garbage among the modules of TensorFlow."""
     with quiet_imports():
         assert not gc.isenabled()
     assert gc.isenabled()
