@@ -112,12 +112,12 @@ class Vocabulary:
 
 
 def readable(label: str, name: str) -> str:
-    """Return a label for display: the label and its name, or one of them if they are the same.
+    """Return a label for display: the label and its name, or the label alone if it has no other name.
 
     Example:
         readable("1", "person")  # "1 person"
     """
-    return name if name == label else f"{label} {name}"
+    return f"{label} {name}" if name.strip() and name != label else label
 
 
 @dataclass(frozen=True)

@@ -74,13 +74,13 @@ def _mismatch(key: str, config: Config, vocabulary: Vocabulary, run: RunDirector
     theirs = load_config(verified(run.config))
     if key == "image_run":
         same = (theirs.tower, theirs.images.size) == (config.tower, config.images.size)
-        alone, settings = theirs.captions.encoder == "none", "tower and images.size"
+        settings, other, found = "tower and images.size", "captions.encoder", theirs.captions.encoder
     else:
         # Its weights are frozen now, so it does not matter whether they were trained.
         same = replace(theirs.captions, trainable=True) == replace(config.captions, trainable=True)
-        alone, settings = theirs.tower.name == "none", "captions"
-    if not alone:
-        return "expected a run with this branch alone; it has both"
+        settings, other, found = "captions", "tower.name", theirs.tower.name
+    if found != "none":
+        return f"expected a run with {other} none; got {found}"
     if not same:
         return f"expected the same settings of {settings}; they differ"
     if theirs.fusion.hidden_dim != config.fusion.hidden_dim:

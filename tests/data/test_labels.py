@@ -4,7 +4,7 @@ from dataclasses import asdict
 import numpy as np
 
 from kmlc.config import LabelsConfig
-from kmlc.data.labels import Vocabulary, parse_labels
+from kmlc.data.labels import Vocabulary, parse_labels, readable
 
 
 def test_integers_are_sorted_by_value_and_written_plainly() -> None:
@@ -92,3 +92,8 @@ def test_a_vocabulary_of_some_of_the_classes() -> None:
 
 def test_rows_without_a_label_are_trained_on() -> None:
     assert not Vocabulary(("1",), ("1",)).validation_only(np.zeros((2, 1))).any()
+
+
+def test_a_label_without_a_name_is_shown_alone() -> None:
+    """An empty name gave a label with a space after it."""
+    assert [readable("3", name) for name in ("car", "3", "", " ")] == ["3 car", "3", "3", "3"]

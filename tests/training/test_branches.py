@@ -135,16 +135,22 @@ def test_a_run_with_other_settings_or_labels_is_refused(
 def test_a_run_of_the_other_branch_is_refused(
     settings: Settings, image_run: RunDirectory, caption_run: RunDirectory
 ) -> None:
-    """The check comes before the model is built, which the encoder state of such a run does not fit."""
-    alone = "expected a run with this branch alone; it has both"
+    """The check comes before the model is built, which the encoder state of such a run does not fit.
+
+    The message said of a run of one branch that it has both.
+    """
     for_images = f"--fusion.image_run={caption_run.path}"
-    assert_refused(settings("refused", LATE, for_images), rf"^fusion\.image_run: .*caption: {alone}$")
+    assert_refused(
+        settings("refused", LATE, for_images), r"expected a run with captions\.encoder none; got bert$"
+    )
     for_captions = f"--fusion.caption_run={image_run.path}"
-    assert_refused(settings("refused", LATE, for_captions), rf"^fusion\.caption_run: .*image: {alone}$")
+    assert_refused(
+        settings("refused", LATE, for_captions), r"expected a run with tower\.name none; got simple_cnn$"
+    )
 
 
 def test_a_run_of_both_branches_is_refused(settings: Settings, late_run: RunDirectory) -> None:
-    message = r"fusion\.image_run: .*late: expected a run with this branch alone; it has both"
+    message = r"fusion\.image_run: .*late: expected a run with captions\.encoder none; got bert"
     assert_refused(settings("refused", LATE, f"--fusion.image_run={late_run.path}"), message)
 
 
