@@ -72,6 +72,7 @@ def _runs(config: Config) -> dict[str, RunDirectory]:
 def _mismatch(key: str, config: Config, vocabulary: Vocabulary, run: RunDirectory) -> str | None:
     """Return why a run's branch does not fit, or None if it fits."""
     theirs = load_config(verified(run.config))
+    found: str
     if key == "image_run":
         same = (theirs.tower, theirs.images.size) == (config.tower, config.images.size)
         settings, other, found = "tower and images.size", "captions.encoder", theirs.captions.encoder
