@@ -155,6 +155,15 @@ class ImagesConfig:
     erasing_area: OpenUnitInterval = 0.2
 
     @property
+    def augments(self) -> bool:
+        """Whether training images vary from epoch to epoch."""
+        strengths = (
+            *(self.horizontal_flip, self.vertical_flip, self.rotation, self.translation, self.zoom),
+            *(self.brightness, self.contrast, self.saturation, self.erasing),
+        )
+        return any(strengths) or self.crop != 1 or self.crop_area != 1
+
+    @property
     def resolved_size(self) -> int:
         """The size in pixels, of settings that passed `kmlc.training.auto_settings`."""
         if self.size == "auto":
@@ -409,10 +418,17 @@ class CacheConfig:
     """What is kept between commands, and may be deleted at any time.
 
     Attributes:
-        folder: folder of the manifest of images; null is kmlc/ in $XDG_CACHE_HOME or ~/.cache.
+        folder: folder of the manifest of images and of what frozen layers computed; null is kmlc/ in
+            $XDG_CACHE_HOME or ~/.cache.
+        gigabytes: maximum size of what frozen layers computed; 0 keeps none of it.
+        views: number of views of each training image that frozen layers compute: the image itself, others
+            augmented. Each epoch draws one of them for each row. null draws a new view in every epoch, which
+            can only be computed once where no augmentation is on.
     """
 
     folder: str | None = None
+    gigabytes: NonNegativeFloat = 10.0
+    views: PositiveInt | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from kmlc.config import LabelKind
 from kmlc.data.data_report import TableReport
-from kmlc.data.image_facts import ImageFacts
+from kmlc.data.image_facts import NO_IMAGE, ImageFacts
 from kmlc.data.labels import Vocabulary
 from kmlc.errors import UserError
 
@@ -71,6 +71,21 @@ class Records:
             None if self.features is None else self.features[rows],
             [self.facts[row] for row in rows] if self.facts else (),
         )
+
+
+def joined(parts: Sequence[Records]) -> Records:
+    """Return the rows of all parts, in order, without their labels and feature vectors.
+
+    Example:
+        joined([training, validation])
+    """
+    ids, images, captions, facts = ([] for _ in range(4))  # type: ignore[var-annotated]
+    for each in parts:
+        ids += each.ids
+        images += each.images
+        captions += each.captions
+        facts += each.facts or [NO_IMAGE] * len(each)
+    return Records(ids, images, captions, unknown_labels(len(ids)), None, facts)
 
 
 def unknown_labels(rows: int) -> np.ndarray:

@@ -1,5 +1,7 @@
 """A model as a layer of another model."""
 
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -34,3 +36,12 @@ class Submodel(layers.Layer):
         if None in output.shape[1:]:
             return super().compute_output_spec(inputs, training=training)
         return keras.KerasTensor(output.shape, output.dtype)
+
+
+def constants(model: keras.Model) -> list[Any]:
+    """Return the variables of a model that no training changes: the frozen ones in inference mode."""
+    found: list[Any] = []
+    for layer in model.layers:
+        if isinstance(layer, Submodel):
+            found += layer.non_trainable_variables if layer.inference else constants(layer.model)
+    return found

@@ -165,9 +165,10 @@ def predict_logits(run: TrainedRun, records: Records, tta: str = "none") -> np.n
     batch_size = run.config.train.batch_size
     steps = -(-len(records) // batch_size)
     progress = PredictionProgress(steps * len(image_views), batch_size)
+    values = run.parts.computed()
     logits = [
-        run.model.predict(
-            evaluation_batches(records, run.config, run.encode, view), verbose=0, callbacks=[progress]
+        run.parts.rest.predict(
+            evaluation_batches(records, run.config, run.encode, view, values), verbose=0, callbacks=[progress]
         )
         for view in image_views
     ]

@@ -34,11 +34,15 @@ class EpochRecorder(keras.callbacks.Callback):
         config: the settings.
         history: the finished epochs; new ones are appended.
         validation: evaluates the validation rows.
+        whole: the model to save; the one that is trained may be a part of it (`kmlc.training.frozen`).
     """
 
-    def __init__(self, run: RunDirectory, config: Config, history: History, validation: Validation) -> None:
+    def __init__(
+        self, run: RunDirectory, config: Config, history: History, validation: Validation, whole: keras.Model
+    ) -> None:
         super().__init__()
         self.run, self.config, self.history, self.validation = run, config, history, validation
+        self.whole = whole
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Start the clock."""
@@ -53,19 +57,19 @@ class EpochRecorder(keras.callbacks.Callback):
         logs = {} if logs is None else logs
         optimizer = self.model.optimizer
         metric = monitored(self.config, self.validation.task)
-        with ema_weights(self.model):
-            logs |= {f"val_{name}": value for name, value in self.validation.metrics(self.model).items()}
+        with ema_weights(self.whole):
+            logs |= {f"val_{name}": value for name, value in self.validation.metrics().items()}
             logs["learning_rate"] = float(optimizer.learning_rate)
             now = time.monotonic()
             seconds, self.start = now - self.start, now
             metrics = {name: float(value) for name, value in logs.items()}
             history = [*self.history, metrics | {"seconds": seconds}]
             if best_epoch(history, metric) == epoch:
-                save_weights(self.run.best_weights, self.model)
+                save_weights(self.run.best_weights, self.whole)
                 self.run.record_best_weights()
         optimizer.learning_rate = learning_rate(history, self.config.train)
         self.model.stop_training = should_stop(history, metric, self.config.train.early_stopping)
-        save_state(self.run.checkpoint, self.model, history, self.run.manifest.started)
+        save_state(self.run.checkpoint, self.whole, history, self.run.manifest.started)
         # After the state is saved, so that the history never has an epoch that a resumed run does not find.
         self.history.append(history[-1])
         write_history(self.run.history, self.history)

@@ -11,6 +11,7 @@ import numpy as np
 from kmlc.arrays import read_arrays, write_arrays
 from kmlc.errors import UserError
 from kmlc.files import check_room, write_with
+from kmlc.models.submodel import constants
 from kmlc.training.history import History
 from kmlc.weights_file import load_weights_file
 
@@ -45,6 +46,8 @@ def _weights_alone(model: keras.Model) -> keras.Model:
 def save_state(path: Path, model: keras.Model, history: History, started: str = "") -> None:
     """Write weights, optimizer state, seeds of random layers and history into one file, whole or not at all.
 
+    Frozen weights in inference mode are not written: no training changes them; the best weights have them.
+
     Args:
         path: the `.npz` file.
         model: a compiled model.
@@ -60,6 +63,8 @@ def save_state(path: Path, model: keras.Model, history: History, started: str = 
 
 def load_state(path: Path, model: keras.Model, started: str = "", columns: Iterable[str] = ()) -> History:
     """Restore what `save_state` wrote into a model built and compiled the same way; return the history.
+
+    Its frozen weights stay as they are.
 
     Args:
         path: the file.
@@ -105,7 +110,9 @@ def _variables(model: keras.Model) -> list[Any]:
     # would duplicate some variables of the loss-scaling optimizer of float16.
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    return [*model.variables, *model.optimizer.variables]
+    constant = {id(variable) for variable in constants(model)}
+    changing = (variable for variable in model.variables if id(variable) not in constant)
+    return [*changing, *model.optimizer.variables]
 
 
 def _values(model: keras.Model) -> list[np.ndarray]:

@@ -23,6 +23,7 @@ from kmlc.training.auto_settings import resolve_image_size
 from kmlc.training.checkpoint import save_state, save_weights
 from kmlc.training.compile import compiled_model
 from kmlc.training.evaluation import EvaluationSet
+from kmlc.training.frozen import SplitModel, split_model
 from kmlc.training.prepare import prepare_data
 
 SETTINGS_WITHOUT_COST = (
@@ -62,7 +63,8 @@ class Cost:
     """The seconds that a training takes.
 
     Attributes:
-        start: once: to prepare the rows, build the model, trace its first step, and evaluate it at the end.
+        start: once: to prepare the rows, build the model, trace its first step, and evaluate it at the end;
+            without what frozen layers compute once for all trainings.
         epoch: for each epoch: its steps, its validation, and saving.
     """
 
@@ -111,8 +113,9 @@ def measure_cost(config: Config, data: LabelledData) -> Cost:
     encode = caption_encoder(config.captions, prepared.encoder_state)
     built = time.perf_counter() - began
 
-    first, step = _step_seconds(model, prepared.training, config, encode)
-    first_evaluation, row = _row_seconds(model, prepared.validation, config, encode)
+    parts = split_model(model, config, prepared.encoder_state)
+    first, step = _step_seconds(parts, prepared.training, config, encode)
+    first_evaluation, row = _row_seconds(parts, prepared.validation, config, encode)
     metrics = _metrics_seconds(task, prepared.validation.labels)
     with tempfile.TemporaryDirectory() as folder:
         saving = _seconds(
@@ -130,26 +133,27 @@ def measure_cost(config: Config, data: LabelledData) -> Cost:
 
 
 def _step_seconds(
-    model: keras.Model, training: Records, config: Config, encode: CaptionEncoder
+    parts: SplitModel, training: Records, config: Config, encode: CaptionEncoder
 ) -> tuple[float, float]:
     """Return the extra seconds of the first step, and the seconds of a step."""
     # More epochs, in case one has fewer batches than steps to time.
     many = replace(config, train=replace(config.train, epochs=STEPS + 1))
-    batches, _ = training_batches(training, many, encode)
+    batches, _ = training_batches(training, many, encode, values=parts.zeros(training))
     timer = _StepTimer()
-    model.fit(batches, steps_per_epoch=STEPS + 1, shuffle=False, verbose=0, callbacks=[timer])
+    parts.rest.fit(batches, steps_per_epoch=STEPS + 1, shuffle=False, verbose=0, callbacks=[timer])
     step = median(timer.seconds[1:])
     return max(0.0, timer.seconds[0] - step), step
 
 
 def _row_seconds(
-    model: keras.Model, validation: Records, config: Config, encode: CaptionEncoder
+    parts: SplitModel, validation: Records, config: Config, encode: CaptionEncoder
 ) -> tuple[float, float]:
     """Return the extra seconds of the first evaluation, and the seconds of a row."""
     rows = min(len(validation), FEWEST_STEPS * config.train.batch_size)
     some = validation.take(np.arange(rows))
-    evaluated = EvaluationSet(evaluation_batches(some, config, encode), some.labels)
-    first, again = (_seconds(lambda: evaluated.logits(model)) for _ in range(2))
+    batches = evaluation_batches(some, config, encode, values=parts.zeros(some))
+    evaluated = EvaluationSet(parts.rest, batches, some.labels)
+    first, again = (_seconds(evaluated.logits) for _ in range(2))
     return max(0.0, first - again), again / rows
 
 

@@ -16,18 +16,20 @@ class EvaluationSet:
     """Rows with labels that a model is evaluated on.
 
     Attributes:
-        batches: the inputs, in order.
+        model: the model.
+        batches: its inputs, in order.
         labels: the labels, uint8 (rows, classes).
     """
 
+    model: keras.Model
     batches: tf.data.Dataset
     labels: np.ndarray
 
-    def logits(self, model: keras.Model) -> np.ndarray:
+    def logits(self) -> np.ndarray:
         """Return the model's logits, float32 (rows, classes)."""
         steps = len(self.batches)
         progress = PredictionProgress(steps, -(-len(self.labels) // steps), "evaluating")
-        return model.predict(self.batches, verbose=0, callbacks=[progress])
+        return self.model.predict(self.batches, verbose=0, callbacks=[progress])
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Validation:
     task: Task
     loss: keras.losses.Loss
 
-    def metrics(self, model: keras.Model) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """Return the loss and the metrics of the model, with thresholds fitted on these rows.
 
         A metric that is not defined, such as mAP without any label, is NaN.
@@ -52,7 +54,7 @@ class Validation:
         Raises:
             DivergenceError: if logits are not finite.
         """
-        labels, logits = self.rows.labels, self.rows.logits(model)
+        labels, logits = self.rows.labels, self.rows.logits()
         check_logits(logits, "validation")
         metrics = self.task.metrics(labels, logits, self.task.fit(labels, logits))
         loss = float(self.loss(labels.astype(np.float32), logits))

@@ -1,18 +1,20 @@
 """A finished run restored to predict: settings, labels, thresholds and weights; no code is loaded."""
 
+import functools
 from dataclasses import dataclass
 
 import keras
 
 from kmlc.config import Config
 from kmlc.data.caption_encoders import CaptionEncoder, caption_encoder
-from kmlc.data.encoder_state import load_encoder_state
+from kmlc.data.encoder_state import EncoderState, load_encoder_state
 from kmlc.errors import UserError
 from kmlc.models.build import build_model
 from kmlc.settings import load_config
 from kmlc.tasks.task import Task, Thresholds
 from kmlc.training import environment
 from kmlc.training.checkpoint import load_weights
+from kmlc.training.frozen import SplitModel, split_model
 from kmlc.training.manifest import verified
 from kmlc.training.run_directory import RunDirectory, check_finished
 from kmlc.training.run_files import load_task, load_thresholds
@@ -28,6 +30,7 @@ class TrainedRun:
         thresholds: its thresholds, fitted on the validation rows.
         encode: its caption encoder.
         model: its model with the best epoch's weights; it returns logits.
+        state: its encoder state.
     """
 
     config: Config
@@ -35,6 +38,12 @@ class TrainedRun:
     thresholds: Thresholds
     encode: CaptionEncoder
     model: keras.Model
+    state: EncoderState
+
+    @functools.cached_property
+    def parts(self) -> SplitModel:
+        """The model as it was evaluated: frozen layers by themselves (`kmlc.training.frozen`)."""
+        return split_model(self.model, self.config, self.state)
 
 
 def restore(run: RunDirectory) -> TrainedRun:
@@ -60,4 +69,4 @@ def restore(run: RunDirectory) -> TrainedRun:
     model.jit_compile = environment.use_xla(config.train)  # Keras would turn XLA on, on CPUs too
     load_weights(weights, model)
     encode = caption_encoder(config.captions, state)
-    return TrainedRun(config, task, thresholds, encode, model)
+    return TrainedRun(config, task, thresholds, encode, model, state)

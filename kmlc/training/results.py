@@ -27,8 +27,9 @@ def write_results(
     Args:
         run: a run whose epochs are finished.
         task: what the logits mean.
-        model: with the weights of the best epoch.
-        splits: the rows to evaluate, by the name of their split; thresholds are fitted on `validation`.
+        model: the whole model.
+        splits: the rows to evaluate with the best weights, by the name of their split; thresholds are fitted
+            on `validation`.
         best_epoch: number of the best epoch, from 1.
         epochs: number of epochs.
         diverged: what became NaN or infinite and ended the epochs; None if nothing did.
@@ -36,7 +37,7 @@ def write_results(
     Raises:
         DivergenceError: if logits are not finite.
     """
-    logits = {name: rows.logits(model) for name, rows in splits.items()}
+    logits = {name: rows.logits() for name, rows in splits.items()}
     for name, values in logits.items():
         check_logits(values, name)
     labels = {name: rows.labels for name, rows in splits.items()}

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 import keras
+import tensorflow as tf
 
 from kmlc.config import Config
 from kmlc.data.batches import evaluation_batches, training_batches
-from kmlc.data.caption_encoders import CaptionEncoder, caption_encoder
-from kmlc.data.records import LabelledData, Records
+from kmlc.data.caption_encoders import caption_encoder
+from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
 from kmlc.files import write_json
 from kmlc.lock import locked
@@ -29,6 +30,7 @@ from kmlc.training.compile import compiled_model
 from kmlc.training.divergence import DivergenceError
 from kmlc.training.early_stopping import best_epoch, monitored, should_stop
 from kmlc.training.evaluation import EvaluationSet, Validation
+from kmlc.training.frozen import advice, split_model
 from kmlc.training.history import History, columns, write_history
 from kmlc.training.manifest import verified
 from kmlc.training.prepare import PreparedData, load_prepared_data, prepare_data, save_prepared_data
@@ -109,6 +111,7 @@ def _train(
     loss = task.loss(training.labels)
     fresh = unfinished is None or not unfinished.checkpoint.is_file()
     model = compiled_model(prepared, task, loss, fresh)
+    parts = split_model(model, config, prepared.encoder_state)
 
     # Whatever can be wrong with settings and data was found by now: nothing is written before.
     run = unfinished or create_run(config)
@@ -121,6 +124,7 @@ def _train(
     log.save_to(run.log)
     print(f"{len(training):,} rows to train on, {len(validating):,} to validate on; run directory {run.path}")
     if run.checkpoint.is_file():
+        load_weights(verified(run.best_weights), model)  # for the frozen ones, which the state has not
         expected = columns(metrics_of(config))
         history = load_state(run.checkpoint, model, run.manifest.started, expected)
         write_history(run.history, history)  # a kill between the two files leaves it an epoch short
@@ -128,6 +132,8 @@ def _train(
     else:
         history = []
     print(f"{model.name}: {model.count_params():,} parameters", flush=True)
+    if line := advice(config):
+        print(line, flush=True)
 
     encode = caption_encoder(config.captions, prepared.encoder_state)
     splits = {"validation": validating}
@@ -135,13 +141,17 @@ def _train(
         splits["test"] = prepared.test
     if config.train.evaluate_training:
         splits["training"] = training
-    evaluated = {
-        name: EvaluationSet(evaluation_batches(rows, config, encode), rows.labels)
-        for name, rows in splits.items()
-    }
-    validation = Validation(evaluated["validation"], task, loss)
     with _resume_hint(run, history):
-        diverged = _fit(model, run, config, training, encode, validation, history, callbacks)
+        values = parts.values({"training": training, **splits}, encode)
+        evaluated = {
+            name: EvaluationSet(
+                parts.rest, evaluation_batches(rows, config, encode, values=values[name]), rows.labels
+            )
+            for name, rows in splits.items()
+        }
+        validation = Validation(evaluated["validation"], task, loss)
+        batches, steps = training_batches(training, config, encode, len(history), values["training"])
+        diverged = _fit(model, run, config, batches, steps, validation, history, callbacks)
         if not history:
             raise _record_failure(run, config, f"{diverged}, before any epoch was finished")
         load_weights(verified(run.best_weights), model)
@@ -189,8 +199,8 @@ def _fit(
     model: keras.Model,
     run: RunDirectory,
     config: Config,
-    training: Records,
-    encode: CaptionEncoder,
+    batches: tf.data.Dataset,
+    steps: int,
     validation: Validation,
     history: History,
     callbacks: Sequence[keras.callbacks.Callback],
@@ -200,9 +210,8 @@ def _fit(
     done = len(history) >= config.train.epochs
     if done or should_stop(history, monitored(config, task), config.train.early_stopping):
         return None
-    batches, steps = training_batches(training, config, encode, first_epoch=len(history))
     try:
-        model.fit(
+        validation.rows.model.fit(
             batches,
             initial_epoch=len(history),
             epochs=config.train.epochs,
@@ -210,7 +219,7 @@ def _fit(
             shuffle=False,  # the batches are shuffled already
             verbose=0,
             callbacks=[
-                EpochRecorder(run, config, history, validation),
+                EpochRecorder(run, config, history, validation, model),
                 Progress(config, task, history),
                 keras.callbacks.TensorBoard(run.tensorboard, write_graph=False),
                 *callbacks,

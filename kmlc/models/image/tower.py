@@ -19,6 +19,8 @@ LAYER = "image_tower"
 """Name of the tower's layer in a model."""
 BACKBONE = "backbone"
 """Name of the backbone's layer in a tower."""
+PREPROCESS = "preprocess"
+"""Name of the layer before it."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Preprocess(layers.Layer):
     """
 
     def __init__(self, mode: str) -> None:
-        super().__init__(dtype="float32", name="preprocess")
+        super().__init__(dtype="float32", name=PREPROCESS)
         self.mode = mode
 
     def call(self, images: keras.KerasTensor) -> keras.KerasTensor:
@@ -73,7 +75,7 @@ def image_tower(tower: Tower, size: int, config: TowerConfig) -> keras.Model:
     """Return a model from images, float (batch, size, size, 3) with values from 0 to 255, to embeddings.
 
     A pretrained backbone stays in inference mode: its batch normalisation keeps the pretrained statistics,
-    because those of a small data set are worse.
+    because those of a small data set are worse. So does a frozen one: its dropout would train nothing.
 
     Raises:
         UserError: if the images are too small for the backbone, or `trainable` does not name a layer of it.
@@ -86,7 +88,8 @@ def image_tower(tower: Tower, size: int, config: TowerConfig) -> keras.Model:
     x = Preprocess(tower.preprocessing)(images)
     backbone = tower.backbone(size, config)
     freeze(backbone, config.trainable)
-    x = Submodel(backbone, inference=config.weights != "none", name=BACKBONE)(x)
+    inference = config.weights != "none" or config.trainable == "none"
+    x = Submodel(backbone, inference, name=BACKBONE)(x)
     if config.dropout:
         x = layers.Dropout(config.dropout)(x)
     return keras.Model(images, x)

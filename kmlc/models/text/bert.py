@@ -15,6 +15,10 @@ from kmlc.models.submodel import Submodel
 
 BACKBONE = "bert"
 """Name of the encoder's layer in a model."""
+POOL = "pool"
+"""Name of the layer after it, whose output is the embedding."""
+INPUTS = ("token_ids", "segment_ids", "padding_mask")
+"""Names of the inputs."""
 
 
 def bert(config: CaptionsConfig, state: EncoderState) -> tuple[Inputs, keras.KerasTensor]:
@@ -37,13 +41,10 @@ def bert(config: CaptionsConfig, state: EncoderState) -> tuple[Inputs, keras.Ker
         raise UserError(f"captions.sequence_length: expected at most {longest}, got {config.sequence_length}")
     encoder = token_encoder(BertBackbone(**asdict(sizes)))
     encoder.trainable = config.trainable
-    inputs = {
-        name: keras.Input((None,), dtype="int32", name=name)
-        for name in ("token_ids", "segment_ids", "padding_mask")
-    }
+    inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in INPUTS}
     # A frozen encoder runs in inference mode, without dropout.
     tokens = Submodel(encoder, inference=not config.trainable, name=BACKBONE)(inputs)
-    return inputs, Pool(config.pooling, name="pool")([tokens, inputs["padding_mask"]])
+    return inputs, Pool(config.pooling, name=POOL)([tokens, inputs["padding_mask"]])
 
 
 def token_encoder(backbone: BertBackbone) -> keras.Model:

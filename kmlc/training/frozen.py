@@ -1,0 +1,300 @@
+"""Frozen layers computed once: the model is split at the boundary, and the values there are kept in a cache.
+
+The values of a row are the same, bit for bit, whether they are read from the cache or computed: always in
+batches of the same size, the last one padded. A run with another cache, or with none, is the same run.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+import keras
+import numpy as np
+
+from kmlc.config import CaptionsConfig, Config, TowerConfig
+from kmlc.data.batches import VERSION, evaluation_batches
+from kmlc.data.boundary_values import BoundaryValues, ComputedValues, StoredValues
+from kmlc.data.caches.arrays import KEY_BYTES, ArrayStore, open_store
+from kmlc.data.caption_encoders import NO_CAPTIONS, CaptionEncoder
+from kmlc.data.encoder_state import EncoderState
+from kmlc.data.image_facts import NO_IMAGE
+from kmlc.data.records import Records, joined, unknown_labels
+from kmlc.errors import UserError
+from kmlc.files import cache_folder
+from kmlc.models.boundary import BATCH, FrozenPart, split
+from kmlc.progress import ProgressBar
+from kmlc.training import environment
+
+_EMPTY = Records([""], [""], [""], unknown_labels(1), None, [NO_IMAGE])
+"""A row without image and caption: the placeholder image and the empty caption."""
+
+
+@dataclass(frozen=True)
+class SplitModel:
+    """A model, split into frozen parts and the rest.
+
+    Attributes:
+        parts: what is frozen; nothing where the frozen layers vary with the epoch or there are none.
+        rest: the model that is trained, or predicts, given the values of the parts.
+        config: the settings.
+        state: the encoder state.
+    """
+
+    parts: Sequence[FrozenPart]
+    rest: keras.Model
+    config: Config
+    state: EncoderState
+
+    def computed(self) -> BoundaryValues:
+        """Return the values as functions, which compute them in each batch."""
+        return {part.modality: _computed(part, self.config) for part in self.parts}
+
+    def zeros(self, records: Records) -> BoundaryValues:
+        """Return zeros as the values of all rows: nothing is computed, but a step takes as long."""
+        places = np.zeros((self.config.cache.views or 1, len(records) + 1), np.int64)
+        found = {}
+        for part in self.parts:
+            shape, dtype = _shape_and_dtype(part)
+            found[part.modality] = StoredValues(
+                part.modality, part.name, np.zeros((1, *shape), dtype), places
+            )
+        return found
+
+    def values(self, splits: Mapping[str, Records], encode: CaptionEncoder) -> dict[str, BoundaryValues]:
+        """Return the values of the rows of each split, those of `training` with all views of `cache.views`.
+
+        They are computed now if the cache lacks them. Where it cannot hold them, a line says so, and they are
+        computed in each batch.
+        """
+        found: dict[str, dict[str, StoredValues | ComputedValues]] = {name: {} for name in splits}
+        for part in self.parts:
+            rows = _Rows(part, self, splits, encode)
+            places, values = rows.stored()
+            for name in splits:
+                found[name][part.modality] = (
+                    _computed(part, self.config)
+                    if values is None
+                    else StoredValues(part.modality, part.name, values, places[name])
+                )
+        return dict(found)
+
+
+def split_model(model: keras.Model, config: Config, state: EncoderState) -> SplitModel:
+    """Split a model where its settings allow it, and compile the rest.
+
+    The images of training vary from epoch to epoch where augmentation is on, unless `cache.views` limits it;
+    then an image tower is not split off.
+
+    Args:
+        model: with its weights; compiled if it is to be trained.
+        config: its settings.
+        state: its encoder state.
+
+    Raises:
+        UserError: if more than one tensor crosses the boundary.
+    """
+    modalities = ["caption"] if varies(config) else ["image", "caption"]
+    parts, rest = split(model, modalities)
+    xla = environment.use_xla(config.train)
+    for part in parts:
+        part.model.jit_compile = xla
+    if rest is not model:
+        if model.compiled:
+            rest.compile(model.optimizer, model.loss)
+        rest.jit_compile = xla
+    return SplitModel(parts, rest, config, state)
+
+
+def varies(config: Config) -> bool:
+    """Return whether each epoch has images of its own."""
+    return config.images.augments and config.cache.views is None
+
+
+def advice(config: Config) -> str | None:
+    """Return what to set for the frozen layers of an image tower to be computed once, if they are not."""
+    tower = config.tower
+    pretrained = tower.weights != "none" or tower.trainable == "none"
+    if tower.input != "image" or tower.trainable == "all" or not pretrained or not varies(config):
+        return None
+    return (
+        f"{tower.name}: its frozen layers are computed in every epoch, as augmentation makes new images; "
+        "cache.views 4 computes four views of each image once"
+    )
+
+
+def _computed(part: FrozenPart, config: Config) -> ComputedValues:
+    shape, dtype = _shape_and_dtype(part)
+
+    def compute(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        return _compute(part, inputs, config.captions.sequence_length)
+
+    # Traced here, as Keras has settings for each thread.
+    shapes = {name: [size or 1 for size in each.shape] for name, each in part.model.input.items()}
+    compute({name: np.zeros(shapes[name], each.dtype) for name, each in part.model.input.items()})
+    return ComputedValues(part.modality, part.name, list(part.model.input), compute, shape, dtype)
+
+
+def _compute(part: FrozenPart, inputs: Mapping[str, np.ndarray], length: int) -> np.ndarray:
+    """Return the values of a batch, computed in batches of one size: others round differently.
+
+    Captions are padded to `length` tokens; a batch may be shorter.
+    """
+    names = list(part.model.input)
+    rows = len(inputs[names[0]])
+    values = []
+    for start in range(0, rows, BATCH):
+        batch = {name: inputs[name][start : start + BATCH] for name in names}
+        missing = BATCH - len(batch[names[0]])
+        sides = {name: [(0, missing)] + [(0, 0)] * (each.ndim - 1) for name, each in batch.items()}
+        batch = {name: np.pad(each, sides[name], "edge") for name, each in batch.items()}
+        if part.modality == "caption":
+            batch = {
+                name: np.pad(each, [(0, 0), (0, length - each.shape[1])]) for name, each in batch.items()
+            }
+        values.append(np.asarray(part.model.predict_on_batch(batch)))
+    return np.concatenate(values)[:rows]
+
+
+def _shape_and_dtype(part: FrozenPart) -> tuple[tuple[int, ...], np.dtype]:
+    return tuple(part.model.output.shape[1:]), np.dtype(part.model.output.dtype)
+
+
+class _Rows:
+    """The rows of all splits, for one part."""
+
+    def __init__(
+        self, part: FrozenPart, model: SplitModel, splits: Mapping[str, Records], encode: CaptionEncoder
+    ) -> None:
+        self.part, self.encode = part, encode
+        self.is_image = part.modality == "image"
+        config = model.config
+        self.config = replace(
+            config,
+            captions=replace(config.captions, encoder="none") if self.is_image else config.captions,
+            tower=config.tower if self.is_image else replace(config.tower, name="none"),
+            fusion=replace(config.fusion, modality_dropout=0.0),
+            train=replace(config.train, batch_size=BATCH),
+        )
+        if self.is_image:
+            self.encode = NO_CAPTIONS
+        self.key = _store_key(part, config, model.state)
+        self.name = config.tower.name if self.is_image else config.captions.encoder
+        self.views = (config.cache.views or 1) if self.is_image else 1
+        self.splits, self.records = splits, joined([*splits.values(), _EMPTY])
+        self.unit = ("views of images" if self.views > 1 else "images") if self.is_image else "captions"
+
+    def stored(self) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+        """Return the places of each split's rows, and all values; None if no cache can have them."""
+        config = self.config.cache
+        try:
+            folder = cache_folder(config.folder) / "frozen"
+            with open_store(folder / self.key, *_shape_and_dtype(self.part)) as store:
+                if not self._fill(store, int(config.gigabytes * 1e9)):
+                    return {}, None
+                return self._places(store), store.values
+        except (OSError, UserError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            print(
+                f"{self.name}: {self.unit} are computed in every epoch, without a cache: {reason}", flush=True
+            )
+            return {}, None
+
+    def _fill(self, store: ArrayStore, limit: int) -> bool:
+        """Compute what the store lacks; return whether it has room for it."""
+        wanted = list(dict.fromkeys(key for view in range(self.views) for key in self._keys(view)))
+        missing = {key for key, place in zip(wanted, store.places(wanted), strict=True) if place < 0}
+        if not missing:
+            print(f"{self.name}: {len(wanted):,} {self.unit} read from the cache", flush=True)
+            return True
+        size = len(wanted) * store.array_bytes / 1e9
+        if not store.make_room(len(missing), len(wanted), limit):
+            print(
+                f"{self.name}: {self.unit} are computed in every epoch: all take {size:.1f} GB, "
+                f"cache.gigabytes is {limit / 1e9:g}",
+                flush=True,
+            )
+            return False
+        missing = {key for key, place in zip(wanted, store.places(wanted), strict=True) if place < 0}
+        print(
+            f"{self.name}: computing {len(missing):,} of {len(wanted):,} {self.unit} once; "
+            f"kept in {store.folder} ({size:.1f} GB)",
+            flush=True,
+        )
+        with ProgressBar(len(missing), f"{self.name}:", unit=self.unit) as bar:
+            for view in range(self.views):
+                rows = {key: row for row, key in enumerate(self._keys(view)) if key in missing}
+                missing -= rows.keys()
+                self._compute(store, view, rows, bar)
+        return True
+
+    def _compute(self, store: ArrayStore, view: int, rows: Mapping[bytes, int], bar: ProgressBar) -> None:
+        keys, some = list(rows), self.records.take(list(rows.values()))
+        batches = evaluation_batches(some, self.config, self.encode, cached_view=view)
+        for number, inputs in enumerate(batches.as_numpy_iterator()):
+            values = _compute(self.part, inputs, self.config.captions.sequence_length)
+            store.append(keys[number * BATCH :][: len(values)], values)
+            bar.update(len(values))
+
+    def _keys(self, view: int) -> list[bytes]:
+        """Return the key of each row; only training rows have other views than the first."""
+        if not self.is_image:
+            texts = [caption if caption.strip() else "" for caption in self.records.captions]
+            return [_hash(text.encode("utf-8", "surrogatepass")) for text in texts]
+        augmentation = replace(self.config.images, max_pixels=1, anywhere=False)
+        augmented = np.zeros(len(self.records), bool)
+        start = 0
+        for name, records in self.splits.items():
+            augmented[start : start + len(records)] = name == "training"
+            start += len(records)
+        return [
+            _hash(f"{sha256} {view} {augmentation}".encode() if own and sha256 and view else sha256.encode())
+            for sha256, own in zip(self.records.sha256, augmented, strict=True)
+        ]
+
+    def _places(self, store: ArrayStore) -> dict[str, np.ndarray]:
+        all_views = np.stack([store.places(self._keys(view)) for view in range(self.views)])
+        places, start = {}, 0
+        for name, records in self.splits.items():
+            columns = [*range(start, start + len(records)), len(self.records) - 1]
+            places[name] = all_views[:, columns]
+            start += len(records)
+        return places
+
+
+def _store_key(part: FrozenPart, config: Config, state: EncoderState) -> str:
+    """Return the hash of all that the values depend on, but for the row and its view."""
+    weights = hashlib.sha256()
+    for weight in part.model.weights:
+        array = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
+        weights.update(f"{array.dtype} {array.shape}".encode() + array.tobytes())
+    if part.modality == "image":
+        own: Any = _settings_of(config.tower, ("name", "sequence", "norm", "feedforward_dim"))
+        own |= {"size": config.images.size}
+    else:
+        own = _settings_of(config.captions, ("encoder", "pooling", "sequence_length", "heads"))
+        own |= {"state": asdict(replace(state, feature_means=(), feature_deviations=()))}
+    parts = {
+        "version": VERSION,
+        "modality": part.modality,
+        "settings": own,
+        "layer": part.layer,
+        "batch": BATCH,
+        "weights": weights.hexdigest(),
+        "precision": environment.precision(config.train),
+        "xla": environment.use_xla(config.train),
+        "gpu": environment.has_gpu(),
+        "packages": {name: version(name) for name in ("tensorflow", "keras", "keras-hub", "pillow")},
+        "backend": keras.backend.backend(),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _settings_of(config: TowerConfig | CaptionsConfig, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(config, name) for name in names}
+
+
+def _hash(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=KEY_BYTES).digest()
