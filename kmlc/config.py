@@ -344,7 +344,8 @@ class TrainConfig:
         plateau_patience: reduce the learning rate after this many epochs without a lower loss; 0 is off.
         plateau_factor: factor that multiplies the learning rate on a plateau.
         evaluate_training: also compute the final metrics of the training rows, to show overfitting.
-        precision: dtype policy; auto is mixed_float16 on a GPU and float32 on a CPU.
+        precision: dtype policy; auto is mixed_float16 on a GPU, mixed_bfloat16 on a CPU with avx512_bf16 or
+            amx_bf16, else float32; a run predicts in the precision of its training or in float32.
         xla: compile with XLA; auto is on with a GPU and off on a CPU, where it was two times slower.
     """
 

@@ -1,6 +1,7 @@
 """Settings of the whole suite, and the fixtures that several packages use."""
 
 import os
+import sys
 from collections.abc import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -32,6 +33,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         yield
+
+
+@pytest.fixture(autouse=True)
+def float32() -> None:
+    """Undo what training sets for the whole process: on some machines it trains in another precision."""
+    if "keras" in sys.modules:
+        sys.modules["keras"].mixed_precision.set_dtype_policy("float32")
 
 
 @pytest.fixture(scope="session")

@@ -41,18 +41,47 @@ def has_gpu() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
+def has_bfloat16() -> bool:
+    """Return whether the processor multiplies bfloat16 (avx512_bf16 or amx_bf16); known on Linux alone."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text().split()
+    except OSError:
+        return False
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags)
+
+
 def precision(config: TrainConfig) -> str:
-    """Return the dtype policy; `auto` is mixed_float16 on a GPU, float32 on a CPU, where float16 is slow."""
+    """Return the dtype policy of a training.
+
+    `auto` is mixed_float16 on a GPU, mixed_bfloat16 on a CPU that multiplies bfloat16, float32 on any other.
+    """
     if config.precision != "auto":
         return config.precision
-    return "mixed_float16" if has_gpu() else "float32"
+    if has_gpu():
+        return "mixed_float16"
+    return "mixed_bfloat16" if has_bfloat16() else "float32"
+
+
+def prediction_precision(config: TrainConfig, trained: object) -> str:
+    """Return the dtype policy to predict with: that of the training, or float32.
+
+    With `auto` it is float32 on a machine that would train in another precision.
+
+    Args:
+        config: the settings of the run.
+        trained: the dtype policy that it was trained with.
+
+    Example:
+        prediction_precision(TrainConfig(), "mixed_float16")  # float32, without a GPU
+    """
+    return trained if trained == precision(config) else "float32"
 
 
 @contextmanager
-def precision_of(config: TrainConfig) -> Iterator[None]:
-    """Give models that the block builds the dtype policy of the settings; then restore the earlier one."""
+def dtype_policy(name: str) -> Iterator[None]:
+    """Give models that the block builds this dtype policy; then restore the earlier one."""
     earlier = keras.mixed_precision.dtype_policy()
-    keras.mixed_precision.set_dtype_policy(precision(config))
+    keras.mixed_precision.set_dtype_policy(name)
     try:
         yield
     finally:

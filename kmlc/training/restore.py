@@ -9,6 +9,7 @@ from kmlc.config import Config
 from kmlc.data.caption_encoders import CaptionEncoder, caption_encoder
 from kmlc.data.encoder_state import EncoderState, load_encoder_state
 from kmlc.errors import UserError
+from kmlc.files import read_json
 from kmlc.models.build import build_model
 from kmlc.settings import load_config
 from kmlc.tasks.task import Task, Thresholds
@@ -49,6 +50,9 @@ class TrainedRun:
 def restore(run: RunDirectory) -> TrainedRun:
     """Rebuild a finished run's model from its settings and load its weights.
 
+    It predicts in the precision of its training, or in float32 where `train.precision` is auto and this
+    machine would train in another.
+
     Raises:
         UserError: if the run is not finished, or one of its files is missing or changed.
 
@@ -64,7 +68,8 @@ def restore(run: RunDirectory) -> TrainedRun:
         )
     weights, task = verified(run.best_weights), load_task(run)
     thresholds, state = load_thresholds(run, task), load_encoder_state(verified(run.encoder))
-    with environment.precision_of(config.train):
+    trained = read_json(run.environment, dict).get("precision", "")
+    with environment.dtype_policy(environment.prediction_precision(config.train, trained)):
         model = build_model(config, task.heads, state)
     model.jit_compile = environment.use_xla(config.train)  # Keras would turn XLA on, on CPUs too
     load_weights(weights, model)

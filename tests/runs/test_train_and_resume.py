@@ -126,7 +126,9 @@ def test_a_run_directory_has_all_its_files(folder: Path, data: Path) -> None:
     assert config["loss"]["alpha"] > 0
     assert (config["train"]["precision"], config["train"]["xla"]) == ("auto", "auto")
     environment = json.loads((path / "environment.json").read_text())
-    assert (environment["precision"], environment["xla"]) in [("float32", False), ("mixed_float16", True)]
+    assert (environment["precision"], environment["xla"]) in [
+        *(("float32", False), ("mixed_bfloat16", False), ("mixed_float16", True))
+    ]
     history = pd.read_csv(path / "history.csv")
     assert history["epoch"].tolist() == [1, 2, 3]
     assert (history["seconds"] > 0).all()

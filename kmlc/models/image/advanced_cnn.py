@@ -29,8 +29,9 @@ def advanced_cnn(size: int, config: TowerConfig) -> keras.Model:
     """
     images = keras.Input((size, size, 3))
     x = _convolution(images, 64, kernel=7, stride=2, name="stem")
-    x = layers.Activation("relu")(x)
+    # ReLU before the pooling gives the same values and gradients from four times the memory.
     x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
+    x = layers.Activation("relu")(x)
     for stage, filters in enumerate(STAGES, start=1):
         for block in range(1, BLOCKS + 1):
             stride = 2 if stage > 1 and block == 1 else 1

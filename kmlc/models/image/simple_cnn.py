@@ -47,8 +47,9 @@ def _stack(size: int, kernel: int, blocks: Sequence[Sequence[int]]) -> keras.Mod
     x = images
     numbers = itertools.count(1)
     for block in blocks:
-        for filters in block:
-            name = f"convolution_{next(numbers)}"
-            x = layers.Conv2D(filters, kernel, padding="same", activation="relu", name=name)(x)
-        x = layers.MaxPooling2D(2)(x)
+        for place, filters in enumerate(block):
+            x = layers.ReLU()(x) if place else x
+            x = layers.Conv2D(filters, kernel, padding="same", name=f"convolution_{next(numbers)}")(x)
+        # ReLU before the pooling gives the same values and gradients from four times the memory.
+        x = layers.ReLU()(layers.MaxPooling2D(2)(x))
     return keras.Model(images, layers.GlobalAveragePooling2D()(x))

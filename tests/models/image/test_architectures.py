@@ -6,6 +6,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import applications
 
 from kmlc.config import TowerConfig
@@ -108,3 +109,38 @@ def test_preprocessing_is_that_of_torchvision(name: str) -> None:
 def test_preprocessing_scales_to_minus_one_to_one(name: str) -> None:
     found = Preprocess(TOWERS[name].preprocessing)(PIXELS)
     np.testing.assert_allclose(found, PIXELS / 127.5 - 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["hybrid", "simple_cnn", "cnn2", "advanced_cnn"])
+def test_pooling_before_relu_equals_the_published_order_bit_for_bit(name: str) -> None:
+    """A maximum of ReLUs is the ReLU of the maximum, and so are the gradients, ties at zero included."""
+    backbone = TOWERS[name].backbone(32, TowerConfig(name))  # type: ignore[arg-type]
+    published = _relu_before_pooling(backbone)
+    images = np.random.default_rng(1).uniform(-1, 1, (3, 32, 32, 3)).astype(np.float32)
+    images[:, :, 20:] = 0
+    found, expected = (_output_and_gradients(model, images) for model in (backbone, published))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(found) == 1 + len(backbone.trainable_weights)
+
+
+def _relu_before_pooling(model: keras.Model) -> keras.Model:
+    """Return the model, with its layers and weights, where a ReLU precedes each pooling and none follows."""
+    after: set[str] = set()
+
+    def call(layer: keras.Layer, *args: object, **kwargs: object) -> object:
+        if isinstance(layer, keras.layers.MaxPooling2D):
+            (following,) = (node.operation for node in layer._outbound_nodes)
+            after.add(following.name)
+            return layer(keras.ops.relu(*args))
+        return args[0] if layer.name in after else layer(*args, **kwargs)
+
+    return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
+
+
+def _output_and_gradients(model: keras.Model, images: np.ndarray) -> list[np.ndarray]:
+    with tf.GradientTape() as tape:
+        output = model(images)
+        loss = tf.reduce_sum(output**2)
+    gradients = tape.gradient(loss, [weight.value for weight in model.trainable_weights])
+    return [np.asarray(each) for each in (output, *gradients)]
