@@ -1,7 +1,6 @@
 """Settings of the whole suite, and the fixtures that several packages use."""
 
 import os
-import sys
 from collections.abc import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -35,13 +34,6 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
-def float32() -> None:
-    """Undo what training sets for the whole process: on some machines it trains in another precision."""
-    if "keras" in sys.modules:
-        sys.modules["keras"].mixed_precision.set_dtype_policy("float32")
-
-
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder of 40 + 7 rows; tests only read it."""
@@ -66,5 +58,6 @@ def runs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "elsewhere": ["--tower.name=simple_cnn", "--seed=7"],
     }.items():
         flags = [*TINY, *settings, *own, f"--data={data}", f"--run={folder / name}", "--train.epochs=1"]
+        flags.append("--train.precision=float32")  # tests compare their logits with references
         train(config_from_flags(flags))
     return folder

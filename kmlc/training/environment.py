@@ -93,10 +93,12 @@ def use_xla(config: TrainConfig) -> bool:
     return has_gpu() if config.xla == "auto" else config.xla
 
 
-def set_up(config: Config) -> None:
-    """Set determinism, the seed, and the precision of new models, for the whole process."""
+@contextmanager
+def of_training(config: Config) -> Iterator[None]:
+    """Set determinism and the seed for the process, and the precision of the models that the block builds."""
     make_deterministic(config.seed)
-    keras.mixed_precision.set_dtype_policy(precision(config.train))
+    with dtype_policy(precision(config.train)):
+        yield
 
 
 def make_deterministic(seed: int) -> None:

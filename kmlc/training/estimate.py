@@ -94,7 +94,7 @@ def cost_key(config: Config) -> Key:
 def measure_cost(config: Config, data: LabelledData) -> Cost:
     """Train a few steps as `kmlc.training.train` does, and return the cost of the whole training.
 
-    Nothing is written. As in `train`, the settings set the seed and the precision of the process.
+    Nothing is written. As in `train`, the settings set the seed of the process.
 
     Args:
         config: the settings.
@@ -103,8 +103,12 @@ def measure_cost(config: Config, data: LabelledData) -> Cost:
     Raises:
         UserError: for settings or data that cannot be trained on.
     """
+    with environment.of_training(config):
+        return _measure_cost(config, data)
+
+
+def _measure_cost(config: Config, data: LabelledData) -> Cost:
     began = time.perf_counter()
-    environment.set_up(config)
     prepared = prepare_data(config, data)
     config = prepared.config
     task = task_of(config, data.vocabulary)

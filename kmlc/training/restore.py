@@ -68,7 +68,7 @@ def restore(run: RunDirectory) -> TrainedRun:
         )
     weights, task = verified(run.best_weights), load_task(run)
     thresholds, state = load_thresholds(run, task), load_encoder_state(verified(run.encoder))
-    trained = read_json(run.environment, dict).get("precision", "")
+    trained = read_json(verified(run.environment), dict).get("precision", "")
     with environment.dtype_policy(environment.prediction_precision(config.train, trained)):
         model = build_model(config, task.heads, state)
     model.jit_compile = environment.use_xla(config.train)  # Keras would turn XLA on, on CPUs too

@@ -66,8 +66,8 @@ def train(
     Example:
         run = train(Config(data="my_folder"))
     """
-    with logged_output() as log, ExitStack() as locks:
-        run = _train(checked(config), resume, callbacks, data, log, locks)
+    with logged_output() as log, ExitStack() as stack:
+        run = _train(checked(config), resume, callbacks, data, log, stack)
         if not keep_checkpoint:
             shutil.rmtree(run.checkpoint.parent, ignore_errors=True)
         return run
@@ -79,16 +79,16 @@ def _train(
     callbacks: Sequence[keras.callbacks.Callback],
     data: LabelledData | None,
     log: OutputLog,
-    locks: ExitStack,
+    stack: ExitStack,
 ) -> RunDirectory:
     unfinished = unfinished_run(config, resume)
     if unfinished is None:
         settings = config
     else:
-        locks.enter_context(locked(unfinished.path))
+        stack.enter_context(locked(unfinished.path))
         check_unfinished(unfinished)  # again: the process that held the lock may have finished it
         settings = load_config(verified(unfinished.config))
-    environment.set_up(settings)
+    stack.enter_context(environment.of_training(settings))
 
     if data is None:
         data = read_labelled(settings)
@@ -116,7 +116,7 @@ def _train(
     # Whatever can be wrong with settings and data was found by now: nothing is written before.
     run = unfinished or create_run(config)
     if unfinished is None:
-        locks.enter_context(locked(run.path))
+        stack.enter_context(locked(run.path))
         check_not_started(run)  # again: another command may have started it while this one prepared
         save_prepared_data(run, data, prepared)
         _print_word_pieces(prepared)

@@ -20,7 +20,10 @@ from kmlc.training.restore import TrainedRun, restore
 from kmlc.training.run_directory import RunDirectory
 from tests.helpers import ROOT
 
-READ = ["manifest.json", "config.yaml", "labels.json", "encoder.json", "thresholds.json", "best.weights.h5"]
+READ = [
+    *("manifest.json", "config.yaml", "environment.json", "labels.json", "encoder.json", "thresholds.json"),
+    "best.weights.h5",
+]
 """The files that prediction with one run reads."""
 
 Damage = Callable[[Path, Path], Any]

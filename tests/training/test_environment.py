@@ -82,6 +82,8 @@ def test_a_run_predicts_in_the_precision_of_its_training_or_in_float32(
         shutil.copytree(runs / "words", path)
         described = json.loads((path / "environment.json").read_text()) | {"precision": trained}
         (path / "environment.json").write_text(json.dumps(described))
+        RunDirectory(path).finish()
+        monkeypatch.setattr(environment, "precision", lambda config: here)
         model = restore(RunDirectory(path)).model
         hidden = model.get_layer("head").model.get_layer("hidden")
         assert hidden.dtype_policy.name == expected
