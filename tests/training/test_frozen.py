@@ -106,7 +106,7 @@ def test_a_damaged_cache_is_computed_again(flags: list[str], capsys: pytest.Capt
     main([*flags, "--run=one", "--cache.folder=cache"])
     for values in Path("cache/frozen").glob("*/values"):
         content = bytearray(values.read_bytes())
-        content[100] ^= 1
+        content[len(content) // 2] ^= 1
         values.write_bytes(content[:-7])
     capsys.readouterr()
     main([*flags, "--run=two", "--cache.folder=cache"])
