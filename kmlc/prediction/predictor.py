@@ -165,7 +165,7 @@ def predict_logits(run: TrainedRun, records: Records, tta: str = "none") -> np.n
     batch_size = run.config.train.batch_size
     steps = -(-len(records) // batch_size)
     progress = PredictionProgress(steps * len(image_views), batch_size)
-    values = run.parts.computed()
+    values = run.parts.computed
     logits = [
         run.parts.rest.predict(
             evaluation_batches(records, run.config, run.encode, view, values), verbose=0, callbacks=[progress]

@@ -5,6 +5,7 @@ import platform
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import keras
 import tensorflow as tf
 
 from kmlc.config import Config, TrainConfig
+from kmlc.files import read_json
+from kmlc.settings import checked
 
 _PACKAGES = (
     "tensorflow",
@@ -86,6 +89,22 @@ def dtype_policy(name: str) -> Iterator[None]:
         yield
     finally:
         keras.mixed_precision.set_dtype_policy(earlier)
+
+
+def with_precision_of(config: Config, environment: Path) -> Config:
+    """Return the settings of a run with the precision that it was started in, where that is auto.
+
+    Args:
+        config: the settings.
+        environment: what `describe` returned, as the run's file; it may be missing.
+
+    Raises:
+        UserError: if it is damaged.
+    """
+    if config.train.precision != "auto" or not environment.is_file():
+        return config
+    precision = read_json(environment, dict).get("precision", "auto")
+    return checked(replace(config, train=replace(config.train, precision=precision)))
 
 
 def use_xla(config: TrainConfig) -> bool:

@@ -4,18 +4,17 @@ The values of a row are the same, bit for bit, whether they are read from the ca
 batches of the same size, the last one padded. A run with another cache, or with none, is the same run.
 """
 
+import functools
 import hashlib
-import json
+import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
-from typing import Any
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
 
-from kmlc.config import CaptionsConfig, Config, TowerConfig
-from kmlc.data.batches import VERSION, evaluation_batches
+from kmlc.config import Config
+from kmlc.data.batches import evaluation_batches
 from kmlc.data.boundary_values import BoundaryValues, ComputedValues, StoredValues
 from kmlc.data.caches.arrays import KEY_BYTES, ArrayStore, open_store
 from kmlc.data.caption_encoders import NO_CAPTIONS, CaptionEncoder
@@ -25,9 +24,13 @@ from kmlc.data.records import Records, joined, unknown_labels
 from kmlc.errors import UserError
 from kmlc.files import cache_folder
 from kmlc.models.boundary import BATCH, FrozenPart, split
+from kmlc.models.fusion import is_from_run
 from kmlc.progress import ProgressBar
 from kmlc.training import environment
+from kmlc.training.store_key import store_key
 
+_RESERVE = 1e9
+"""Bytes of a disk that the cache leaves free."""
 _EMPTY = Records([""], [""], [""], unknown_labels(1), None, [NO_IMAGE])
 """A row without image and caption: the placeholder image and the empty caption."""
 
@@ -48,8 +51,9 @@ class SplitModel:
     config: Config
     state: EncoderState
 
+    @functools.cached_property
     def computed(self) -> BoundaryValues:
-        """Return the values as functions, which compute them in each batch."""
+        """The values as functions, which compute them in each batch."""
         return {part.modality: _computed(part, self.config) for part in self.parts}
 
     def zeros(self, records: Records) -> BoundaryValues:
@@ -117,7 +121,8 @@ def advice(config: Config) -> str | None:
     """Return what to set for the frozen layers of an image tower to be computed once, if they are not."""
     tower = config.tower
     pretrained = tower.weights != "none" or tower.trainable == "none"
-    if tower.input != "image" or tower.trainable == "all" or not pretrained or not varies(config):
+    frozen = is_from_run("image", config.fusion) or (tower.trainable != "all" and pretrained)
+    if tower.input != "image" or not frozen or not varies(config):
         return None
     return (
         f"{tower.name}: its frozen layers are computed in every epoch, as augmentation makes new images; "
@@ -180,7 +185,7 @@ class _Rows:
         )
         if self.is_image:
             self.encode = NO_CAPTIONS
-        self.key = _store_key(part, config, model.state)
+        self.key = store_key(part, config, model.state)
         self.name = config.tower.name if self.is_image else config.captions.encoder
         self.views = (config.cache.views or 1) if self.is_image else 1
         self.splits, self.records = splits, joined([*splits.values(), _EMPTY])
@@ -189,6 +194,14 @@ class _Rows:
     def stored(self) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
         """Return the places of each split's rows, and all values; None if no cache can have them."""
         config = self.config.cache
+        if any(
+            image and not sha256
+            for image, sha256 in zip(self.records.images, self.records.sha256, strict=True)
+        ):
+            return {}, None  # rows that were made without facts of their images
+        if not config.gigabytes:
+            print(f"{self.name}: {self.unit} are computed in every epoch: cache.gigabytes is 0", flush=True)
+            return {}, None
         try:
             folder = cache_folder(config.folder) / "frozen"
             with open_store(folder / self.key, *_shape_and_dtype(self.part)) as store:
@@ -210,6 +223,14 @@ class _Rows:
             print(f"{self.name}: {len(wanted):,} {self.unit} read from the cache", flush=True)
             return True
         size = len(wanted) * store.array_bytes / 1e9
+        free = shutil.disk_usage(store.folder).free - _RESERVE
+        if len(missing) * store.array_bytes > free:
+            print(
+                f"{self.name}: {self.unit} are computed in every epoch: all take {size:.1f} GB; the disk of "
+                f"{store.folder} has room for {max(free, 0) / 1e9:.1f} ({_RESERVE / 1e9:.0f} GB stays free)",
+                flush=True,
+            )
+            return False
         if not store.make_room(len(missing), len(wanted), limit):
             print(
                 f"{self.name}: {self.unit} are computed in every epoch: all take {size:.1f} GB, "
@@ -227,7 +248,8 @@ class _Rows:
             for view in range(self.views):
                 rows = {key: row for row, key in enumerate(self._keys(view)) if key in missing}
                 missing -= rows.keys()
-                self._compute(store, view, rows, bar)
+                if rows:
+                    self._compute(store, view, rows, bar)
         return True
 
     def _compute(self, store: ArrayStore, view: int, rows: Mapping[bytes, int], bar: ProgressBar) -> None:
@@ -262,38 +284,6 @@ class _Rows:
             places[name] = all_views[:, columns]
             start += len(records)
         return places
-
-
-def _store_key(part: FrozenPart, config: Config, state: EncoderState) -> str:
-    """Return the hash of all that the values depend on, but for the row and its view."""
-    weights = hashlib.sha256()
-    for weight in part.model.weights:
-        array = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
-        weights.update(f"{array.dtype} {array.shape}".encode() + array.tobytes())
-    if part.modality == "image":
-        own: Any = _settings_of(config.tower, ("name", "sequence", "norm", "feedforward_dim"))
-        own |= {"size": config.images.size}
-    else:
-        own = _settings_of(config.captions, ("encoder", "pooling", "sequence_length", "heads"))
-        own |= {"state": asdict(replace(state, feature_means=(), feature_deviations=()))}
-    parts = {
-        "version": VERSION,
-        "modality": part.modality,
-        "settings": own,
-        "layer": part.layer,
-        "batch": BATCH,
-        "weights": weights.hexdigest(),
-        "precision": environment.precision(config.train),
-        "xla": environment.use_xla(config.train),
-        "gpu": environment.has_gpu(),
-        "packages": {name: version(name) for name in ("tensorflow", "keras", "keras-hub", "pillow")},
-        "backend": keras.backend.backend(),
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def _settings_of(config: TowerConfig | CaptionsConfig, names: Sequence[str]) -> dict[str, Any]:
-    return {name: getattr(config, name) for name in names}
 
 
 def _hash(content: bytes) -> bytes:

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -87,7 +88,8 @@ def _train(
     else:
         stack.enter_context(locked(unfinished.path))
         check_unfinished(unfinished)  # again: the process that held the lock may have finished it
-        settings = load_config(verified(unfinished.config))
+        saved = load_config(verified(unfinished.config))
+        settings = environment.with_precision_of(saved, unfinished.environment)
     stack.enter_context(environment.of_training(settings))
 
     if data is None:
@@ -99,6 +101,7 @@ def _train(
         prepared = load_prepared_data(unfinished, data)
         if resume is None:
             check_same_settings(unfinished, resolve(config, data.label_kind, prepared.training))
+        prepared = replace(prepared, config=replace(prepared.config, train=settings.train))
     if prepared.config.captions != settings.captions:
         alone = "images" if settings.tower.input == "image" else "feature vectors"
         print(

@@ -116,7 +116,7 @@ def test_a_run_without_a_finished_epoch_says_what_to_try(
     """Resuming it would diverge again and again."""
     monkeypatch.chdir(tmp_path)
     path = RUNS / "high"
-    config = settings(data, path, "--train.learning_rate=1e30")
+    config = settings(data, path, "--train.learning_rate=1e30", "--train.precision=float32")
     reason = (
         r"loss became (NaN|infinite) at step \d in epoch 1, before any epoch was finished; "
         r"try a train\.learning_rate below 1e\+30$"

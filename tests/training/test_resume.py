@@ -18,7 +18,7 @@ from kmlc.config import (
     TrainConfig,
 )
 from kmlc.errors import UserError
-from kmlc.files import write_text
+from kmlc.files import read_json, write_text
 from kmlc.settings import load_config
 from kmlc.tasks.rows import read_labelled
 from kmlc.training.prepare import prepare_data, save_prepared_data
@@ -164,6 +164,21 @@ def test_a_damaged_file_of_the_start_is_one_line(config: Config, damaged: bytes 
             train(config)
         (run.path / name).write_bytes(whole)
     assert train(config).finished
+
+
+def test_a_run_is_resumed_in_the_precision_that_it_was_started_in(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`auto` was resolved anew: on another machine the second half was trained in another precision."""
+    monkeypatch.setattr("kmlc.training.environment.has_bfloat16", lambda: False)
+    with monkeypatch.context() as patch:
+        patch.setattr("kmlc.training.train.write_results", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            train(config)
+    monkeypatch.setattr("kmlc.training.environment.has_bfloat16", lambda: True)
+    run = train(config)
+    assert read_json(run.environment, dict)["precision"] == "float32"
+    assert load_config(run.config).train.precision == "auto"
 
 
 def stopped(*arguments: object) -> None:

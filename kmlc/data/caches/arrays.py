@@ -1,11 +1,12 @@
 """A store of arrays of one shape and dtype by key, in a folder of its own; all stores together are bounded.
 
-A store is two files that only grow. `index` has a record for each array: its key, and a checksum of key and
-array. `values` has the arrays themselves, in the same order, and is memory-mapped. An array is written before
-its record, and its checksum is compared before it is used: one that was damaged, or cut off by a kill, counts
-as missing and is written again. A store may be deleted at any time.
+A store is two files. `index` has a record for each array: its key, and a checksum of key and array. `values`
+has the arrays themselves, in the same order, and is memory-mapped; it only grows, as another process may have
+it mapped. An array is written before its record, and its checksum is compared before it is used: one that was
+damaged, or cut off by a kill, counts as missing and is written again. A store may be deleted at any time.
 """
 
+import errno
 import os
 import shutil
 import zlib
@@ -15,12 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
+from kmlc.errors import UserError
 from kmlc.lock import is_locked, locked
 
 KEY_BYTES = 16
 """The length of a key, such as a hash."""
 
 _RECORD = np.dtype([("key", f"V{KEY_BYTES}"), ("checksum", "<u4")])
+_NO_ARRAY = np.zeros((), _RECORD)
 
 
 @contextmanager
@@ -96,14 +99,19 @@ class ArrayStore:
         records = np.array(
             [(key, _checksum(key, array)) for key, array in zip(keys, arrays, strict=True)], _RECORD
         )
-        for path, length, added in (
-            (self._values, self.array_bytes, arrays),
-            (self._index, _RECORD.itemsize, records),
-        ):
-            with path.open("ab") as stream:
-                stream.truncate(len(self) * length)  # what a kill left
-                stream.write(added.tobytes())
-        self._checked |= {key: len(self) + number for number, key in enumerate(keys)}
+        with self._values.open("ab") as stream:
+            written = os.fstat(stream.fileno()).st_size
+            if written < len(self) * self.array_bytes:
+                raise OSError(errno.ESTALE, "removed by another process", str(self._values))
+            # Arrays without a record, which a kill left, stay where they are, with a record that fits none.
+            orphans = -(-written // max(self.array_bytes, 1)) - len(self)
+            stream.write(bytes((len(self) + orphans) * self.array_bytes - written))
+            stream.write(arrays.tobytes())
+        records = np.concatenate([np.full(orphans, _NO_ARRAY, _RECORD), records])
+        with self._index.open("ab") as stream:
+            stream.truncate(len(self) * _RECORD.itemsize)
+            stream.write(records.tobytes())
+        self._checked |= {key: len(self) + orphans + number for number, key in enumerate(keys)}
         self._records = np.concatenate([self._records, records])
 
     def make_room(self, missing: int, wanted: int, limit_bytes: int) -> bool:
@@ -126,7 +134,7 @@ class ArrayStore:
         for each in sorted(others, key=_last_use):
             if sum(others.values()) <= room:
                 break
-            if not is_locked(each):
+            with suppress(UserError), locked(each):  # one in use stays
                 shutil.rmtree(each, ignore_errors=True)
                 others[each] = 0
         return sum(others.values()) <= room
@@ -150,7 +158,9 @@ def _checksum(key: bytes, array: np.ndarray) -> int:
 
 
 def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.iterdir())
+    with suppress(OSError):  # another process removes it
+        return sum(file.stat().st_size for file in folder.iterdir())
+    return 0
 
 
 def _last_use(folder: Path) -> float:

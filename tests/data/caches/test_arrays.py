@@ -93,6 +93,27 @@ def test_what_a_kill_left_is_overwritten(tmp_path: Path) -> None:
     assert found(folder, 1, 2) == [1, 2]
 
 
+@pytest.mark.parametrize("size", [0, 20, 40])
+def test_arrays_that_another_process_has_mapped_stay(tmp_path: Path, size: int) -> None:
+    """Where the index was damaged, others were written in their place: a running training read them."""
+    folder = filled(tmp_path / "a", 1, 2, 3)
+    with open_store(folder, SHAPE, FLOAT) as store:
+        mapped = store.values
+    before = mapped.copy()
+    os.truncate(folder / "index", size)
+    filled(folder, 9, 8)
+    np.testing.assert_array_equal(mapped, before)
+    assert found(folder, 9, 8) == [9, 8]
+
+
+def test_a_store_that_was_removed_meanwhile_is_not_made_of_zeros(tmp_path: Path) -> None:
+    folder = filled(tmp_path / "a", 1, 2)
+    with open_store(folder, SHAPE, FLOAT) as store:
+        (folder / "values").unlink()
+        with pytest.raises(OSError, match="removed by another process"):
+            store.append(keys(3), arrays(3))
+
+
 def room(store: ArrayStore, missing: int, limit: int) -> bool:
     return store.make_room(missing, missing + len(store), limit * BYTES)
 

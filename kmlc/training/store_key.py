@@ -1,0 +1,62 @@
+"""The key of a store of what frozen layers computed: all that the values depend on."""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kmlc.config import CaptionsConfig, Config, TowerConfig
+from kmlc.data.batches import VERSION
+from kmlc.data.encoder_state import EncoderState
+from kmlc.models.boundary import BATCH, FrozenPart
+from kmlc.training import environment
+
+
+def store_key(part: FrozenPart, config: Config, state: EncoderState) -> str:
+    """Return the hash of all that the values of a frozen part depend on, but for the row and its view."""
+    weights = hashlib.sha256()
+    for weight in part.model.weights:
+        array = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
+        weights.update(f"{array.dtype} {array.shape}".encode() + array.tobytes())
+    if part.modality == "image":
+        own: Any = _settings_of(config.tower, ("name", "sequence", "norm", "feedforward_dim"))
+        own |= {"size": config.images.size}
+    else:
+        own = _settings_of(config.captions, ("encoder", "pooling", "sequence_length", "heads"))
+        own |= {"state": asdict(replace(state, feature_means=(), feature_deviations=()))}
+    parts = {
+        "version": VERSION,
+        "modality": part.modality,
+        "settings": own,
+        "layer": part.layer,
+        "batch": BATCH,
+        "weights": weights.hexdigest(),
+        "precision": environment.precision(config.train),
+        "xla": environment.use_xla(config.train),
+        "gpu": environment.has_gpu(),
+        "packages": {name: version(name) for name in ("tensorflow", "keras", "keras-hub", "pillow")},
+        "backend": keras.backend.backend(),
+        "machine": [platform.platform(), _processor(), os.environ.get("TF_ENABLE_ONEDNN_OPTS")],
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _processor() -> str:
+    """Return the lines that name the processor and what it can do, which rounding depends on."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))
+
+
+def _settings_of(config: TowerConfig | CaptionsConfig, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(config, name) for name in names}
