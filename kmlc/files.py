@@ -237,11 +237,13 @@ def check_room(path: Path, size: int) -> None:
         limits[errno.EFBIG] = largest
     for number, limit in limits.items():
         if limit < size:
-            full = OSError(number, os.strerror(number))
-            raise UserError(
-                f"{path}: could not be written: {full.strerror} "
-                f"({size / 1e6:.1f} MB needed, {limit / 1e6:.1f} possible)"
-            ) from full
+            try:
+                raise OSError(number, os.strerror(number))
+            except OSError as full:
+                raise UserError(
+                    f"{path}: could not be written: {full.strerror} "
+                    f"({size / 1e6:.1f} MB needed, {limit / 1e6:.1f} possible)"
+                ) from full
 
 
 def check_writable(path: Path, inputs: Iterable[Path] = ()) -> None:

@@ -101,7 +101,7 @@ def _train(run: RunDirectory, config: Config, shorter: Path | None, job: Job) ->
         except Exception as error:
             if was_interrupt(error):
                 raise KeyboardInterrupt from error
-            of_all = data is None or isinstance(error.__cause__, OSError)
+            of_all = data is None or isinstance(error.__context__, OSError)  # Keras's fit drops the cause
             if isinstance(error, OSError) or (isinstance(error, UserError) and of_all):
                 raise
             traceback.print_exc(file=output)

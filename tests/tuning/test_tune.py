@@ -12,7 +12,7 @@ import pytest
 from kmlc.config import Config
 from kmlc.data.caches import memory
 from kmlc.errors import UserError
-from kmlc.files import write_json
+from kmlc.files import check_room, write_json
 from kmlc.lock import locked
 from kmlc.settings import load_config
 from kmlc.tuning.grid import Values
@@ -33,6 +33,25 @@ def test_a_second_command_is_kept_off(tmp_path: Path, config: StudyConfig, train
     assert trainings.runs == []
     tune(study, config, OPTIONS)
     assert study.best.is_file()
+
+
+def test_a_full_disk_ends_the_search_also_out_of_fit(
+    tmp_path: Path, config: StudyConfig, trainings: Trainings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keras raises errors of callbacks without their cause: every trial that was left failed."""
+    monkeypatch.setattr("resource.getrlimit", lambda _: (10, 10))
+
+    def full(config: Config) -> None:
+        try:
+            check_room(tmp_path / "best.weights.h5", 100)
+        except UserError as error:
+            raise error from None
+
+    study = start_or_continue(config, tmp_path / "study")
+    trainings.before = full
+    with pytest.raises(UserError, match=r"best\.weights\.h5: could not be written: File too large \(0\.0 MB"):
+        tune(study, config, OPTIONS)
+    assert len(trainings.runs) == 1
 
 
 def test_ctrl_c_that_became_another_error_stops_the_search(
