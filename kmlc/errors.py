@@ -1,4 +1,4 @@
-"""The exception for errors that the user can fix, and what tells an interrupt from other errors."""
+"""The exceptions for errors that the user can fix, and what tells an interrupt from other errors."""
 
 
 class UserError(Exception):
@@ -8,6 +8,10 @@ class UserError(Exception):
     without a traceback and end with exit code 2. Any other exception is a bug in kmlc and
     keeps its traceback.
     """
+
+
+class WriteError(UserError):
+    """A file that could not be written, because the disk is full, read-only or not permitted."""
 
 
 def was_interrupt(error: BaseException) -> bool:

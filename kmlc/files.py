@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from kmlc.errors import UserError
+from kmlc.errors import UserError, WriteError
 
 if TYPE_CHECKING:
     # Not imported at run time, because the help does not need it.
@@ -35,7 +35,7 @@ def replacing(path: Path) -> Iterator[Path]:
     file that this process prints into are never replaced: what the block made is written into them.
 
     Raises:
-        UserError: if the file cannot be written; what was at `path` is still there.
+        WriteError: if the file cannot be written; what was at `path` is still there.
 
     Example:
         with replacing(Path("best.weights.h5")) as temporary:
@@ -51,7 +51,7 @@ def replacing(path: Path) -> Iterator[Path]:
             yield from _replacing_file(Path(os.path.realpath(path)))
     except OSError as error:
         reason = error.strerror or str(error).partition("\n")[0]
-        raise UserError(f"{path}: could not be written: {reason}") from error
+        raise WriteError(f"{path}: could not be written: {reason}") from error
 
 
 def _replacing_file(path: Path) -> Iterator[Path]:
@@ -228,7 +228,7 @@ def check_room(path: Path, size: int) -> None:
     For writers that crash then, as HDF5 does.
 
     Raises:
-        UserError: with the space that is needed and the space that there is.
+        WriteError: with the space that is needed and the space that there is.
     """
     free = shutil.disk_usage(path.parent).free
     largest = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
@@ -237,13 +237,10 @@ def check_room(path: Path, size: int) -> None:
         limits[errno.EFBIG] = largest
     for number, limit in limits.items():
         if limit < size:
-            try:
-                raise OSError(number, os.strerror(number))
-            except OSError as full:
-                raise UserError(
-                    f"{path}: could not be written: {full.strerror} "
-                    f"({size / 1e6:.1f} MB needed, {limit / 1e6:.1f} possible)"
-                ) from full
+            raise WriteError(
+                f"{path}: could not be written: {os.strerror(number)} "
+                f"({size / 1e6:.1f} MB needed, {limit / 1e6:.1f} possible)"
+            )
 
 
 def check_writable(path: Path, inputs: Iterable[Path] = ()) -> None:

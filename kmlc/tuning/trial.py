@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kmlc.config import Config
-from kmlc.errors import UserError, was_interrupt
+from kmlc.errors import UserError, WriteError, was_interrupt
 from kmlc.lock import is_locked
 from kmlc.tasks.shared_rows import SharedRows
 from kmlc.training.callbacks import EpochBar
@@ -101,7 +101,7 @@ def _train(run: RunDirectory, config: Config, shorter: Path | None, job: Job) ->
         except Exception as error:
             if was_interrupt(error):
                 raise KeyboardInterrupt from error
-            of_all = data is None or isinstance(error.__context__, OSError)  # Keras's fit drops the cause
+            of_all = data is None or isinstance(error, WriteError)
             if isinstance(error, OSError) or (isinstance(error, UserError) and of_all):
                 raise
             traceback.print_exc(file=output)

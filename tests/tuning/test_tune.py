@@ -54,6 +54,24 @@ def test_a_full_disk_ends_the_search_also_out_of_fit(
     assert len(trainings.runs) == 1
 
 
+def test_a_file_that_one_trial_cannot_read_ends_no_search(
+    tmp_path: Path, config: StudyConfig, trainings: Trainings
+) -> None:
+    """It was taken for a full disk, as an error of the system is behind both."""
+
+    def missing(config: Config) -> None:
+        try:
+            (tmp_path / "missing.weights.h5").read_bytes()
+        except FileNotFoundError:
+            raise UserError("tower.weights: missing.weights.h5: no such file") from None
+
+    study = start_or_continue(config, tmp_path / "study")
+    trainings.before = missing
+    with pytest.raises(UserError, match="every trial failed: tower"):
+        tune(study, config, OPTIONS)
+    assert len(trainings.runs) == len(started_runs(study)) > 1
+
+
 def test_ctrl_c_that_became_another_error_stops_the_search(
     tmp_path: Path, config: StudyConfig, trainings: Trainings
 ) -> None:
