@@ -218,6 +218,11 @@ class TowerConfig:
     batch_norm: bool = True
 
     @property
+    def in_inference_mode(self) -> bool:
+        """Whether the backbone stays in inference mode: a pretrained one, or one that is frozen."""
+        return self.weights != "none" or self.trainable == "none"
+
+    @property
     def input(self) -> Literal["none", "features", "image"]:
         """What the tower reads from a row."""
         if self.name in ("none", "mlp"):

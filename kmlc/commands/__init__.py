@@ -6,6 +6,9 @@ from importlib import import_module
 
 NAMES = ("train", "tune", "predict", "report", "captions", "compare", "features")
 
+INTERRUPTED = 128 + signal.SIGINT
+"""The exit code after Ctrl-C, that of a program that the signal ends."""
+
 
 def run(name: str, argv: Sequence[str] | None = None) -> int:
     """Import a command and run it with arguments, those of the process if None; return the exit code.
@@ -18,4 +21,4 @@ def run(name: str, argv: Sequence[str] | None = None) -> int:
     try:
         return int(import_module(f"{__name__}.{name}").main(argv))
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+        return INTERRUPTED

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Protocol
 
+from kmlc.commands import INTERRUPTED
 from kmlc.errors import UserError, was_interrupt
 from kmlc.printable import one_line, printable_output
 from kmlc.program import program
 
-INTERRUPTED, CLOSED_PIPE = 128 + signal.SIGINT, 128 + signal.SIGPIPE
-"""Exit codes, those of a program that the signal ends."""
+CLOSED_PIPE = 128 + signal.SIGPIPE
+"""The exit code where the reader of the output is gone, that of a program that the signal ends."""
 BACKENDS = ("tensorflow", "jax", "torch")
 """What KERAS_BACKEND may be: those that train."""
 

@@ -127,8 +127,9 @@ def _reader(
     uses_image, uses_caption = config.tower.input == "image", config.captions.encoder != "none"
     dropped = config.fusion.modality_dropout if uses_image and uses_caption else 0.0
     views = config.cache.views or 1
-    # The same image has the same views in every split, and in every study.
-    contents = tf.constant([[int(sha256[:15] or "0", 16), 0] for sha256 in records.sha256], tf.int64)
+    if views > 1:
+        # The same image has the same views in every split, and in every study.
+        contents = tf.constant([[int(sha256[:15] or "0", 16), 0] for sha256 in records.sha256], tf.int64)
 
     def number_of_view(key: tf.Tensor | None) -> tf.Tensor | int:
         if key is None or views == 1:
@@ -139,6 +140,8 @@ def _reader(
         image = turn(decode(read_image(images[row], is_path[row])), orientations[row])
         if key is not None and "image" not in values:
             return augment(image, size, config.images, key)
+        if views == 1:
+            return resize(image if view == WHOLE else apply_view(image, view), size)
         number = number_of_view(key)
         return tf.cond(
             tf.equal(number, 0),

@@ -120,8 +120,8 @@ def varies(config: Config) -> bool:
 def advice(config: Config) -> str | None:
     """Return what to set for the frozen layers of an image tower to be computed once, if they are not."""
     tower = config.tower
-    pretrained = tower.weights != "none" or tower.trainable == "none"
-    frozen = is_from_run("image", config.fusion) or (tower.trainable != "all" and pretrained)
+    own = tower.trainable != "all" and tower.in_inference_mode
+    frozen = own or is_from_run("image", config.fusion)
     if tower.input != "image" or not frozen or not varies(config):
         return None
     return (
@@ -217,7 +217,7 @@ class _Rows:
 
     def _fill(self, store: ArrayStore, limit: int) -> bool:
         """Compute what the store lacks; return whether it has room for it."""
-        wanted = list(dict.fromkeys(key for view in range(self.views) for key in self._keys(view)))
+        wanted = list(dict.fromkeys(key for keys in self.row_keys for key in keys))
         missing = {key for key, place in zip(wanted, store.places(wanted), strict=True) if place < 0}
         if not missing:
             print(f"{self.name}: {len(wanted):,} {self.unit} read from the cache", flush=True)
@@ -245,8 +245,8 @@ class _Rows:
             flush=True,
         )
         with ProgressBar(len(missing), f"{self.name}:", unit=self.unit) as bar:
-            for view in range(self.views):
-                rows = {key: row for row, key in enumerate(self._keys(view)) if key in missing}
+            for view, keys in enumerate(self.row_keys):
+                rows = {key: row for row, key in enumerate(keys) if key in missing}
                 missing -= rows.keys()
                 if rows:
                     self._compute(store, view, rows, bar)
@@ -259,6 +259,11 @@ class _Rows:
             values = _compute(self.part, inputs, self.config.captions.sequence_length)
             store.append(keys[number * BATCH :][: len(values)], values)
             bar.update(len(values))
+
+    @functools.cached_property
+    def row_keys(self) -> list[list[bytes]]:
+        """The key of each row in each view."""
+        return [self._keys(view) for view in range(self.views)]
 
     def _keys(self, view: int) -> list[bytes]:
         """Return the key of each row; only training rows have other views than the first."""
@@ -277,7 +282,7 @@ class _Rows:
         ]
 
     def _places(self, store: ArrayStore) -> dict[str, np.ndarray]:
-        all_views = np.stack([store.places(self._keys(view)) for view in range(self.views)])
+        all_views = np.stack([store.places(keys) for keys in self.row_keys])
         places, start = {}, 0
         for name, records in self.splits.items():
             columns = [*range(start, start + len(records)), len(self.records) - 1]

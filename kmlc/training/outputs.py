@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from kmlc.config import Config
 from kmlc.data.image_facts import quiet_pillow
@@ -47,11 +47,9 @@ def _is_image(path: Path) -> bool:
     try:
         with quiet_pillow(), Image.open(path):
             return True
-    except UnidentifiedImageError:
-        return False
     except Image.DecompressionBombError:
         return True
-    except Exception:  # Pillow's readers raise anything on broken headers
+    except Exception:  # not one, or its header is broken, on which Pillow's readers raise anything
         return False
 
 

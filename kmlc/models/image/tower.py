@@ -88,8 +88,7 @@ def image_tower(tower: Tower, size: int, config: TowerConfig) -> keras.Model:
     x = Preprocess(tower.preprocessing)(images)
     backbone = tower.backbone(size, config)
     freeze(backbone, config.trainable)
-    inference = config.weights != "none" or config.trainable == "none"
-    x = Submodel(backbone, inference, name=BACKBONE)(x)
+    x = Submodel(backbone, config.in_inference_mode, name=BACKBONE)(x)
     if config.dropout:
         x = layers.Dropout(config.dropout)(x)
     return keras.Model(images, x)
