@@ -11,7 +11,7 @@ class UserError(Exception):
 
 
 class WriteError(UserError):
-    """A file that could not be written, because the disk is full, read-only or not permitted."""
+    """A file that could not be written, for example because the disk is full, read-only or not permitted."""
 
 
 def was_interrupt(error: BaseException) -> bool:

@@ -20,7 +20,7 @@ class StoredValues:
     Attributes:
         modality: image or caption.
         name: the input of the trained model.
-        values: (values, *shape), in memory or memory-mapped.
+        values: of shape (rows of the store, *shape), in memory or memory-mapped.
         places: where the values of each row are, int64 (views, rows + 1); the last column is for rows without
             the modality.
     """

@@ -17,8 +17,8 @@ class KnownLabels:
 
     Attributes:
         rows: which of the rows have labels, in order.
-        encoded: their labels, uint8 of shape (rows, classes and more): further columns are those of labels
-            that are unknown to the run, which it can only miss.
+        encoded: their labels, uint8 of shape (rows, classes + unknown labels): the last columns are those of
+            labels that are unknown to the run, which it can only miss.
         notes: what the reader of a score must know of it, a line each.
     """
 
@@ -28,7 +28,7 @@ class KnownLabels:
 
     @classmethod
     def of_rows(cls, rows: Sequence[Sequence[str]], vocabulary: Vocabulary) -> Self:
-        """Encode the labels of all rows; if the vocabulary has none of them, no row has labels.
+        """Encode the labels of all rows; if the vocabulary has none of them, no row is scored.
 
         Example:
             KnownLabels.of_rows([["3"], ["1", "99"]], vocabulary).encoded.shape  # (2, len(vocabulary) + 1)

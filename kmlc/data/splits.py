@@ -109,7 +109,9 @@ def _stratified(
 def _move_to_sizes(
     fold: np.ndarray, counts: np.ndarray, sizes: np.ndarray, shares: np.ndarray, rng: np.random.Generator
 ) -> None:
-    """Move groups until every fold is within a row, or 1 % of the rows, of its size, and none is empty.
+    """Move groups until each fold misses its size by at most a row, or 1 % of the rows if that is more.
+
+    No fold that should have a row stays empty.
 
     Each goes from the fullest fold to the one that needs most rows: the group after whose move the labels
     have the least squared distance to their shares, weighted by one over their rows. Where groups are too

@@ -26,7 +26,7 @@ class FrozenPart:
 
     Attributes:
         modality: image or caption.
-        layer: how many of the backbone's layers lie before the boundary; 0 for captions, where all do.
+        layer: how many operations of the backbone lie before the boundary; 0 for captions, where all do.
         model: from inputs by name, those of the whole model, to the values at the boundary.
         embedding: the tensor of the whole model that `top` computes from these values.
         top: the layers of the modality behind the boundary; None if there are none.
@@ -109,7 +109,9 @@ def _image_part(model: keras.Model) -> FrozenPart | None:
 
 
 def _boundary(backbone: keras.Model) -> tuple[int, keras.KerasTensor] | None:
-    """Return the number of the first trained layer of a backbone, and what it reads; None if none is frozen.
+    """Return how many operations of a backbone come before its first trained layer, and what that reads.
+
+    If no layer is trained, these are all operations, and the output; None if no layer before it is frozen.
 
     Raises:
         UserError: if more than one tensor crosses the boundary.

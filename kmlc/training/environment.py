@@ -45,7 +45,7 @@ def has_gpu() -> bool:
 
 
 def has_bfloat16() -> bool:
-    """Return whether the processor multiplies bfloat16 (avx512_bf16 or amx_bf16); known on Linux alone."""
+    """Return whether the processor has avx512_bf16 or amx_bf16; False on systems other than Linux."""
     try:
         flags = Path("/proc/cpuinfo").read_text().split()
     except OSError:

@@ -40,7 +40,7 @@ class SplitModel:
     """A model, split into frozen parts and the rest.
 
     Attributes:
-        parts: what is frozen; nothing where the frozen layers vary with the epoch or there are none.
+        parts: what is frozen; not an image tower whose images are new in every epoch.
         rest: the model that is trained, or predicts, given the values of the parts.
         config: the settings.
         state: the encoder state.
@@ -57,7 +57,7 @@ class SplitModel:
         return {part.modality: _computed(part, self.config) for part in self.parts}
 
     def zeros(self, records: Records) -> BoundaryValues:
-        """Return zeros as the values of all rows: nothing is computed, but a step takes as long."""
+        """Return zeros as the values of all rows: a step takes as long as with a filled cache."""
         places = np.zeros((self.config.cache.views or 1, len(records) + 1), np.int64)
         found = {}
         for part in self.parts:

@@ -16,7 +16,7 @@ from kmlc.training.run_directory import RunDirectory
 def check_output(path: Path, configs: Iterable[Config], inputs: Iterable[Path] = ()) -> None:
     """Check before the work that a result can be written, and that it replaces nothing that is needed.
 
-    No image is ever replaced: any may be one of the data, or have a link in it.
+    No image is ever replaced: any may be one of the data, or the target of a link in it.
 
     Args:
         path: where to write it.

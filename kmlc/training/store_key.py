@@ -1,4 +1,4 @@
-"""The key of a store of what frozen layers computed: all that the values depend on."""
+"""The key of a store of what frozen layers computed: all that is known to change the values."""
 
 import hashlib
 import json
@@ -19,9 +19,11 @@ from kmlc.data.encoder_state import EncoderState
 from kmlc.models.boundary import BATCH, FrozenPart
 from kmlc.training import environment
 
+_PACKAGES = ("tensorflow", "tensorflow-text", "keras", "keras-hub", "pillow")
+
 
 def store_key(part: FrozenPart, config: Config, state: EncoderState) -> str:
-    """Return the hash of all that the values of a frozen part depend on, but for the row and its view."""
+    """Return the hash of all that is known to change a frozen part's values, but the row and its view."""
     weights = hashlib.sha256()
     for weight in part.model.weights:
         array = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
@@ -41,9 +43,9 @@ def store_key(part: FrozenPart, config: Config, state: EncoderState) -> str:
         "weights": weights.hexdigest(),
         "precision": environment.precision(config.train),
         "xla": environment.use_xla(config.train),
-        "gpu": environment.has_gpu(),
-        "packages": {name: version(name) for name in ("tensorflow", "keras", "keras-hub", "pillow")},
+        "packages": {name: version(name) for name in sorted({*_PACKAGES, keras.backend.backend()})},
         "backend": keras.backend.backend(),
+        "gpu": environment.has_gpu(),
         "machine": [platform.platform(), _processor(), os.environ.get("TF_ENABLE_ONEDNN_OPTS")],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]

@@ -93,7 +93,7 @@ class ArrayStore:
         """Add arrays, (keys, *shape).
 
         Raises:
-            OSError: if they cannot be written, because the disk is full; what is there stays.
+            OSError: if they cannot be written, as on a full disk, or the store was removed meanwhile.
         """
         arrays = np.ascontiguousarray(arrays, self.dtype)
         records = np.array(
@@ -115,12 +115,15 @@ class ArrayStore:
         self._records = np.concatenate([self._records, records])
 
     def make_room(self, missing: int, wanted: int, limit_bytes: int) -> bool:
-        """Return whether `missing` more arrays fit; remove what was used least recently, if they then do.
+        """Make room for `missing` more arrays; return whether there is enough.
+
+        The stores that were used least recently are removed, but those in use; they stay removed if that is
+        not enough.
 
         Args:
             missing: the number of arrays to append.
-            wanted: the number of all arrays that are in use, those in the store included: if all stores but
-                this one are removed and it is still too large, it is emptied as far as that helps.
+            wanted: the number of all arrays that are in use, those in the store included: where the store
+                would be too large even alone, it is emptied first, if these fit.
             limit_bytes: the largest size of all stores together.
         """
         folders = [each for each in self.folder.parent.iterdir() if each.is_dir() and each != self.folder]
