@@ -1,7 +1,7 @@
 """Every model on the built-in sample with small settings: its losses, its size, the time of a step.
 
     python -m benchmarks.models                   # all of them, in a table
-    python -m benchmarks.models --model vgg16     # some of them
+    python -m benchmarks.models --model vgg16     # one or more of them
 
 Each model is trained as `python train.py --model NAME --epochs 3 --images.size 32 --train.batch_size 32`
 does (75 pixels for Inception v3, its minimum), in a process of its own. The time of a step is the median over
@@ -50,9 +50,7 @@ class StepTimer(keras.callbacks.Callback):
 def main(argv: Sequence[str]) -> None:
     """Train each model and print its row."""
     parser = OneLineParser(description="Every model on the built-in sample, with small settings.")
-    parser.add_argument(
-        "--model", action="append", choices=model_names(), help="only this one; may be repeated"
-    )
+    parser.add_argument("--model", nargs="+", choices=model_names(), help="only these")
     names = parser.parse_args(argv).model or model_names()
     print("| model | parameters | step, ms | train loss, first → last epoch | validation |")
     print("| --- | ---: | ---: | ---: | ---: |")

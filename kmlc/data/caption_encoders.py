@@ -128,7 +128,7 @@ def _bert(config: CaptionsConfig, state: EncoderState) -> CaptionEncoder:
 
 
 def _fit_bert(config: CaptionsConfig, captions: Sequence[str]) -> EncoderState:
-    from kmlc.data.tokenizer import preset_state
+    from kmlc.data.presets import preset_state
     from kmlc.data.word_pieces import fit_vocabulary
 
     if config.preset is not None:

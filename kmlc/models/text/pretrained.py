@@ -3,7 +3,7 @@
 import keras
 from keras_hub.models import BertBackbone
 
-from kmlc.data.tokenizer import from_preset
+from kmlc.data.presets import from_preset
 from kmlc.models.text.bert import BACKBONE, token_encoder
 
 
