@@ -167,6 +167,30 @@ def test_harness_on_jax() -> None:
     assert f"{len(MODELS)} passed" in done.stdout, done.stdout
 
 
+@pytest.mark.slow
+def test_models_are_built_without_tensorflow() -> None:
+    """As on a machine with a GPU and JAX alone, where `benchmarks/gpu.sh` measures them."""
+    pytest.importorskip("jax", reason="JAX is not installed")
+    code = """
+import sys
+
+sys.modules.update({"tensorflow": None, "tensorflow_text": None})
+from kmlc.data.encoder_state import EncoderState
+from kmlc.models.build import build_model
+from kmlc.settings import config_from_flags
+
+for encoder in ("none", "trigram"):
+    flags = ["--model=simple_cnn", "--images.size=32", f"--captions.encoder={encoder}"]
+    config = config_from_flags(flags)
+    print(build_model(config, {"labels": 3}, EncoderState()).output.shape)
+"""
+    environment = os.environ | {"KERAS_BACKEND": "jax", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "(None, 3)\n" * 2, done.stderr
+
+
 def test_every_tower_and_fusion_is_in_the_harness() -> None:
     towers = set(get_args(get_type_hints(TowerConfig)["name"]))
     assert {config.tower.name for config in MODELS.values()} == towers == {"none", "mlp", *image.TOWERS}
