@@ -57,6 +57,15 @@ def format_number(value: float | None) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
 
 
+def counted(number: int, noun: str, nouns: str = "") -> str:
+    """Return how many there are, with the noun in its singular or plural: by default with an s.
+
+    Example:
+        counted(1, "row")  # "1 row"; counted(1400, "row") is "1,400 rows"
+    """
+    return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"
+
+
 _ABBREVIATIONS = {"f1": "F1", "map": "mAP", "auroc": "AUROC"}
 
 

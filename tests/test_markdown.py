@@ -1,6 +1,6 @@
 import pytest
 
-from kmlc.markdown import code, escape, format_number, markdown_table, metric_title
+from kmlc.markdown import code, counted, escape, format_number, markdown_table, metric_title
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,12 @@ def test_metric_titles_keep_the_case_of_abbreviations(metric: str, title: str) -
 
 def test_numbers_have_four_decimals_integers_commas_and_none_a_dash() -> None:
     assert [format_number(value) for value in (0.5, 12345, None)] == ["0.5000", "12,345", "-"]
+
+
+def test_one_of_a_kind_is_in_the_singular() -> None:
+    """Messages spoke of "1 rows"."""
+    assert [counted(number, "row") for number in (0, 1, 1400)] == ["0 rows", "1 row", "1,400 rows"]
+    assert [counted(number, "class", "classes") for number in (1, 2)] == ["1 class", "2 classes"]
 
 
 def test_a_bar_or_a_line_break_in_a_cell_stays_in_it() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from kmlc.arguments import output_file
 from kmlc.commands.process import command, quiet_imports
 from kmlc.commands.train import add_config_file, read_config
+from kmlc.markdown import counted
 from kmlc.program import command_line, program
 from kmlc.setting_flags import SettingsParser
 
@@ -43,5 +44,6 @@ def main(argv: Sequence[str]) -> None:
     check_output(options.out, [config], [Path(file) for file in options.config])
     rows = extract_features(config)
     write_features(options.out, rows)
-    print(f"{options.out}: {rows.features.shape[0]:,} rows of {rows.features.shape[1]:,} features")
+    count, width = rows.features.shape
+    print(f"{options.out}: {counted(count, 'row')} of {counted(width, 'feature')}")
     print(f"Train:  {command_line('train', '--model', 'mlp', '--data', options.out)}")

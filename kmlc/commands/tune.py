@@ -21,6 +21,7 @@ from jsonargparse.typing import NonNegativeFloat, PositiveFloat, PositiveInt, re
 from kmlc.commands.process import command, quiet_imports
 from kmlc.errors import UserError
 from kmlc.files import read_json
+from kmlc.markdown import counted
 from kmlc.program import command_line, program
 from kmlc.setting_flags import SettingsParser
 from kmlc.tuning.grid import OBJECTIVES, Range, Values
@@ -215,5 +216,5 @@ def main(argv: Sequence[str]) -> None:
     if failed:
         again = "; the same command tries them again" if config.search in RETRYING else ""
         raise UserError(
-            f"{study.path}: {failed} of {trials} trials failed; best.yaml is of the others{again}"
+            f"{study.path}: {failed} of {counted(trials, 'trial')} failed; best.yaml is of the others{again}"
         )

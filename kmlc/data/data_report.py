@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from kmlc.markdown import counted
 from kmlc.printable import one_line
 
 
@@ -60,7 +61,7 @@ class TableReport:
 
     def summary(self) -> str:
         """Return the report in a few lines."""
-        lines = [f"{self.file}: {self.rows:,} rows, {self.used:,} used"]
+        lines = [f"{self.file}: {counted(self.rows, 'row')}, {self.used:,} used"]
         for each in self.findings:
             example = each.rows[0] if len(each.rows[0]) <= 60 else each.rows[0][:57] + "..."
             lines.append(f"  {each.what}: {len(each.rows):,}, {each.action} (first: {example})")
@@ -68,7 +69,7 @@ class TableReport:
             counts = sorted(self.label_counts.items(), key=lambda pair: -pair[1])
             shown = counts if len(counts) <= 8 else [*counts[:5], ("…", -1), *counts[-2:]]
             lines.append(
-                f"  {len(counts)} labels: "
+                f"  {counted(len(counts), 'label')}: "
                 + ", ".join(name if count < 0 else f"{name} {count:,}" for name, count in shown)
             )
         return "\n".join(map(one_line, lines))

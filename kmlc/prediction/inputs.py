@@ -15,6 +15,7 @@ from kmlc.data.image_manifest import image_facts
 from kmlc.data.images import encode
 from kmlc.data.records import Records, unknown_labels
 from kmlc.errors import UserError
+from kmlc.markdown import counted
 
 OneImage: TypeAlias = str | PathLike[str] | bytes | Image.Image
 Images: TypeAlias = OneImage | Iterable[OneImage | None] | np.ndarray | None
@@ -44,7 +45,7 @@ def records_of(images: Images, captions: Captions, config: Config) -> Records:
     image_rows = _listed(images, single, "images", "paths, bytes or Pillow images")
     caption_rows = _listed(captions, isinstance(captions, str), "captions", "strings")
     if image_rows is not None and caption_rows is not None and len(image_rows) != len(caption_rows):
-        got = f"{len(image_rows):,} images and {len(caption_rows):,} captions"
+        got = f"{counted(len(image_rows), 'image')} and {counted(len(caption_rows), 'caption')}"
         raise UserError(f"expected a caption for each image, None where there is none; got {got}")
     rows = len(image_rows or caption_rows or [])
     if not rows:

@@ -13,7 +13,7 @@ from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
 from kmlc.files import write_csv, write_text
-from kmlc.markdown import escape, markdown_table
+from kmlc.markdown import counted, escape, markdown_table
 from kmlc.plotting import save_plot
 from kmlc.reports import caption_plots
 from kmlc.reports.caption_words import clean, strongest_words
@@ -90,8 +90,8 @@ def write_caption_report(data: LabelledData, config: Config, folder: Path) -> No
     limit = f"; the plots show the {DRAWN} most frequent" if len(names) > DRAWN else ""
     sections = [
         "# Captions",
-        f"{escape(data.report.file)}: {len(captions):,} rows, {sum(map(bool, captions)):,} of them with "
-        f"words in their caption; {len(names)} labels{limit}.",
+        f"{escape(data.report.file)}: {counted(len(captions), 'row')}, {sum(map(bool, captions)):,} of them "
+        f"with words in their caption; {counted(len(names), 'label')}{limit}.",
         "## Words of each label",
         "Captions are lower-cased, reduced to letters, cleaned of stop words and lemmatised. The captions of "
         "all rows with a label form one document. Its words are ranked by TF-IDF, "

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from kmlc.files import read_json
-from kmlc.markdown import code, escape
+from kmlc.markdown import code, counted, escape
 from kmlc.program import command_line
 from kmlc.progress import duration
 from kmlc.reports.grid_trials import finished
@@ -29,7 +29,7 @@ def notes(folder: Path, results: pd.DataFrame, seconds: float, arguments: Sequen
     for path in results.loc[finished(results), "run"][:1]:
         run = RunDirectory(folder / path)
         rows = {split: len(names) for split, names in read_json(verified(run.split)).items() if names}
-        splits = ", ".join(f"{count:,} {split} rows" for split, count in rows.items())
+        splits = ", ".join(counted(count, f"{split} row") for split, count in rows.items())
         settings, environment = load_config(verified(run.config)), read_json(verified(run.environment))
         size = (
             f", images of {settings.images.size}x{settings.images.size}"

@@ -3,6 +3,7 @@
 import os
 
 from kmlc.errors import UserError
+from kmlc.markdown import counted
 from kmlc.progress import duration
 from kmlc.setting_values import format_values
 from kmlc.tasks.shared_rows import SharedRows
@@ -41,8 +42,8 @@ def print_plan(config: StudyConfig, options: Options, study: Study | None = None
         total += 0 if number in finished else config.seeds * cost.seconds(shared[number])
     by = f" on {workers} workers" if workers > 1 else ""
     once = ", shared epochs trained once" if options.share else ""
-    trained = f"{count - len(finished)} of {count}" if len(finished) else count
-    print(f"{trained} trials: about {duration(total / min(workers, count))}{by}{once}")
+    left = f"{count - len(finished)} of " if len(finished) else ""
+    print(f"{left}{counted(count, 'trial')}: about {duration(total / min(workers, count))}{by}{once}")
 
 
 def _trial_costs(config: StudyConfig) -> list[Cost]:

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from kmlc.files import write_text
-from kmlc.markdown import escape, markdown_table, metric_title
+from kmlc.markdown import counted, escape, markdown_table, metric_title
 from kmlc.plotting import save_plot
 from kmlc.reports import grid_plots
 from kmlc.reports.grid_trials import (
@@ -56,7 +56,8 @@ def write_grid_report(
 def _status(grid: Grid, trials: Sequence[ReportedTrial], total: int | None) -> list[str]:
     """Return the progress of the study, its best trial, and our rank of the published best."""
     finished_trials = [trial for trial in trials if len(trial.ours)]
-    head = f"{len(finished_trials)}{'' if total is None else f' of {total}'} trials finished."
+    done = len(finished_trials)
+    head = (f"{done} of {counted(total, 'trial')}" if total else counted(done, "trial")) + " finished."
     ours = [trial for trial in finished_trials if trial.mean(grid.objective) is not None]
     if not ours:
         return [head]

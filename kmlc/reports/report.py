@@ -6,7 +6,7 @@ import pandas as pd
 
 from kmlc.config import Config
 from kmlc.files import read_json, write_text
-from kmlc.markdown import code, escape, format_number, markdown_table, metric_title
+from kmlc.markdown import code, counted, escape, format_number, markdown_table, metric_title
 from kmlc.plotting import save_plot
 from kmlc.printable import one_line
 from kmlc.program import quoted
@@ -81,7 +81,8 @@ def _metrics(metrics: dict[str, Any]) -> str:
 
 def _data(data: dict[str, Any], split: dict[str, list[str]]) -> str:
     splits = ", ".join(f"{len(ids):,} {name}" for name, ids in split.items())
-    section = f"## Data\n\n{escape(data['file'])}: {data['rows']:,} rows, {data['used']:,} used ({splits})."
+    rows = f"{counted(data['rows'], 'row')}, {data['used']:,} used"
+    section = f"## Data\n\n{escape(data['file'])}: {rows} ({splits})."
     if not data["findings"]:
         return section
     findings = [

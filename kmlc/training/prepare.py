@@ -18,6 +18,7 @@ from kmlc.data.records import LabelledData, Records
 from kmlc.data.splits import split_rows
 from kmlc.errors import UserError
 from kmlc.files import write_csv, write_json
+from kmlc.markdown import counted
 from kmlc.settings import load_config, save_config
 from kmlc.tasks.rows import read_test
 from kmlc.training.auto_settings import resolve
@@ -84,8 +85,8 @@ def prepare_data(config: Config, data: LabelledData) -> PreparedData:
     if not len(split.training) or not len(split.validation) or (config.split.test and not len(split.test)):
         raise UserError(
             f"split.validation {config.split.validation} and split.test {config.split.test} of "
-            f"{len(known)} rows leave {len(split.training)} to train on, {len(split.validation)} to "
-            f"validate on and {len(split.test)} to test on; expected a row for every split that is not 0; "
+            f"{counted(len(known), 'row')} leave {len(split.training)} to train on, {len(split.validation)} "
+            f"to validate on and {len(split.test)} to test on; expected a row for every split that is not 0; "
             + _way_out(groups[known])
         )
     validating = np.union1d(known[split.validation], np.flatnonzero(validation_only))

@@ -5,7 +5,7 @@ import time
 
 import pandas as pd
 
-from kmlc.markdown import metric_title
+from kmlc.markdown import counted, metric_title
 from kmlc.progress import duration
 from kmlc.setting_values import format_values
 from kmlc.tuning.records import ended_trials, ranking, write_results
@@ -26,8 +26,10 @@ class StudyProgress:
         for number in self.known:
             self.left.pop(number, None)
         self.done, self.start = 0, time.monotonic()
-        count, finished = config.trial_count, f", {len(self.known)} of them finished" if self.known else ""
-        print(f"{config.grid.title}: {f'{count} trials' if count else 'trials as the search goes'}{finished}")
+        finished = f", {len(self.known)} of them finished" if self.known else ""
+        count = config.trial_count
+        trials = counted(count, "trial") if count else "trials as the search goes"
+        print(f"{config.grid.title}: {trials}{finished}")
         print(f"Study: {study.path}", flush=True)
 
     def ended(self, number: int) -> None:

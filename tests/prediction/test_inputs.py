@@ -151,7 +151,7 @@ def test_an_error_names_the_row(
 def test_captions_of_another_length_are_an_error(
     predictor: Predictor, rows: tuple[list[Path], list[str]]
 ) -> None:
-    message = "^expected a caption for each image, None where there is none; got 7 images and 1 captions$"
+    message = "^expected a caption for each image, None where there is none; got 7 images and 1 caption$"
     with pytest.raises(UserError, match=message):
         predictor.predict(rows[0], ["a dog"])
     with pytest.raises(UserError, match=r"^captions\[1\]: expected a string or None; got int$"):

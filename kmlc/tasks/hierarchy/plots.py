@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from kmlc.markdown import counted
 from kmlc.plotting import BLUE, ORANGE, short, style_axes
 
 
@@ -53,8 +54,8 @@ def novelty(levels: Mapping[str, tuple[np.ndarray, np.ndarray, float]]) -> Figur
         edges = np.histogram_bin_edges(np.concatenate([known, novel]), bins=40)
         passing, detected = np.mean(known <= threshold), np.mean(novel > threshold)
         for scores, label, colour in (
-            (known, f"known: {len(known):,} rows, {passing:.0%} pass", BLUE),
-            (novel, f"novel: {len(novel):,} rows, {detected:.0%} detected", ORANGE),
+            (known, f"known: {counted(len(known), 'row')}, {passing:.0%} pass", BLUE),
+            (novel, f"novel: {counted(len(novel), 'row')}, {detected:.0%} detected", ORANGE),
         ):
             # Shares: there may be few novel rows and many known ones.
             weights = np.full(len(scores), 1 / len(scores))
