@@ -53,107 +53,107 @@ def split_rows(labels: np.ndarray, config: SplitConfig, seed: int, groups: np.nd
     sizes = np.bincount(group)
     counts = np.zeros((len(sizes), labels.shape[1]), np.int64)
     np.add.at(counts, group, labels.astype(bool))
-    fold = _METHODS[config.method](counts, sizes, shares, np.random.default_rng(seed))[group]
-    return Split(*(np.flatnonzero(fold == number) for number in range(len(shares))))
+    split = _METHODS[config.method](counts, sizes, shares, np.random.default_rng(seed))[group]
+    return Split(*(np.flatnonzero(split == number) for number in range(len(shares))))
 
 
 def _random(
     counts: np.ndarray, sizes: np.ndarray, shares: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    fold = np.zeros(len(sizes), np.int64)
-    _assign(fold, rng.permutation(len(sizes)), sizes, shares * sizes.sum())
-    return fold
+    split = np.zeros(len(sizes), np.int64)
+    _assign(split, rng.permutation(len(sizes)), sizes, shares * sizes.sum())
+    return split
 
 
 def _stratified(
     counts: np.ndarray, sizes: np.ndarray, shares: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Iterative stratification (Sechidis, Tsoumakas and Vlahavas, ECML PKDD 2011), a fold for each share.
+    """Iterative stratification (Sechidis, Tsoumakas and Vlahavas, ECML PKDD 2011), a split for each share.
 
-    The label with the fewest unassigned rows comes first. Each of its rows goes to the fold that needs most
-    rows with this label; ties go to the fold that needs more rows, then to a random one. A fold with a share
-    of 0 gets no row: the needs of all folds add up to the unassigned rows, so another fold needs more than 0.
-    A group goes as one row would. The paper's method may miss the sizes of the folds by any number of rows,
-    for example where every label is in one row; groups are then moved (`_move_to_sizes`).
+    The label with the fewest unassigned rows comes first. Each of its rows goes to the split that needs most
+    rows with this label; ties go to the split that needs more rows, then to a random one. A split with a
+    share of 0 gets no row: the needs of all splits add up to the unassigned rows, so another split needs more
+    than 0. A group goes as one row would. The paper's method may miss the sizes of the splits by any number
+    of rows, for example where every label is in one row; groups are then moved (`_move_to_sizes`).
 
     Args:
         counts: how many rows of each group have each label, shape (groups, classes).
         sizes: how many rows each group has, shape (groups,).
-        shares: the share of each fold.
+        shares: the share of each split.
         rng: draws the order.
 
     Returns:
-        The fold of each group, shape (groups,).
+        The split of each group, shape (groups,).
     """
     unassigned = np.ones(len(sizes), bool)
     needed_rows = shares * sizes.sum()
     needed_labels = shares[:, None] * counts.sum(axis=0)
-    fold = np.zeros(len(sizes), np.int64)
+    split = np.zeros(len(sizes), np.int64)
     while True:
         remaining = counts[unassigned].sum(axis=0)
         if not remaining.any():
             break
         rarest = np.flatnonzero(remaining == remaining[remaining > 0].min())[0]
         for group in rng.permutation(np.flatnonzero(unassigned & (counts[:, rarest] > 0))):
-            fold_index = _next_fold(needed_labels[:, rarest], needed_rows, rng)
-            fold[group] = fold_index
-            needed_labels[fold_index] -= counts[group]
-            needed_rows[fold_index] -= sizes[group]
+            chosen = _next_split(needed_labels[:, rarest], needed_rows, rng)
+            split[group] = chosen
+            needed_labels[chosen] -= counts[group]
+            needed_rows[chosen] -= sizes[group]
             unassigned[group] = False
-    # Rows without a label fill the folds to their sizes.
-    _assign(fold, rng.permutation(np.flatnonzero(unassigned)), sizes, needed_rows)
-    _move_to_sizes(fold, counts, sizes, shares, rng)
-    return fold
+    # Rows without a label fill the splits to their sizes.
+    _assign(split, rng.permutation(np.flatnonzero(unassigned)), sizes, needed_rows)
+    _move_to_sizes(split, counts, sizes, shares, rng)
+    return split
 
 
 def _move_to_sizes(
-    fold: np.ndarray, counts: np.ndarray, sizes: np.ndarray, shares: np.ndarray, rng: np.random.Generator
+    split: np.ndarray, counts: np.ndarray, sizes: np.ndarray, shares: np.ndarray, rng: np.random.Generator
 ) -> None:
-    """Move groups until each fold misses its size by at most a row, or 1 % of the rows if that is more.
+    """Move groups until each split misses its size by at most a row, or 1 % of the rows if that is more.
 
-    No fold that should have a row stays empty.
+    No split that should have a row stays empty.
 
-    Each goes from the fullest fold to the one that needs most rows: the group after whose move the labels
+    Each goes from the fullest split to the one that needs most rows: the group after whose move the labels
     have the least squared distance to their shares, weighted by one over their rows. Where groups are too
     large, the sizes stay further off.
     """
     slack = max(1, sizes.sum() / 100)
-    members = np.arange(len(shares))[:, None] == fold
+    members = np.arange(len(shares))[:, None] == split
     needed_rows = shares * sizes.sum() - members @ sizes
     needed_labels = shares[:, None] * counts.sum(axis=0) - members @ counts
     weights = 1 / counts.sum(axis=0).clip(min=1)
     while True:
         full, needy = needed_rows.argmin(), needed_rows.argmax()
-        is_empty = needed_rows[needy] > 0.5 and not (fold == needy).any()
+        is_empty = needed_rows[needy] > 0.5 and not (split == needy).any()
         if not is_empty and max(-needed_rows[full], needed_rows[needy]) <= slack:
             return
-        # A larger group would leave the two folds further from their sizes.
-        movable = np.flatnonzero((fold == full) & (sizes < needed_rows[needy] - needed_rows[full]))
+        # A larger group would leave the two splits further from their sizes.
+        movable = np.flatnonzero((split == full) & (sizes < needed_rows[needy] - needed_rows[full]))
         if not len(movable):
             return
         moved = counts[movable]
         distance = moved @ (weights * (needed_labels[full] - needed_labels[needy])) + moved**2 @ weights
         group = rng.choice(movable[np.isclose(distance, distance.min())])
-        fold[group] = needy
+        split[group] = needy
         needed_rows[[full, needy]] += sizes[group] * np.array([1, -1])
         needed_labels[full] += counts[group]
         needed_labels[needy] -= counts[group]
 
 
-def _next_fold(needed_labels: np.ndarray, needed_rows: np.ndarray, rng: np.random.Generator) -> int:
+def _next_split(needed_labels: np.ndarray, needed_rows: np.ndarray, rng: np.random.Generator) -> int:
     best = np.flatnonzero(needed_labels == needed_labels.max())
     if len(best) > 1:
         best = best[needed_rows[best] == needed_rows[best].max()]
     return int(best[0] if len(best) == 1 else rng.choice(best))
 
 
-def _assign(fold: np.ndarray, groups: np.ndarray, sizes: np.ndarray, needed: np.ndarray) -> None:
-    """Assign groups in their order to folds 1, 2, …, up to the rows each needs; fold 0 keeps the rest."""
-    # Rounding the cumulative sums keeps every fold within one row of its size, if groups are single rows.
+def _assign(split: np.ndarray, groups: np.ndarray, sizes: np.ndarray, needed: np.ndarray) -> None:
+    """Assign groups in their order to splits 1, 2, …, up to the rows each needs; split 0 keeps the rest."""
+    # Rounding the cumulative sums keeps every split within one row of its size, if groups are single rows.
     ends = np.rint(np.cumsum(needed[1:].clip(min=0)))
     ends = np.searchsorted(np.cumsum(sizes[groups]), ends, side="right")
     for number, chunk in enumerate(np.split(groups, ends)[:-1], start=1):
-        fold[chunk] = number
+        split[chunk] = number
 
 
 _METHODS = {"random": _random, "stratified": _stratified}

@@ -276,6 +276,9 @@ def test_spaces_around_the_name_of_a_folder_are_not_in_its_label(folder: Path) -
     found = labelled(folder)
     assert found.vocabulary.labels == ("cat", "traffic light", "Öl")
     assert found.report.label_counts["cat"] == 4
+    # Two folders became one label without a word.
+    spaced = "class folder whose name begins or ends with a space"
+    assert findings(found.report)[spaced] == ["' cat'", "'cat '"]
 
 
 def test_no_name_of_a_training_table_means_the_data_folder(folder: Path) -> None:
