@@ -64,6 +64,7 @@ def main(argv: Sequence[str]) -> None:
         from kmlc.prediction.predictor import load_predictor
         from kmlc.prediction.single_row import predict_one
         from kmlc.prediction.submission import predict_table
+        from kmlc.training.run_directory import RunDirectory
 
     predictor = load_predictor([Path(run) for run in options.run or []], options.tta)
     if options.run is None:
@@ -71,7 +72,7 @@ def main(argv: Sequence[str]) -> None:
     if one:
         predict_one(predictor, options.image, options.caption)
     else:
-        out = options.out or predictor.paths[0] / "submission.csv"
+        out = options.out or RunDirectory(predictor.paths[0]).submission
         predict_table(
             predictor, options.data, out, options.proba, options.without, options["images.anywhere"]
         )

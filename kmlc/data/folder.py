@@ -17,6 +17,7 @@ from kmlc.data.readers import read_test_table, read_training_table
 from kmlc.data.readers.table import Table
 from kmlc.data.records import LabelledData, Records, unknown_labels
 from kmlc.errors import UserError
+from kmlc.markdown import counted
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,13 @@ class DataFolder:
         """Read the labels of the test rows, of those that have any, or None if the folder has none.
 
         Raises:
-            UserError: if the table of labels lacks a column.
+            UserError: if the table of labels is no table or lacks a column.
         """
         names = self.config.table
-        if (self.path / names.test).is_file() and not (self.path / names.test_labels).is_file():
+        file = self.path / names.test_labels
+        if (self.path / names.test).is_file() and not file.is_file():
+            if file.exists():
+                raise UserError(f"{file}: expected a CSV file; it is none")
             return None
         table, config = read_test_table(self.config, self.path, names.test_labels)
         ids = table.column(config.table.image_column, "table.image_column")
@@ -104,7 +108,8 @@ class DataFolder:
         listed = [row for row, name in enumerate(records.ids) if name in place]
         if place and not listed:
             first = next(iter(place))
-            note = f"{table.path} names {len(place):,} rows, none of them in {names.test} (first: {first})"
+            named = counted(len(place), "row")
+            note = f"{table.path} names {named}, none of them in {names.test} (first: {first})"
             return KnownLabels([], unknown_labels(0), [note])
         known = task.read_known_labels(config, table, [place[records.ids[row]] for row in listed])
         return known and replace(known, rows=[listed[row] for row in known.rows])
@@ -121,7 +126,7 @@ def _note_records(report: TableReport, table: Table, ids: Sequence[str], action_
 def _require_two(table: Table, rows: Sequence[int], report: TableReport) -> None:
     if len(rows) < 2:
         raise UserError(
-            f"{table.path}: {len(rows)} of {len(table)} rows can be trained on, expected 2 or more"
+            f"{table.path}: {len(rows)} of {counted(len(table), 'row')} can be trained on, expected 2 or more"
             + "".join(f"; {each.what}: {len(each.rows)}, {each.action}" for each in report.findings)
         )
 
@@ -155,7 +160,7 @@ def _check_images(config: Config, folder: Path, ids: Sequence[str]) -> tuple[lis
         return [""] * len(ids), [NO_IMAGE] * len(ids)
     images = folder / config.table.images
     if not images.is_dir():
-        raise UserError(f"{images}: no such folder; expected the images (name yours with --table.images)")
+        raise UserError(f"{images}: no such folder; expected the images (table.images names it)")
     paths = image_paths(images, ids, config.images.anywhere)
     facts = image_facts(paths, config)
     return paths, [each if path else OUTSIDE for path, each in zip(paths, facts, strict=True)]

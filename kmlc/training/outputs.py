@@ -1,4 +1,4 @@
-"""Where results may be written: over no file that is read, none of a run or a study, and no image."""
+"""Where results may be written: over no input, no image, no other data, and no file of a run or a study."""
 
 import os
 from collections.abc import Iterable
@@ -8,42 +8,63 @@ from PIL import Image
 
 from kmlc.config import Config
 from kmlc.data.image_facts import quiet_pillow
+from kmlc.data.readers.table import IMAGE_SUFFIXES
 from kmlc.errors import UserError
 from kmlc.files import check_writable
 from kmlc.training.run_directory import RunDirectory
 
 
-def check_output(path: Path, configs: Iterable[Config], inputs: Iterable[Path] = ()) -> None:
+def check_output(
+    path: Path, configs: Iterable[Config], inputs: Iterable[Path] = (), runs: Iterable[Path] = ()
+) -> None:
     """Check before the work that a result can be written, and that it replaces nothing that is needed.
 
-    No image is ever replaced: any may be one of the data, or the target of a link in it.
+    No image is ever replaced, and no file in a folder of data: any may be one of the data.
 
     Args:
         path: where to write it.
         configs: settings whose data, weights and presets it must not replace.
         inputs: further files that are read.
+        runs: the run directories that it may be written into; there, too, no file of training is replaced.
 
     Raises:
-        UserError: if the file cannot be written, is one that is read, an image, or one of a run or a study.
+        UserError: if the file cannot be written, is one that is read, an image, one in a folder of data, or
+            would be in a study or another run.
 
     Example:
         check_output(Path("submission.csv"), [Config(data="my_folder")])
     """
+    configs = list(configs)
     check_writable(path, [*inputs, *(each for config in configs for each in _input_files(config))])
     if path.is_file() and _is_image(path):
         raise UserError(f"{path}: expected a file to write; got an image")
-    for folder in Path(os.path.realpath(path)).parents:
+    own = {os.path.realpath(run) for run in runs}
+    target = Path(os.path.realpath(path))
+    for folder in target.parents:
         run = RunDirectory(folder)
         if run.started or run.split.is_file():
             if run.owns(path):
                 raise UserError(f"{path}: expected a file to write; got one of the run {folder}")
+            if str(folder) not in own:
+                raise UserError(f"{path}: expected a file outside of the run {folder}, which is not used")
             return
         if (folder / "study.yaml").is_file():
             raise UserError(f"{path}: expected a file outside of the study {folder}, or in one of its runs")
+    if not path.is_file() or not path.stat().st_size:  # a shell makes the file of `> FILE` first
+        return
+    places = (target, Path(os.path.realpath(path.parent)) / path.name)  # a link may lead out of the folder
+    for folder in (each for config in configs for each in _data_folders(config)):
+        if any(place.is_relative_to(os.path.realpath(folder)) for place in places):
+            raise UserError(
+                f"{path}: expected a new file, as no file in the data folder {folder} is replaced; "
+                "delete it, or write to another name"
+            )
 
 
 def _is_image(path: Path) -> bool:
-    """Return whether a file has the header of an image, in any format that Pillow knows."""
+    """Return whether a file has the name of an image, or the header of one in any format of Pillow's."""
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return True
     try:
         with quiet_pillow(), Image.open(path):
             return True
@@ -51,6 +72,12 @@ def _is_image(path: Path) -> bool:
         return True
     except Exception:  # not one, or its header is broken, on which Pillow's readers raise anything
         return False
+
+
+def _data_folders(config: Config) -> list[Path]:
+    """Return the data folder and the folder of its images, which need not be inside."""
+    data = Path(config.data) if config.data is not None else None
+    return [data, data / config.table.images] if data is not None and data.is_dir() else []
 
 
 def _input_files(config: Config) -> list[Path]:

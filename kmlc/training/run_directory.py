@@ -120,6 +120,11 @@ class RunDirectory:
         return self.path / "report.md"
 
     @property
+    def submission(self) -> Path:
+        """The submission of the run, where `predict` is given no other name."""
+        return self.path / "submission.csv"
+
+    @property
     def cleaned(self) -> dict[str, Path]:
         """The tables after cleaning: of the labelled rows (`train`), and of those to predict (`test`)."""
         return {name: self.path / f"{name}_cleaned.csv" for name in ("train", "test")}

@@ -69,9 +69,9 @@ def test_no_valid_row_is_an_error(folder: Path) -> None:
 def test_missing_things_are_named(folder: Path) -> None:
     with pytest.raises(UserError, match=r"--data nowhere: no such folder"):
         read_labelled(Config(data="nowhere"))
-    with pytest.raises(UserError, match=r"no column 'Tags'.*--table\.label_column"):
+    with pytest.raises(UserError, match=r"no column 'Tags' \(table\.label_column names it\)"):
         read_labelled(Config(data=str(folder), table=TableConfig(label_column="Tags")))
-    with pytest.raises(UserError, match=r"pictures: no such folder.*--table\.images"):
+    with pytest.raises(UserError, match=r"pictures: no such folder.*table\.images"):
         read_labelled(Config(data=str(folder), table=TableConfig(images="pictures")))
     (folder / "test.csv").write_text("ImageID,Caption\n")
     with pytest.raises(UserError, match=r"test\.csv: no rows"):

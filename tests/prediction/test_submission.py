@@ -157,7 +157,7 @@ def test_flags_of_a_table_are_refused_for_one_image(flag: str, capsys: pytest.Ca
         ("40.jpg,1\n41.jpg,3 99\n", "Against the labels of 2 of 7 test rows: micro F1 "),
         ("40.jpg,1\n41.jpg,3 99\n", "unknown to the run and count as missed: 1 (first: 99)"),
         ("40.jpg,dog\n", "Labels of the test rows: no label is known to the run (first: dog)\nNo score: "),
-        ("0.jpg,1\n", "names 1 rows, none of them in test.csv (first: 0.jpg)\nNo score: "),
+        ("0.jpg,1\n", "names 1 row, none of them in test.csv (first: 0.jpg)\nNo score: "),
     ],
 )
 def test_the_screen_says_what_a_score_covers(
@@ -170,18 +170,41 @@ def test_the_screen_says_what_a_score_covers(
     assert expected in capsys.readouterr().out
 
 
-def test_labels_of_the_test_rows_are_read_before_prediction(
-    runs: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        ("ImageID,Label\n40.jpg,1\n", "no column 'Labels' (table.label_column names it); its columns are "),
+        ("", "the file is empty"),
+        (None, "expected a CSV file; it is none"),
+    ],
+)
+def test_labels_that_cannot_be_read_cost_only_the_score(
+    labels: str | None,
+    reason: str,
+    runs: Path,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The submission was written before the table of labels was found to have no such column."""
+    """They ended the prediction, with a flag to set that predict has not; a folder was ignored silently."""
     folder = Path(shutil.copytree(data, tmp_path / "folder"))
-    (folder / "test_labels.csv").write_text("ImageID,Label\n40.jpg,1\n")
-    out = tmp_path / "s.csv"
-    assert main(["--run", str(runs / "words"), "--data", str(folder), "--out", str(out)]) == 2
-    printed = capsys.readouterr()
-    assert "test_labels.csv: no column 'Labels'" in printed.err
-    assert "Predicting" not in printed.out
-    assert not out.exists()
+    (folder / "test_labels.csv").unlink()
+    if labels is None:
+        (folder / "test_labels.csv").mkdir()
+    else:
+        (folder / "test_labels.csv").write_text(labels)
+    command("--run", runs / "words", "--data", folder, "--out", tmp_path / "s.csv")
+    assert f"No score: {folder}/test_labels.csv: {reason}" in capsys.readouterr().out
+    assert len(pd.read_csv(tmp_path / "s.csv")) == 7
+
+
+def test_the_probabilities_do_not_replace_the_submission(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = shutil.copytree(runs / "words", tmp_path / "run")
+    arguments = ["--run", str(run), "--out", str(tmp_path / "s.csv")]
+    assert main([*arguments, "--proba", str(run / "submission.csv")]) == 2
+    assert "expected a file for the probabilities; got the run's submission" in capsys.readouterr().err
 
 
 def test_without_images_no_folder_of_images_is_needed(
@@ -225,7 +248,8 @@ def test_the_data_is_not_overwritten(
     assert f"{name}: expected a file to write; got one that is read" in capsys.readouterr().err
     assert (folder / name).read_bytes() == before
     assert main([*arguments, "--out", str(folder / "mine.csv")]) == 0
-    assert main([*arguments, "--out", str(folder / "mine.csv")]) == 0
+    assert main([*arguments, "--out", str(folder / "mine.csv")]) == 2
+    assert "mine.csv: expected a new file, as no file in the data folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["data/41.jpg", "data/1.jpg", "link.csv", "hard.csv"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from kmlc.config import CaptionsConfig, Config, TowerConfig
+from kmlc.config import CaptionsConfig, Config, TableConfig, TowerConfig
 from kmlc.errors import UserError
 from kmlc.training.outputs import check_output
 
@@ -30,10 +30,43 @@ def test_what_is_read_is_not_written(name: str, tmp_path: Path) -> None:
     check_output(tmp_path / "data" / "submission.csv", [config])
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "photos/41", "link", "outwards"])
+def test_no_file_in_a_data_folder_is_replaced(name: str, tmp_path: Path) -> None:
+    """Only the tables that the settings name were kept, and images with a readable header."""
+    data = tmp_path / "data"
+    (data / "photos").mkdir(parents=True)
+    for file in (data / "notes.txt", data / "photos" / "41", tmp_path / "elsewhere"):
+        file.write_text("version https://git-lfs.github.com/spec/v1\n")
+    (data / "outwards").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "link").symlink_to(data / "notes.txt")
+    config = Config(data=str(data), table=TableConfig(images="photos"))
+    path = tmp_path / name if name == "link" else data / name
+    with pytest.raises(UserError, match=f"{name}: expected a new file, as no file in the data folder {data}"):
+        check_output(path, [config])
+    check_output(data / "new.csv", [config])
+    check_output(tmp_path / "elsewhere", [config])
+
+
+def test_no_image_elsewhere_is_replaced(tmp_path: Path) -> None:
+    """Nor is one of another folder of images, which `images.anywhere` may read."""
+    data, photos = tmp_path / "data", tmp_path / "photos"
+    for folder in (data, photos):
+        folder.mkdir()
+    (photos / "41").write_text("broken")
+    config = Config(data=str(data), table=TableConfig(images=str(photos)))
+    with pytest.raises(UserError, match="41: expected a new file"):
+        check_output(photos / "41", [config])
+
+
 def cut_off(path: Path) -> None:
     """Write an image that cannot be decoded."""
     Image.effect_noise((90, 90), 50).save(path)
     path.write_bytes(path.read_bytes()[:500])
+
+
+def no_header(path: Path) -> None:
+    """Write what Git LFS has in the place of an image."""
+    path.write_text("version https://git-lfs.github.com/spec/v1\n")
 
 
 def huge(path: Path) -> None:
@@ -48,10 +81,11 @@ def huge(path: Path) -> None:
         ("icon.ico", lambda path: Image.new("L", (16, 16)).save(path)),
         ("half.png", cut_off),
         ("huge.ppm", huge),
+        ("pointer.JPG", no_header),
     ],
 )
 def test_no_image_of_any_format_is_replaced(name: str, draw: Callable[[Path], None], tmp_path: Path) -> None:
-    """Only images that kmlc reads were kept: a TIFF was replaced."""
+    """A TIFF was replaced, and so was a pointer of Git LFS."""
     draw(tmp_path / name)
     with pytest.raises(UserError, match=f"{name}: expected a file to write; got an image$"):
         check_output(tmp_path / name, [Config()])
@@ -76,8 +110,20 @@ def test_no_file_of_any_run_is_replaced(name: str, mark: str, tmp_path: Path) ->
         UserError, match=f"{name}: expected a file to write; got one of the run {tmp_path}/run"
     ):
         check_output(tmp_path / "run" / name, [Config()])
-    check_output(tmp_path / "run" / "submission.csv", [Config()])
+    check_output(tmp_path / "run" / "submission.csv", [Config()], runs=[tmp_path / "run"])
     check_output(tmp_path / "history.csv", [Config()])
+
+
+def test_nothing_is_written_into_another_run(tmp_path: Path) -> None:
+    """`--proba OTHER/submission.csv` replaced the submission of a run that did not predict."""
+    for name in ("mine", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").touch()
+    with pytest.raises(UserError, match=f"outside of the run {tmp_path}/other, which is not used"):
+        check_output(tmp_path / "other" / "submission.csv", [Config()], runs=[tmp_path / "mine"])
+    # A run inside a folder of data is no data.
+    (tmp_path / "mine" / "submission.csv").write_text("ImageID,Labels\n")
+    check_output(tmp_path / "mine" / "submission.csv", [Config(data=str(tmp_path))], runs=[tmp_path / "mine"])
 
 
 def test_nothing_is_written_into_a_study_but_into_its_runs(tmp_path: Path) -> None:
@@ -86,7 +132,7 @@ def test_nothing_is_written_into_a_study_but_into_its_runs(tmp_path: Path) -> No
     run.mkdir(parents=True)
     for file in (run / "manifest.json", tmp_path / "study" / "study.yaml"):
         file.touch()
-    check_output(run / "submission.csv", [Config()])
+    check_output(run / "submission.csv", [Config()], runs=[run])
     for path in (tmp_path / "study" / "best.yaml", tmp_path / "study" / "trials" / "s.csv"):
         with pytest.raises(
             UserError, match=f"{path.name}: expected a file outside of the study {tmp_path}/study"

@@ -23,7 +23,7 @@ from kmlc.errors import UserError
 csv.field_size_limit(2**31 - 1)
 
 _DELIMITERS = ",;\t"
-_ANOTHER_WAY = "kept as one record; --table.one_record_per_line true cuts there"
+_ANOTHER_WAY = "kept as one record; table.one_record_per_line true cuts there"
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,5 @@ class Table:
         """
         if name not in self.columns:
             columns = ", ".join(self.columns)
-            raise UserError(
-                f"{self.path}: no column {name!r}; its columns are {columns} (name yours with --{key})"
-            )
+            raise UserError(f"{self.path}: no column {name!r} ({key} names it); its columns are {columns}")
         return self.columns[name]

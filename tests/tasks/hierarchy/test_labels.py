@@ -143,7 +143,7 @@ def test_classes_of_excluded_rows_are_no_classes(folder: Path) -> None:
 def test_unusable_label_settings_and_labels_are_errors(folder: Path) -> None:
     with pytest.raises(UserError, match=re.escape("labels.vocabulary: expected null with table.superclass")):
         read_labelled(replace(config(folder), labels=replace(LABELS, vocabulary=["1"])))
-    with pytest.raises(UserError, match=re.escape("(name yours with --table.superclass_column)")):
+    with pytest.raises(UserError, match=re.escape("(table.superclass_column names it)")):
         read_labelled(replace(config(folder), table=replace(TABLE, superclass_column="superclass")))
     (folder / "train_data.csv").write_text("image,super,sub\n0.jpg,2,4\n1.jpg,2,4\n")
     assert error_of(folder).endswith(": no row with a label of a known class in super and sub")
