@@ -11,7 +11,7 @@ from kmlc.models.image import TOWERS
 from kmlc.models.image.tower import image_tower, load_tower_weights
 from kmlc.tasks.rows import read_labelled
 from kmlc.training.auto_settings import resolve_image_size
-from kmlc.training.prediction_progress import PredictionProgress
+from kmlc.training.predict_batches import PredictionProgress, predict_batches
 
 
 def extract_features(config: Config) -> Features:
@@ -46,5 +46,5 @@ def extract_features(config: Config) -> Features:
     steps = -(-len(data.records) // config.train.batch_size)
     images = batches.map(lambda inputs: inputs["image"])
     progress = PredictionProgress(steps, config.train.batch_size)
-    vectors = model.predict(images, verbose=0, callbacks=[progress])
+    vectors = predict_batches(model, images, progress)
     return Features(vectors, data.records.labels, data.records.ids, tuple(data.vocabulary.unique_labels()))

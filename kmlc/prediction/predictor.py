@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from kmlc.data.tta import VIEWS
 from kmlc.errors import UserError
 from kmlc.prediction.inputs import Captions, Images, records_of
 from kmlc.tasks.task import Task, Thresholds
-from kmlc.training.prediction_progress import PredictionProgress
+from kmlc.training.predict_batches import PredictionProgress, predict_batches
 from kmlc.training.restore import TrainedRun, restore
 from kmlc.training.run_directory import RunDirectory, existing_run, newest_run
 from kmlc.training.run_files import load_split, load_validation
@@ -53,10 +54,16 @@ class Predictor:
         tower = next((config.tower for config in configs if config.tower.input == "image"), configs[0].tower)
         return replace(configs[0], tower=tower)
 
+    def reads(self, what: Literal["images", "captions"]) -> bool:
+        """Return whether any of the runs reads images, or captions."""
+        configs = [run.config for run in self.runs]
+        if what == "images":
+            return any(config.tower.input == "image" for config in configs)
+        return any(config.captions.encoder != "none" for config in configs)
+
     def note_ignored_captions(self, records: Records) -> None:
         """Print a line if the rows have captions and none of the runs reads captions."""
-        unread = all(run.config.captions.encoder == "none" for run in self.runs)
-        if unread and any(records.captions):
+        if any(records.captions) and not self.reads("captions"):
             print(f"Captions are ignored: {self.name} was trained without captions")
 
     def predict(self, images: Images = None, captions: Captions = None) -> pd.DataFrame:
@@ -167,8 +174,8 @@ def predict_logits(run: TrainedRun, records: Records, tta: str = "none") -> np.n
     progress = PredictionProgress(steps * len(image_views), batch_size)
     values = run.parts.computed
     logits = [
-        run.parts.rest.predict(
-            evaluation_batches(records, run.config, run.encode, view, values), verbose=0, callbacks=[progress]
+        predict_batches(
+            run.parts.rest, evaluation_batches(records, run.config, run.encode, view, values), progress
         )
         for view in image_views
     ]

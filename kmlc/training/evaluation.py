@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kmlc.tasks.task import Task
 from kmlc.training.divergence import check_logits
-from kmlc.training.prediction_progress import PredictionProgress
+from kmlc.training.predict_batches import PredictionProgress, predict_batches
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class EvaluationSet:
         """Return the model's logits, float32 (rows, classes)."""
         steps = len(self.batches)
         progress = PredictionProgress(steps, -(-len(self.labels) // steps), "evaluating")
-        return self.model.predict(self.batches, verbose=0, callbacks=[progress])
+        return predict_batches(self.model, self.batches, progress)
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,15 @@ def test_the_mlp_trains_on_them_and_predicts_them(
     assert "Against the labels" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("what", ["images", "captions"])
+def test_without_what_the_run_does_not_read_is_refused(
+    what: str, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--without` predicted the same as without it, and said nothing."""
+    assert predicted("--run", run, "--without", what) == 2
+    assert f"--without {what}: expected a run that reads {what}; got {run}" in capsys.readouterr().err
+
+
 def test_the_library_predicts_arrays_as_the_command_predicts_the_file(
     run: Path, extracted: Path, tmp_path: Path
 ) -> None:
