@@ -478,3 +478,8 @@ class Config:
     thresholds: ThresholdsConfig = field(default_factory=ThresholdsConfig)
     hierarchy: HierarchyConfig = field(default_factory=HierarchyConfig)
     cache: CacheConfig = field(default_factory=CacheConfig)
+
+    @property
+    def cached_views(self) -> int:
+        """How many views of each training image frozen layers compute; without augmentation all are one."""
+        return (self.cache.views or 1) if self.images.augments else 1

@@ -126,7 +126,7 @@ def _reader(
     labels = tf.constant(records.labels)
     uses_image, uses_caption = config.tower.input == "image", config.captions.encoder != "none"
     dropped = config.fusion.modality_dropout if uses_image and uses_caption else 0.0
-    views = config.cache.views or 1
+    views = config.cached_views
     if views > 1:
         # The same image has the same views in every split, and in every study.
         contents = tf.constant([[int(sha256[:15] or "0", 16), 0] for sha256 in records.sha256], tf.int64)

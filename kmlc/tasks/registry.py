@@ -4,11 +4,13 @@ Nothing heavy is imported here, so that the command line can name metrics: a pac
 it is asked for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from kmlc.config import Config
 from kmlc.data.labels import Vocabulary
+from kmlc.setting_flags import setting_types
+from kmlc.settings import setting
 from kmlc.tasks import hierarchy, multilabel
 from kmlc.tasks.task import Direction, Task
 
@@ -18,6 +20,8 @@ class TaskPackage(Protocol):
 
     METRICS: dict[str, Direction]
     """Every metric of a set of rows, and whether lower or higher is better."""
+    IGNORED: Sequence[str]
+    """Settings, and groups of settings, that the task does not read."""
 
     def is_chosen(self, config: Config) -> bool:
         """Return whether the settings choose the task."""
@@ -42,6 +46,20 @@ def metrics_of(config: Config) -> Mapping[str, Direction]:
         metrics_of(Config())["hamming_loss"]  # "min"
     """
     return _package(config).METRICS
+
+
+def ignored_settings(config: Config) -> list[str]:
+    """Return the keys of settings that are not the defaults, and that the task does not read.
+
+    Example:
+        ignored_settings(Config(hierarchy=HierarchyConfig(novel="new")))  # ["hierarchy.novel"]
+    """
+    ignored, default = _package(config).IGNORED, Config()
+    return [
+        key
+        for key in setting_types()
+        if {key, key.partition(".")[0]} & {*ignored} and setting(config, key) != setting(default, key)
+    ]
 
 
 def task_type(config: Config) -> type[Task]:

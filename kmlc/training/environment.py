@@ -113,7 +113,7 @@ def use_xla(config: TrainConfig) -> bool:
 
 
 @contextmanager
-def of_training(config: Config) -> Iterator[None]:
+def for_training(config: Config) -> Iterator[None]:
     """Set determinism and the seed for the process, and the precision of the models that the block builds."""
     make_deterministic(config.seed)
     with dtype_policy(precision(config.train)):

@@ -13,7 +13,7 @@ import numpy as np
 from kmlc.config import Config
 from kmlc.data.batches import evaluation_batches, training_batches
 from kmlc.data.caption_encoders import CaptionEncoder, caption_encoder
-from kmlc.data.records import LabelledData, Records
+from kmlc.data.records import LabelledData
 from kmlc.setting_flags import setting_types
 from kmlc.settings import setting
 from kmlc.tasks.registry import task_of
@@ -24,7 +24,7 @@ from kmlc.training.checkpoint import save_state, save_weights
 from kmlc.training.compile import compiled_model
 from kmlc.training.evaluation import EvaluationSet
 from kmlc.training.frozen import SplitModel, split_model
-from kmlc.training.prepare import prepare_data
+from kmlc.training.prepare import PreparedData, prepare_data
 
 SETTINGS_WITHOUT_COST = (
     "model",
@@ -103,7 +103,7 @@ def measure_cost(config: Config, data: LabelledData) -> Cost:
     Raises:
         UserError: for settings or data that cannot be trained on.
     """
-    with environment.of_training(config):
+    with environment.for_training(config):
         return _measure_cost(config, data)
 
 
@@ -118,8 +118,8 @@ def _measure_cost(config: Config, data: LabelledData) -> Cost:
     built = time.perf_counter() - began
 
     parts = split_model(model, config, prepared.encoder_state)
-    first, step = _step_seconds(parts, prepared.training, config, encode)
-    first_evaluation, row = _row_seconds(parts, prepared.validation, config, encode)
+    first, step = _step_seconds(parts, prepared, encode)
+    first_evaluation, row = _row_seconds(parts, prepared, encode)
     metrics = _metrics_seconds(task, prepared.validation.labels)
     with tempfile.TemporaryDirectory() as folder:
         saving = _seconds(
@@ -136,26 +136,27 @@ def _measure_cost(config: Config, data: LabelledData) -> Cost:
     )
 
 
-def _step_seconds(
-    parts: SplitModel, training: Records, config: Config, encode: CaptionEncoder
-) -> tuple[float, float]:
+def _step_seconds(parts: SplitModel, prepared: PreparedData, encode: CaptionEncoder) -> tuple[float, float]:
     """Return the extra seconds of the first step, and the seconds of a step."""
+    config, training = prepared.config, prepared.training
     # More epochs, in case one has fewer batches than steps to time.
     many = replace(config, train=replace(config.train, epochs=STEPS + 1))
-    batches, _ = training_batches(training, many, encode, values=parts.zeros(training))
+    batches, _ = training_batches(
+        training, many, encode, values=parts.values_to_time(training, prepared.splits)
+    )
     timer = _StepTimer()
     parts.rest.fit(batches, steps_per_epoch=STEPS + 1, shuffle=False, verbose=0, callbacks=[timer])
     step = median(timer.seconds[1:])
     return max(0.0, timer.seconds[0] - step), step
 
 
-def _row_seconds(
-    parts: SplitModel, validation: Records, config: Config, encode: CaptionEncoder
-) -> tuple[float, float]:
+def _row_seconds(parts: SplitModel, prepared: PreparedData, encode: CaptionEncoder) -> tuple[float, float]:
     """Return the extra seconds of the first evaluation, and the seconds of a row."""
+    config, validation = prepared.config, prepared.validation
     rows = min(len(validation), FEWEST_STEPS * config.train.batch_size)
     some = validation.take(np.arange(rows))
-    batches = evaluation_batches(some, config, encode, values=parts.zeros(some))
+    values = parts.values_to_time(some, prepared.splits)
+    batches = evaluation_batches(some, config, encode, values=values)
     evaluated = EvaluationSet(parts.rest, batches, some.labels)
     first, again = (_seconds(evaluated.logits) for _ in range(2))
     return max(0.0, first - again), again / rows

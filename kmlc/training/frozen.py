@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kmlc.config import Config
 from kmlc.data.batches import evaluation_batches
@@ -24,9 +25,10 @@ from kmlc.data.records import Records, joined, unknown_labels
 from kmlc.errors import UserError
 from kmlc.files import cache_folder
 from kmlc.models.boundary import BATCH, FrozenPart, split
-from kmlc.models.fusion import is_from_run
 from kmlc.progress import ProgressBar
 from kmlc.training import environment
+from kmlc.training.image_views import varies
+from kmlc.training.predict_batches import trace_prediction
 from kmlc.training.store_key import store_key
 
 _RESERVE = 1e9
@@ -56,15 +58,21 @@ class SplitModel:
         """The values as functions, which compute them in each batch."""
         return {part.modality: _computed(part, self.config) for part in self.parts}
 
-    def zeros(self, records: Records) -> BoundaryValues:
-        """Return zeros as the values of all rows: a step takes as long as with a filled cache."""
-        places = np.zeros((self.config.cache.views or 1, len(records) + 1), np.int64)
-        found = {}
+    def values_to_time(self, records: Records, splits: Mapping[str, Records]) -> BoundaryValues:
+        """Return values of some rows with which a step takes as long as in training.
+
+        They are zeros, or computed in each batch where those of all splits take more than `cache.gigabytes`.
+        """
+        found: dict[str, StoredValues | ComputedValues] = {}
         for part in self.parts:
             shape, dtype = _shape_and_dtype(part)
-            found[part.modality] = StoredValues(
-                part.modality, part.name, np.zeros((1, *shape), dtype), places
-            )
+            views = self.config.cached_views if part.modality == "image" else 1
+            rows = sum(map(len, splits.values())) + (views - 1) * len(splits["training"])
+            if rows * np.prod(shape) * dtype.itemsize > self.config.cache.gigabytes * 1e9:
+                found[part.modality] = _computed(part, self.config)
+                continue
+            places, zeros = np.zeros((views, len(records) + 1), np.int64), np.zeros((1, *shape), dtype)
+            found[part.modality] = StoredValues(part.modality, part.name, zeros, places)
         return found
 
     def values(self, splits: Mapping[str, Records], encode: CaptionEncoder) -> dict[str, BoundaryValues]:
@@ -112,33 +120,19 @@ def split_model(model: keras.Model, config: Config, state: EncoderState) -> Spli
     return SplitModel(parts, rest, config, state)
 
 
-def varies(config: Config) -> bool:
-    """Return whether each epoch has images of its own."""
-    return config.images.augments and config.cache.views is None
-
-
-def advice(config: Config) -> str | None:
-    """Return what to set for the frozen layers of an image tower to be computed once, if they are not."""
-    tower = config.tower
-    own = tower.trainable != "all" and tower.in_inference_mode
-    frozen = own or is_from_run("image", config.fusion)
-    if tower.input != "image" or not frozen or not varies(config):
-        return None
-    return (
-        f"{tower.name}: its frozen layers are computed in every epoch, as augmentation makes new images; "
-        "cache.views 4 computes four views of each image once"
-    )
-
-
 def _computed(part: FrozenPart, config: Config) -> ComputedValues:
     shape, dtype = _shape_and_dtype(part)
+    length = config.captions.sequence_length
 
     def compute(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        return _compute(part, inputs, config.captions.sequence_length)
+        return _compute(part, inputs, length)
 
-    # Traced here, as Keras has settings for each thread.
-    shapes = {name: [size or 1 for size in each.shape] for name, each in part.model.input.items()}
-    compute({name: np.zeros(shapes[name], each.dtype) for name, each in part.model.input.items()})
+    # Traced here and not by the threads of tf.data, which compute batches at the same time.
+    inputs = {
+        name: tf.TensorSpec((BATCH, *(size or length for size in each.shape[1:])), each.dtype)
+        for name, each in part.model.input.items()
+    }
+    trace_prediction(part.model, (inputs,))
     return ComputedValues(part.modality, part.name, list(part.model.input), compute, shape, dtype)
 
 
@@ -187,57 +181,53 @@ class _Rows:
             self.encode = NO_CAPTIONS
         self.key = store_key(part, config, model.state)
         self.name = config.tower.name if self.is_image else config.captions.encoder
-        self.views = (config.cache.views or 1) if self.is_image else 1
+        self.views = config.cached_views if self.is_image else 1
         self.splits, self.records = splits, joined([*splits.values(), _EMPTY])
         self.unit = ("views of images" if self.views > 1 else "images") if self.is_image else "captions"
 
     def stored(self) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
-        """Return the places of each split's rows, and all values; None if no cache can have them."""
+        """Return the places of each split's rows, and all values.
+
+        If no cache can have them, these are None, and a line says why.
+        """
         config = self.config.cache
-        if any(
-            image and not sha256
-            for image, sha256 in zip(self.records.images, self.records.sha256, strict=True)
-        ):
-            return {}, None  # rows that were made without facts of their images
-        if not config.gigabytes:
-            print(f"{self.name}: {self.unit} are computed in every epoch: cache.gigabytes is 0", flush=True)
-            return {}, None
         try:
+            if not config.gigabytes:
+                raise UserError("cache.gigabytes is 0")
+            if any(
+                image and not sha for image, sha in zip(self.records.images, self.records.sha256, strict=True)
+            ):
+                raise UserError("the rows have no hashes of their images")
             folder = cache_folder(config.folder) / "frozen"
             with open_store(folder / self.key, *_shape_and_dtype(self.part)) as store:
-                if not self._fill(store, int(config.gigabytes * 1e9)):
-                    return {}, None
+                self._fill(store, int(config.gigabytes * 1e9))
                 return self._places(store), store.values
         except (OSError, UserError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            print(
-                f"{self.name}: {self.unit} are computed in every epoch, without a cache: {reason}", flush=True
-            )
-            return {}, None
+        print(f"{self.name}: {self.unit} are computed in every epoch: {reason}", flush=True)
+        return {}, None
 
-    def _fill(self, store: ArrayStore, limit: int) -> bool:
-        """Compute what the store lacks; return whether it has room for it."""
+    def _fill(self, store: ArrayStore, limit: int) -> None:
+        """Compute what the store lacks.
+
+        Raises:
+            UserError: if there is no room for it.
+            OSError: if it cannot be written.
+        """
         wanted = list(dict.fromkeys(key for keys in self.row_keys for key in keys))
         missing = {key for key, place in zip(wanted, store.places(wanted), strict=True) if place < 0}
         if not missing:
             print(f"{self.name}: {len(wanted):,} {self.unit} read from the cache", flush=True)
-            return True
+            return
         size = len(wanted) * store.array_bytes / 1e9
         free = shutil.disk_usage(store.folder).free - _RESERVE
         if len(missing) * store.array_bytes > free:
-            print(
-                f"{self.name}: {self.unit} are computed in every epoch: all take {size:.1f} GB; the disk of "
-                f"{store.folder} has room for {max(free, 0) / 1e9:.1f} ({_RESERVE / 1e9:.0f} GB stays free)",
-                flush=True,
+            raise UserError(
+                f"all take {size:.1f} GB; the disk of {store.folder} has room for {max(free, 0) / 1e9:.1f} "
+                f"({_RESERVE / 1e9:.0f} GB stays free)"
             )
-            return False
         if not store.make_room(len(missing), len(wanted), limit):
-            print(
-                f"{self.name}: {self.unit} are computed in every epoch: all take {size:.1f} GB, "
-                f"cache.gigabytes is {limit / 1e9:g}",
-                flush=True,
-            )
-            return False
+            raise UserError(f"all take {size:.1f} GB, cache.gigabytes is {limit / 1e9:g}")
         missing = {key for key, place in zip(wanted, store.places(wanted), strict=True) if place < 0}
         print(
             f"{self.name}: computing {len(missing):,} of {len(wanted):,} {self.unit} once; "
@@ -250,7 +240,6 @@ class _Rows:
                 missing -= rows.keys()
                 if rows:
                     self._compute(store, view, rows, bar)
-        return True
 
     def _compute(self, store: ArrayStore, view: int, rows: Mapping[bytes, int], bar: ProgressBar) -> None:
         keys, some = list(rows), self.records.take(list(rows.values()))

@@ -44,10 +44,7 @@ class TrainedRun:
     @functools.cached_property
     def parts(self) -> SplitModel:
         """The model as it was evaluated: frozen layers by themselves (`kmlc.training.frozen`)."""
-        try:
-            return split_model(self.model, self.config, self.state)
-        except UserError:  # a run of an earlier version, which trained from the middle of a block on
-            return SplitModel([], self.model, self.config, self.state)
+        return split_model(self.model, self.config, self.state)
 
 
 def restore(run: RunDirectory) -> TrainedRun:

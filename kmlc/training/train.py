@@ -17,11 +17,11 @@ from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
 from kmlc.files import write_json
 from kmlc.lock import locked
-from kmlc.markdown import metric_title
+from kmlc.markdown import counted, metric_title
 from kmlc.output_log import OutputLog, logged_output
 from kmlc.program import command_line
 from kmlc.settings import checked, load_config
-from kmlc.tasks.registry import metrics_of, task_of
+from kmlc.tasks.registry import ignored_settings, metrics_of, task_of
 from kmlc.tasks.rows import read_labelled
 from kmlc.training import environment
 from kmlc.training.auto_settings import resolve
@@ -31,8 +31,9 @@ from kmlc.training.compile import compiled_model
 from kmlc.training.divergence import DivergenceError
 from kmlc.training.early_stopping import best_epoch, monitored, should_stop
 from kmlc.training.evaluation import EvaluationSet, Validation
-from kmlc.training.frozen import advice, split_model
+from kmlc.training.frozen import split_model
 from kmlc.training.history import History, columns, write_history
+from kmlc.training.image_views import note_on_views
 from kmlc.training.manifest import verified
 from kmlc.training.prepare import PreparedData, load_prepared_data, prepare_data, save_prepared_data
 from kmlc.training.results import write_results
@@ -90,7 +91,7 @@ def _train(
         check_unfinished(unfinished)  # again: the process that held the lock may have finished it
         saved = load_config(verified(unfinished.config))
         settings = environment.with_precision_of(saved, unfinished.environment)
-    stack.enter_context(environment.of_training(settings))
+    stack.enter_context(environment.for_training(settings))
 
     if data is None:
         data = read_labelled(settings)
@@ -125,7 +126,8 @@ def _train(
         _print_word_pieces(prepared)
     write_json(run.environment, environment.describe(config.train))
     log.save_to(run.log)
-    print(f"{len(training):,} rows to train on, {len(validating):,} to validate on; run directory {run.path}")
+    rows = f"{counted(len(training), 'row')} to train on, {len(validating):,} to validate on"
+    print(f"{rows}; run directory {run.path}")
     if run.checkpoint.is_file():
         load_weights(verified(run.best_weights), model)  # for the frozen ones, which the state has not
         expected = columns(metrics_of(config))
@@ -135,7 +137,9 @@ def _train(
     else:
         history = []
     print(f"{model.name}: {model.count_params():,} parameters", flush=True)
-    if line := advice(config):
+    if ignored := ignored_settings(config):
+        print(f"Settings that this task does not read: {', '.join(ignored)}", flush=True)
+    if line := note_on_views(config, parts.parts):
         print(line, flush=True)
 
     encode = caption_encoder(config.captions, prepared.encoder_state)

@@ -1,13 +1,14 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from kmlc.config import Config, LossConfig, TableConfig, TowerConfig
+from kmlc.config import Config, HierarchyConfig, LossConfig, TableConfig, ThresholdsConfig, TowerConfig
 from kmlc.data.labels import Vocabulary
 from kmlc.tasks.hierarchy.vocabulary import HierarchyVocabulary
-from kmlc.tasks.registry import DIRECTIONS, metrics_of, task_of
+from kmlc.tasks.registry import DIRECTIONS, ignored_settings, metrics_of, task_of
 
 HIERARCHY = Config(table=TableConfig(superclass_column="Super"), loss=LossConfig("hierarchical"))
 LABELS = np.array([[1, 0, 1, 0], [0, 1, 0, 1]], np.uint8)
@@ -31,6 +32,17 @@ def test_the_directions_name_every_metric_that_is_computed(config: Config, vocab
 
 def test_only_the_share_of_wrong_labels_is_better_when_it_is_lower() -> None:
     assert [name for name, direction in DIRECTIONS.items() if direction == "min"] == ["hamming_loss"]
+
+
+def test_settings_that_a_task_does_not_read_are_known() -> None:
+    """They were accepted silently."""
+    changed = Config(
+        objective="macro", thresholds=ThresholdsConfig("curve"), hierarchy=HierarchyConfig("masked")
+    )
+    assert ignored_settings(changed) == ["hierarchy.decoding"]
+    of_hierarchy = replace(changed, table=HIERARCHY.table)
+    assert ignored_settings(of_hierarchy) == ["objective", "thresholds.method"]
+    assert ignored_settings(HIERARCHY) == ignored_settings(Config()) == []
 
 
 def test_feature_vectors_have_no_superclasses() -> None:

@@ -4,11 +4,16 @@ from pathlib import Path
 import keras
 import pytest
 
-from kmlc.config import Config, FusionConfig, LossConfig, TowerConfig, TrainConfig
+from kmlc.config import CacheConfig, Config, FusionConfig, LossConfig, TowerConfig, TrainConfig
+from kmlc.data.boundary_values import ComputedValues, StoredValues
+from kmlc.data.encoder_state import EncoderState
+from kmlc.data.records import Records, unknown_labels
+from kmlc.models.boundary import FrozenPart
 from kmlc.setting_flags import setting_types
 from kmlc.settings import config_from_flags
 from kmlc.tasks.rows import read_labelled
 from kmlc.training.estimate import SETTINGS_WITHOUT_COST, Cost, cost_key, measure_cost
+from kmlc.training.frozen import SplitModel
 from tests.helpers import TINY
 
 
@@ -52,3 +57,19 @@ def test_measuring_leaves_no_files(data: Path, tmp_path: Path, monkeypatch: pyte
     assert 0 < cost.epoch < cost.start < 60
     assert keras.config.dtype_policy() == before
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("gigabytes", "kind"), [(0.0, ComputedValues), (1e-6, StoredValues)])
+def test_steps_are_timed_with_what_the_cache_cannot_hold(gigabytes: float, kind: type) -> None:
+    """Frozen layers that are computed in every epoch were not counted."""
+    images = keras.Input((4, 4, 3), name="image")
+    frozen = keras.Model({"image": images}, keras.layers.Flatten()(images))
+    part = FrozenPart("image", 0, frozen, images)
+    config = Config(cache=CacheConfig(gigabytes=gigabytes))
+    records = Records(["0", "1"], ["", ""], ["", ""], unknown_labels(2))
+    splits = {"training": records, "validation": records}
+    values = SplitModel([part], frozen, config, EncoderState()).values_to_time(records, splits)
+    assert type(values["image"]) is kind
+    too_many = dict.fromkeys(["training", *map(str, range(5))], records)  # of 192 bytes a row
+    values = SplitModel([part], frozen, config, EncoderState()).values_to_time(records, too_many)
+    assert type(values["image"]) is ComputedValues

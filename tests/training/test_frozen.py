@@ -89,9 +89,12 @@ def test_the_second_run_reads_what_the_first_computed(
     assert "simple_cnn: 41 images read from the cache" in out
     assert "computing" not in out
     assert_same_run("one", "two")
-    # Other settings of what is trained: the same values.
-    main([*flags, "--run=three", "--cache.folder=cache", "--train.batch_size=5", "--tower.dropout=0"])
-    assert "simple_cnn: 41 images read from the cache" in capsys.readouterr().out
+    # Other settings of what is trained: the same values. Without augmentation, N views were computed N times.
+    others = ["--train.batch_size=5", "--tower.dropout=0", "--cache.views=3"]
+    main([*flags, "--run=three", "--cache.folder=cache", *others])
+    out = capsys.readouterr().out
+    assert "simple_cnn: 41 images read from the cache" in out
+    assert "cache.views 3 has no effect: without augmentation all views of an image are the same" in out
 
 
 def test_more_views_use_those_that_are_there(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,7 +136,7 @@ def test_a_full_disk_does_not_end_the_run(
     monkeypatch.setattr(ArrayStore, "append", full)
     main([*flags, "--run=two", "--cache.folder=other"])
     out = capsys.readouterr().out
-    assert "simple_cnn: images are computed in every epoch, without a cache: No space left on device" in out
+    assert "simple_cnn: images are computed in every epoch: No space left on device" in out
     assert_same_run("one", "two")
 
 

@@ -1,5 +1,7 @@
 """A superclass and a subclass for each row (system 4): two softmax heads, and novelty at both levels."""
 
+from collections.abc import Sequence
+
 from kmlc.config import Config
 from kmlc.tasks.task import Direction, Task
 
@@ -15,6 +17,9 @@ METRICS: dict[str, Direction] = dict.fromkeys(
     (*_OF_CLASSES, *(f"{level}_auroc" for level in LEVELS), *(f"open_{name}" for name in _OF_CLASSES)), "max"
 )
 """Every metric of a set of rows, and whether lower or higher is better."""
+
+IGNORED: Sequence[str] = ("objective", "thresholds")
+"""Settings, and groups of settings, that the task does not read."""
 
 
 def is_chosen(config: Config) -> bool:

@@ -1,5 +1,7 @@
 """Any number of labels for each row (systems 1, 2, 3 and 5): sigmoid, and a threshold for each label."""
 
+from collections.abc import Sequence
+
 from kmlc.config import Config
 from kmlc.tasks.task import Direction, Task
 
@@ -8,6 +10,9 @@ METRICS: dict[str, Direction] = {
     **{"hamming_loss": "min", "subset_accuracy": "max", "batch_macro_f1": "max"},
 }
 """Every metric of a set of rows, and whether lower or higher is better."""
+
+IGNORED: Sequence[str] = ("hierarchy",)
+"""Settings, and groups of settings, that the task does not read."""
 
 
 def is_chosen(config: Config) -> bool:
