@@ -194,9 +194,8 @@ class _Rows:
         try:
             if not config.gigabytes:
                 raise UserError("cache.gigabytes is 0")
-            if any(
-                image and not sha for image, sha in zip(self.records.images, self.records.sha256, strict=True)
-            ):
+            pairs = zip(self.records.images, self.records.sha256, strict=True)
+            if self.is_image and any(image and not sha256 for image, sha256 in pairs):
                 raise UserError("the rows have no hashes of their images")
             folder = cache_folder(config.folder) / "frozen"
             with open_store(folder / self.key, *_shape_and_dtype(self.part)) as store:
