@@ -70,5 +70,5 @@ def test_a_name_in_a_report_stays_on_its_line() -> None:
     assert report.summary().splitlines() == [
         "train.csv: 2 rows, 0 used",
         "  missing image: 1, excluded (first: a\\n\\x1b[31m.jpg)",
-        "  1 labels: \\ncat 1",
+        "  1 label: \\ncat 1",
     ]

@@ -31,7 +31,7 @@ def test_command_data_machine_and_date_of_the_first_finished_run(tmp_path: Path)
     run.finish()
     assert notes(tmp_path, RESULTS, 3600.0, ["--grid", "tiny"]) == [
         COMMAND,
-        "Data: the built-in sample, 1,500 training rows, 1 validation rows, images of 224x224",
+        "Data: the built-in sample, 1,500 training rows, 1 validation row, images of 224x224",
         "Machine: Linux, 4 cores, CPU; tensorflow 2.21.0, keras 3.15.1",
         "Trial 2, seed 42: loss became NaN at step 17 in epoch 3; the metrics are of its best epoch before",
         f"Date: {date.today().isoformat()}",
