@@ -7,7 +7,8 @@ An epoch is a pass over the training rows, then one over the validation rows; ro
 seconds. kmlc trains two epochs in a process of its own, as `train.py` does, and both are printed: the first
 includes tracing the model, the second does not. Starting the process and reading the table are in neither.
 The baseline (`benchmarks/plain_pytorch.py`, for system2, where PyTorch is installed) has nothing to trace; it
-trains one epoch on fewer rows, because it is slow. The variants take turns; the numbers are medians.
+trains one epoch on fewer rows, because it is slow. bfloat16 is left out on processors that emulate it. The
+variants take turns; the numbers are medians.
 """
 
 import csv
@@ -26,7 +27,7 @@ from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from kmlc.arguments import OneLineParser
-from kmlc.commands.process import command
+from kmlc.commands.process import command, quiet_imports
 from kmlc.settings import model_names
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--repeats", type=int, default=5, help="measurements of each variant")
     parser.add_argument("--csv", type=Path, help="file to write the medians to")
     options = parser.parse_args(argv)
+    with quiet_imports():
+        from kmlc.training.environment import has_bfloat16
     variants = list(KMLC)
     if options.model != "system2":
         print(f"No baseline: there is a PyTorch script for system2 alone, not for {options.model}")
@@ -69,6 +72,9 @@ def main(argv: Sequence[str]) -> None:
         print("No baseline: PyTorch is not installed")
     else:
         variants += PYTORCH
+    if not has_bfloat16():
+        print("No bfloat16: this processor would emulate it")
+        variants = [name for name in variants if "bfloat16" not in name]
     found: dict[str, list[Epoch]] = {name: [] for name in variants}
     spawn = multiprocessing.get_context("spawn")
     for _ in range(options.repeats):
