@@ -19,7 +19,8 @@ def check_output(
 ) -> None:
     """Check before the work that a result can be written, and that it replaces nothing that is needed.
 
-    No image is ever replaced, and no file in a folder of data: any may be one of the data.
+    No image is ever replaced, and in a folder of data nothing but an earlier result: any other file there may
+    be one of the data.
 
     Args:
         path: where to write it.
@@ -53,12 +54,20 @@ def check_output(
     if not path.is_file() or not path.stat().st_size:  # a shell makes the file of `> FILE` first
         return
     places = (target, Path(os.path.realpath(path.parent)) / path.name)  # a link may lead out of the folder
-    for folder in (each for config in configs for each in _data_folders(config)):
-        if any(place.is_relative_to(os.path.realpath(folder)) for place in places):
-            raise UserError(
-                f"{path}: expected a new file, as no file in the data folder {folder} is replaced; "
-                "delete it, or write to another name"
-            )
+    for config in configs:
+        for folder in _data_folders(config):
+            inside = any(place.is_relative_to(os.path.realpath(folder)) for place in places)
+            if inside and not _is_result(path, config):
+                raise UserError(
+                    f"{path}: expected a new file, or an earlier result of predict, as any other file in the "
+                    f"data folder {folder} may be needed; delete it, or write to another name"
+                )
+
+
+def _is_result(path: Path, config: Config) -> bool:
+    """Return whether a file begins as a submission or a table of probabilities does."""
+    with path.open("rb") as stream:
+        return stream.readline(1024).startswith(f"{config.table.image_column},".encode())
 
 
 def _is_image(path: Path) -> bool:

@@ -248,8 +248,12 @@ def test_the_data_is_not_overwritten(
     assert f"{name}: expected a file to write; got one that is read" in capsys.readouterr().err
     assert (folder / name).read_bytes() == before
     assert main([*arguments, "--out", str(folder / "mine.csv")]) == 0
-    assert main([*arguments, "--out", str(folder / "mine.csv")]) == 2
-    assert "mine.csv: expected a new file, as no file in the data folder" in capsys.readouterr().err
+    assert main([*arguments, "--out", str(folder / "mine.csv")]) == 0, (
+        "the second try of a user in the folder"
+    )
+    (folder / "notes.csv").write_text("to do")
+    assert main([*arguments, "--out", str(folder / "notes.csv")]) == 2
+    assert "notes.csv: expected a new file, or an earlier result of predict" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["data/41.jpg", "data/1.jpg", "link.csv", "hard.csv"])

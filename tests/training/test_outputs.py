@@ -31,7 +31,7 @@ def test_what_is_read_is_not_written(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "photos/41", "link", "outwards"])
-def test_no_file_in_a_data_folder_is_replaced(name: str, tmp_path: Path) -> None:
+def test_nothing_but_a_result_is_replaced_in_a_data_folder(name: str, tmp_path: Path) -> None:
     """Only the tables that the settings name were kept, and images with a readable header."""
     data = tmp_path / "data"
     (data / "photos").mkdir(parents=True)
@@ -41,9 +41,11 @@ def test_no_file_in_a_data_folder_is_replaced(name: str, tmp_path: Path) -> None
     (tmp_path / "link").symlink_to(data / "notes.txt")
     config = Config(data=str(data), table=TableConfig(images="photos"))
     path = tmp_path / name if name == "link" else data / name
-    with pytest.raises(UserError, match=f"{name}: expected a new file, as no file in the data folder {data}"):
+    with pytest.raises(UserError, match=f"{name}: expected a new file, .* folder {data}"):
         check_output(path, [config])
     check_output(data / "new.csv", [config])
+    (data / "submission.csv").write_text("ImageID,Labels\n1.jpg,3\n")
+    check_output(data / "submission.csv", [config])
     check_output(tmp_path / "elsewhere", [config])
 
 
