@@ -11,8 +11,11 @@ modality. The last model trains the two branches alone first, and then only the 
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from kmlc.arguments import OneLineParser
 from kmlc.commands.process import command
+from kmlc.data.columns import STRING
 from kmlc.errors import UserError
 from kmlc.prediction.predictor import predict_logits
 from kmlc.settings import config_from_flags
@@ -66,7 +69,7 @@ def scores(run: RunDirectory) -> list[str]:
     records, _ = read_test(trained.config)
     known = read_test_labels(trained.config, trained.task, records)
     assert known is not None, "the sample has labels for its test rows"
-    nothing = [""] * len(records)
+    nothing = np.zeros(len(records), STRING)
     cells = []
     for rows in (records, replace(records, captions=nothing), replace(records, images=nothing)):
         metrics = trained.task.metrics(known.encoded, predict_logits(trained, rows), trained.thresholds)

@@ -124,9 +124,9 @@ def _pytorch(name: str, options: Namespace, folder: Path) -> tuple[float, float]
     config, data = _data(options, options.baseline_rows, folder, "float32")
     records = data.records
     split = len(records) - len(records) // 5
-    images = [os.fsdecode(image) for image in records.images]
+    images = records.images.tolist()
     training, validation = (
-        Rows(images[rows], records.captions[rows], records.labels[rows], options.size, augment)
+        Rows(images[rows], records.captions[rows].tolist(), records.labels[rows], options.size, augment)
         for rows, augment in ((slice(split), True), (slice(split, None), False))
     )
     workers, bfloat16 = PYTORCH[name]

@@ -3,7 +3,6 @@
 A kill leaves at most the temporary file, which the next command removes.
 """
 
-import csv
 import errno
 import hashlib
 import json
@@ -17,13 +16,9 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from kmlc.errors import UserError, WriteError
-
-if TYPE_CHECKING:
-    # Not imported at run time, because the help does not need it.
-    import pandas as pd
 
 
 @contextmanager
@@ -128,7 +123,9 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON, whole or not at all; a NaN is an error, because JSON has none."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        json.dump(value, stream, indent=2, ensure_ascii=False, allow_nan=False)
+        stream.write("\n")
 
 
 def read_json(path: Path, expected: type = object) -> Any:
@@ -209,17 +206,6 @@ def write_with(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` make the file at a temporary path, then rename it to `path`."""
     with replacing(path) as temporary:
         write(temporary)
-
-
-def write_csv(path: Path, table: "pd.DataFrame", float_format: str | None = None) -> None:
-    """Write a table without its index as CSV, whole or not at all."""
-    text = table.to_csv(index=False, float_format=float_format, lineterminator="\n")
-    if "\r" in text:
-        # Before Python 3.13 a field is not quoted for a carriage return, which ends a line for most readers.
-        text = table.to_csv(
-            index=False, float_format=float_format, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
-        )
-    write_text(path, text)
 
 
 def check_room(path: Path, size: int) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from kmlc.data.data_report import Finding, TableReport
+from kmlc.data.readers.table import Table
 
 ROOT = Path(__file__).parent.parent
 
@@ -76,6 +77,11 @@ def run_command(folder: Path, *command: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(
         [sys.executable, *command], cwd=folder, capture_output=True, text=True, env=environment, check=False
     )
+
+
+def listed(table: Table) -> dict[str, list[str]]:
+    """Return the columns of a table as lists."""
+    return {name: column.tolist() for name, column in table.columns.items()}
 
 
 def findings(report: TableReport) -> dict[str, list[str]]:

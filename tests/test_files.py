@@ -1,6 +1,5 @@
 """JSON files are read strictly; a damaged one is one line."""
 
-import csv
 import os
 import subprocess
 import sys
@@ -8,13 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from kmlc.errors import UserError
-from kmlc.files import check_writable, read_json, same_file, write_csv, write_json, write_text
+from kmlc.files import check_writable, read_json, same_file, write_json, write_text
 from tests.helpers import ROOT
 
 PATH = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -26,26 +22,6 @@ PATH = os.environ | {"PYTHONPATH": str(ROOT)}
 def test_written_json_is_read_equal(value: Any, tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", value)
     assert read_json(tmp_path / "a.json") == value
-
-
-texts = st.text(st.characters(codec="utf-8", exclude_characters="\0")) | st.text('a \r\n",;')
-
-
-@given(names=st.lists(texts, min_size=1, max_size=5), share=st.floats(0, 1))
-@example(["a\rb.jpg", "\r", 'c"\r\n,d'], 0.5)
-def test_written_csv_is_read_equal(
-    tmp_path_factory: pytest.TempPathFactory, names: list[str], share: float
-) -> None:
-    """A name with a carriage return was not quoted: it was two lines for pandas, and an error for csv."""
-    path = tmp_path_factory.mktemp("csv") / "a.csv"
-    write_csv(path, pd.DataFrame({"Name": names, "Share": share}))
-    with path.open(newline="", encoding="utf-8") as stream:
-        assert list(csv.reader(stream, strict=True)) == [
-            ["Name", "Share"],
-            *([name, repr(share)] for name in names),
-        ]
-    table = pd.read_csv(path, keep_default_na=False, dtype={"Name": str}, float_precision="round_trip")
-    assert (table["Name"].tolist(), set(table["Share"])) == (names, {share})
 
 
 @pytest.mark.parametrize(

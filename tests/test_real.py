@@ -104,7 +104,7 @@ def test_the_animals_hierarchy_is_read_without_findings() -> None:
     assert data.records.labels[:, :3].sum(axis=0).tolist() == [1850, 2084, 2354]
     assert (data.records.labels.sum(axis=1) == 2).all()
     records, _ = read_test(config)
-    assert records.ids == [f"{number}.jpg" for number in range(500)]
+    assert records.ids.tolist() == [f"{number}.jpg" for number in range(500)]
 
 
 @pytest.mark.skipif(not WEIGHTS.is_file(), reason=f"needs the weights {WEIGHTS}")

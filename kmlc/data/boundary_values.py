@@ -30,11 +30,9 @@ class StoredValues:
     values: np.ndarray
     places: np.ndarray
 
-    def place(self, row: tf.Tensor, present: tf.Tensor, view: tf.Tensor | int) -> tf.Tensor:
-        """Return where the values of a row are, a scalar; a row may lack the modality."""
-        columns = self.places.shape[1]
-        place = tf.constant(self.places.ravel())[tf.cast(view, tf.int32) * columns + row]
-        return tf.where(present, place, self.places[0, -1])
+    def place(self, rows: np.ndarray, present: np.ndarray, views: np.ndarray | int) -> np.ndarray:
+        """Return where the values of a batch of rows are, some of which may lack the modality."""
+        return np.where(present, self.places[views, rows], self.places[0, -1])
 
     def replace(self, inputs: Inputs) -> Inputs:
         """Return a batch with the values in the stead of their places, which have the modality's name."""

@@ -4,16 +4,16 @@ A new encoder is a function here and a line in `_ENCODERS`; if it is fitted to t
 second function does that, with a line in `_FITTERS`. The layers behind the inputs are in `kmlc.models`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import tensorflow as tf
 
 from kmlc.config import CaptionsConfig
+from kmlc.data.columns import CHUNK, chunks
 from kmlc.data.encoder_state import SPECIAL_TOKENS, EncoderState
 from kmlc.data.ngrams import letter_ngram_counts
-
-_CHUNK = 4096
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,23 @@ class CaptionEncoder:
         """Return the caption inputs of one batch of captions."""
         return self.inputs(captions if self.prepare is None else self.prepare(captions))
 
-    def prepared(self, captions: Sequence[str]) -> tf.Tensor:
-        """Return what is kept of each caption of a table, shape (rows, ...)."""
-        column = tf.constant(captions, tf.string)
+    def prepared(self, captions: np.ndarray) -> np.ndarray:
+        """Return what is kept of each caption of a column, shape (rows, ...)."""
         if self.prepare is None:
-            return column
-        chunks = [column[start : start + _CHUNK] for start in range(0, max(len(captions), 1), _CHUNK)]
-        return tf.concat([self.prepare(chunk) for chunk in chunks], axis=0)
+            return captions
+        example = self.prepare(tf.constant([""])).numpy()
+        kept = np.empty((len(captions), *example.shape[1:]), example.dtype)
+        for start in range(0, len(captions), CHUNK):
+            some = captions[start : start + CHUNK]
+            kept[start : start + CHUNK] = self.prepare(tf.constant(some.tolist()))
+        return kept
 
 
 NO_CAPTIONS = CaptionEncoder(lambda captions: {})
 """The encoder of a model that reads no captions."""
 
 
-def reads_any(config: CaptionsConfig, captions: Sequence[str], batch: int = 256) -> bool:
+def reads_any(config: CaptionsConfig, captions: Iterable[str], batch: int = 256) -> bool:
     """Return whether an encoder, not fitted yet, reads anything in any of the captions.
 
     It reads nothing where captions are missing, empty or blank; bigrams and trigrams read only a to z.
@@ -65,12 +68,14 @@ def reads_any(config: CaptionsConfig, captions: Sequence[str], batch: int = 256)
         inputs = encode(tf.concat([[""], captions], axis=0))
         return tf.reduce_any([tf.reduce_any(value != value[:1]) for value in inputs.values()])
 
-    written = tf.constant([caption for caption in captions if caption.strip()], tf.string)
-    batches = tf.data.Dataset.from_tensor_slices(written).batch(batch)
+    def written() -> Iterator[list[str]]:
+        return chunks((caption for caption in captions if caption.strip()), batch)
+
+    batches = tf.data.Dataset.from_generator(written, output_signature=tf.TensorSpec((None,), tf.string))
     return any(batches.map(reads).as_numpy_iterator())
 
 
-def fit_captions(config: CaptionsConfig, captions: Sequence[str]) -> EncoderState:
+def fit_captions(config: CaptionsConfig, captions: Iterable[str]) -> EncoderState:
     """Fit the encoder to the training captions, or read its state from the preset that the settings name.
 
     Args:
@@ -94,7 +99,7 @@ def caption_encoder(config: CaptionsConfig, state: EncoderState) -> CaptionEncod
     return _ENCODERS[config.encoder](config, state)
 
 
-def unknown_share(state: EncoderState, captions: Sequence[str]) -> float:
+def unknown_share(state: EncoderState, captions: Iterable[str]) -> float:
     """Return the share of unknown word pieces in captions.
 
     Args:
@@ -127,7 +132,7 @@ def _bert(config: CaptionsConfig, state: EncoderState) -> CaptionEncoder:
     return CaptionEncoder(tokenizer.bert_inputs(state), tokenizer.packer(state, config.sequence_length))
 
 
-def _fit_bert(config: CaptionsConfig, captions: Sequence[str]) -> EncoderState:
+def _fit_bert(config: CaptionsConfig, captions: Iterable[str]) -> EncoderState:
     from kmlc.data.presets import preset_state
     from kmlc.data.word_pieces import fit_vocabulary
 

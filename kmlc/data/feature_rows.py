@@ -1,10 +1,12 @@
 """From a file of feature vectors to records: they take the place of images (system 5)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from kmlc.config import Config
+from kmlc.data.columns import CHUNK, STRING, RowView
 from kmlc.data.data_report import TableReport
 from kmlc.data.known_labels import KnownLabelReader, KnownLabels
 from kmlc.data.labels import Vocabulary
@@ -12,23 +14,34 @@ from kmlc.data.readers.npz import Features
 from kmlc.data.records import LabelledData, Records, unknown_labels
 from kmlc.errors import UserError
 
+_BLOCK = 2**24
+"""Numbers that are in memory at a time when statistics are computed: some columns of all rows."""
 
-def statistics(features: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+
+def statistics(features: RowView) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the mean and the standard deviation of each column, computed in float64; 0 for a constant one.
 
-    Args:
-        features: float32 of shape (rows, width).
-
     Example:
-        statistics(np.array([[1, 7], [3, 7]], np.float32))  # ((2.0, 7.0), (1.0, 0.0))
+        statistics(RowView(np.array([[1, 7], [3, 7]]), np.arange(2)))  # ((2.0, 7.0), (1.0, 0.0))
     """
     means, deviations = [], []
-    for column in features.T:
+    for column in _columns(features):
         means.append(float(column.mean(dtype=np.float64)))
         # The mean of equal numbers may be rounded, and their deviation from it is no signal.
         constant = column.min() == column.max()
         deviations.append(0.0 if constant else float(column.std(dtype=np.float64)))
     return tuple(means), tuple(deviations)
+
+
+def _columns(features: RowView) -> Iterator[np.ndarray]:
+    """Yield each column, float32 (rows,)."""
+    together = max(_BLOCK // max(len(features), 1), 1)
+    for first in range(0, features.width, together):
+        block = np.empty((min(together, features.width - first), len(features)), np.float32)
+        for start in range(0, len(features), CHUNK):
+            rows = features[start : start + CHUNK]
+            block[:, start : start + CHUNK] = rows[:, first : first + together].T
+        yield from block
 
 
 @dataclass(frozen=True)
@@ -74,8 +87,9 @@ class FeatureRows:
         return KnownLabels.of_rows(names, task.vocabulary)
 
     def _records(self, labels: np.ndarray) -> Records:
-        empty = [""] * len(self.rows.ids)
-        return Records(self.rows.ids, empty, empty, labels, self.rows.features)
+        count = len(self.rows.ids)
+        empty, features = np.zeros(count, STRING), RowView(self.rows.features, np.arange(count))
+        return Records(self.rows.ids, empty, empty, labels, features)
 
     def _report(self) -> TableReport:
         return TableReport(self.source, len(self.rows.ids), used=len(self.rows.ids))

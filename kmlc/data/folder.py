@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from kmlc.config import Config
+from kmlc.data.columns import STRING
 from kmlc.data.data_report import TableReport
-from kmlc.data.image_facts import NO_IMAGE, OUTSIDE, ImageFacts
+from kmlc.data.image_facts import NO_IMAGE, OUTSIDE
 from kmlc.data.image_manifest import image_facts
 from kmlc.data.image_paths import image_paths
 from kmlc.data.known_labels import KnownLabelReader, KnownLabels
@@ -34,7 +35,7 @@ class DataFolder:
     path: Path
     labels: LabelReader
 
-    def training_images(self, names: Sequence[str]) -> list[str]:
+    def training_images(self, names: Sequence[str]) -> np.ndarray:
         """Return the files of training images by their names; "" for a name that leads out of the folder."""
         table = self.config.table
         folder = self.path / table.images if (self.path / table.train).is_file() else self.path
@@ -51,21 +52,18 @@ class DataFolder:
         report = TableReport(str(table.path), len(table))
         _note_records(report, table, ids, "excluded from training")
         paths, facts = _check_images(config, self.path, ids)
-        excluded = set(table.unreadable)
-        excluded.update(_note_problems(report, ids, facts, "excluded from training"))
-        rows = [row for row in range(len(table)) if row not in excluded]
+        usable = np.ones(len(table), bool)
+        usable[table.unreadable] = False
+        usable[_note_problems(report, ids, facts, "excluded from training")] = False
+        rows = np.flatnonzero(usable)
         _require_two(table, rows, report)
         targets = self.labels.read_labels(config, self.path, table, rows, report)
         places = _first_of_each(report, ids, targets.rows)
-        rows = [targets.rows[place] for place in places]
+        rows = targets.rows[places]
         _require_two(table, rows, report)
-        records = Records(
-            [ids[row] for row in rows],
-            [paths[row] for row in rows],
-            _captions(config, table, report, rows),
-            targets.encoded[places],
-            facts=[facts[row] for row in rows],
-        )
+        captions = _captions(config, table, report, rows)
+        facts = None if facts is None else facts[rows]
+        records = Records(ids[rows], paths[rows], captions, targets.encoded[places], facts=facts)
         _note_same_images(report, records)
         given = config.labels.vocabulary is not None
         return LabelledData(records, targets.vocabulary, report, targets.kind, given).with_own_classes()
@@ -78,15 +76,16 @@ class DataFolder:
         """
         table, config = read_test_table(self.config, self.path, self.config.table.test)
         ids = table.column(config.table.image_column, "table.image_column")
-        if not ids:
+        if not len(ids):
             raise UserError(f"{table.path}: no rows; expected one for each image to predict")
         report = TableReport(str(table.path), len(table), used=len(table))
         _note_records(report, table, ids, "kept without a caption")
         paths, facts = _check_images(config, self.path, ids)
-        for row in _note_problems(report, ids, facts, "replaced by a placeholder image"):
-            paths[row], facts[row] = "", NO_IMAGE
-        captions = _captions(config, table, report, range(len(table)))
-        return Records(list(ids), paths, captions, unknown_labels(len(table)), facts=facts), report
+        unusable = _note_problems(report, ids, facts, "replaced by a placeholder image")
+        if facts is not None:
+            paths[unusable], facts[unusable] = "", NO_IMAGE
+        captions = _captions(config, table, report, np.arange(len(table)))
+        return Records(ids, paths, captions, unknown_labels(len(table)), facts=facts), report
 
     def read_test_labels(self, task: KnownLabelReader, records: Records) -> KnownLabels | None:
         """Read the labels of the test rows, of those that have any, or None if the folder has none.
@@ -111,11 +110,12 @@ class DataFolder:
             named = counted(len(place), "row")
             note = f"{table.path} names {named}, none of them in {names.test} (first: {first})"
             return KnownLabels([], unknown_labels(0), [note])
-        known = task.read_known_labels(config, table, [place[records.ids[row]] for row in listed])
+        rows = np.array([place[records.ids[row]] for row in listed], np.int64)
+        known = task.read_known_labels(config, table, rows)
         return known and replace(known, rows=[listed[row] for row in known.rows])
 
 
-def _note_records(report: TableReport, table: Table, ids: Sequence[str], action_for_unreadable: str) -> None:
+def _note_records(report: TableReport, table: Table, ids: np.ndarray, action_for_unreadable: str) -> None:
     report.note("record that is not valid CSV", "repaired", [ids[row] for row in table.repaired])
     report.note("unreadable record", action_for_unreadable, [ids[row] for row in table.unreadable])
     report.findings += table.findings
@@ -123,7 +123,7 @@ def _note_records(report: TableReport, table: Table, ids: Sequence[str], action_
         report.note(what, "ignored", names)
 
 
-def _require_two(table: Table, rows: Sequence[int], report: TableReport) -> None:
+def _require_two(table: Table, rows: np.ndarray, report: TableReport) -> None:
     if len(rows) < 2:
         raise UserError(
             f"{table.path}: {len(rows)} of {counted(len(table), 'row')} can be trained on, expected 2 or more"
@@ -131,58 +131,52 @@ def _require_two(table: Table, rows: Sequence[int], report: TableReport) -> None
         )
 
 
-def _first_of_each(report: TableReport, ids: Sequence[str], rows: Sequence[int]) -> list[int]:
-    """Return the places in `rows` of the first row of each name, and note the others."""
-    first: dict[str, int] = {}
-    repeated = [row for row in rows if first.setdefault(ids[row], row) != row]
-    report.note(
-        "repeated image name", "first valid row kept, others excluded", [ids[row] for row in repeated]
-    )
-    others = set(repeated)
-    return [place for place, row in enumerate(rows) if row not in others]
+def _first_of_each(report: TableReport, ids: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the places in `rows` of the first row of each name, in order, and note the others."""
+    first = np.sort(np.unique(ids[rows], return_index=True)[1])
+    repeated = ids[np.delete(rows, first)].tolist()
+    report.note("repeated image name", "first valid row kept, others excluded", repeated)
+    return first
 
 
-def _captions(config: Config, table: Table, report: TableReport, rows: Sequence[int]) -> list[str]:
+def _captions(config: Config, table: Table, report: TableReport, rows: np.ndarray) -> np.ndarray:
     column = table.columns.get(config.table.caption_column)
     if column is None:
         if config.captions.encoder != "none":
             missing = f"no column {config.table.caption_column}"
             report.note("table without captions", "every caption is empty", [missing])
-        return [""] * len(rows)
-    ids = table.columns[config.table.image_column]
-    report.note("empty caption", "kept", [ids[row] for row in rows if not column[row]])
-    return [column[row] for row in rows]
+        return np.zeros(len(rows), STRING)
+    captions, ids = column[rows], table.columns[config.table.image_column]
+    report.note("empty caption", "kept", ids[rows[captions == ""]].tolist())
+    return captions
 
 
-def _check_images(config: Config, folder: Path, ids: Sequence[str]) -> tuple[list[str], list[ImageFacts]]:
+def _check_images(config: Config, folder: Path, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Return each row's image file, and what is known of it; nothing is checked if no image is used."""
     if config.tower.input != "image":
-        return [""] * len(ids), [NO_IMAGE] * len(ids)
+        return np.zeros(len(ids), STRING), None
     images = folder / config.table.images
     if not images.is_dir():
         raise UserError(f"{images}: no such folder; expected the images (table.images names it)")
     paths = image_paths(images, ids, config.images.anywhere)
     facts = image_facts(paths, config)
-    return paths, [each if path else OUTSIDE for path, each in zip(paths, facts, strict=True)]
+    facts["problem"][paths == ""] = OUTSIDE
+    return paths, facts
 
 
-def _note_problems(
-    report: TableReport, ids: Sequence[str], facts: Sequence[ImageFacts], action: str
-) -> list[int]:
+def _note_problems(report: TableReport, ids: np.ndarray, facts: np.ndarray | None, action: str) -> np.ndarray:
     """Note the images that cannot be used, by their problem; return their rows."""
-    found: dict[str, list[int]] = {}
-    for row, each in enumerate(facts):
-        if each.problem is not None:
-            found.setdefault(each.problem, []).append(row)
-    for problem, rows in found.items():
-        hint = "; --images.anywhere true reads them" if problem == OUTSIDE.problem else ""
-        report.note(f"image {problem}", action + hint, [ids[row] for row in rows])
-    return [row for rows in found.values() for row in rows]
+    if facts is None:
+        return np.zeros(0, np.int64)
+    rows = np.flatnonzero(facts["problem"] != None)  # noqa: E711 - of each row
+    problems = facts["problem"][rows]
+    for problem in dict.fromkeys(problems):
+        hint = "; --images.anywhere true reads them" if problem == OUTSIDE else ""
+        report.note(f"image {problem}", action + hint, ids[rows[problems == problem]].tolist())
+    return rows
 
 
 def _note_same_images(report: TableReport, records: Records) -> None:
     _, first = np.unique(records.groups, return_index=True)
     others = np.setdiff1d(np.arange(len(records)), first)
-    report.note(
-        "same picture as in an earlier row", "kept, in the same split", [records.ids[row] for row in others]
-    )
+    report.note("same picture as in an earlier row", "kept, in the same split", records.ids[others].tolist())

@@ -20,6 +20,6 @@ def fraction_of(data: LabelledData, fraction: float, seed: int) -> LabelledData:
         return data
     order = np.random.default_rng(seed).permutation(rows)
     kept, others = np.sort(order[:count]), np.sort(order[count:])
-    outside = Finding("row outside the fraction", "excluded", [data.records.ids[row] for row in others])
+    outside = Finding("row outside the fraction", "excluded", data.records.ids[others].tolist())
     part = data.take(kept)
     return replace(part, report=replace(part.report, findings=[*part.report.findings, outside]))

@@ -7,8 +7,9 @@ import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 from PIL import Image, UnidentifiedImageError
 
@@ -19,9 +20,8 @@ MAX_SCANNED_PIXELS = 5 * 10**9
 few kilobytes with thousands of scans, not ten as is usual, would be decoded for minutes."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFacts:
-    """What is known of an image.
+class ImageFacts(NamedTuple):
+    """What is known of an image; of many images, an array of the dtype `FACTS`, with the same fields.
 
     Attributes:
         sha256: of the file's content, in hexadecimal; "" if it was not read.
@@ -39,15 +39,15 @@ class ImageFacts:
     orientation: int = 1
     problem: str | None = None
 
-    def within(self, max_pixels: int) -> "ImageFacts":
-        """Return the same facts, with the problem "oversized" if the image has more pixels."""
-        return replace(self, problem="oversized") if self.width * self.height > max_pixels else self
 
-
-NO_IMAGE = ImageFacts()
+FACTS = np.dtype(
+    [("sha256", "S64"), ("width", "u4"), ("height", "u4"), ("orientation", "u1"), ("problem", "O")]
+)
+"""The dtype of the facts of many images."""
+NO_IMAGE = np.array(ImageFacts(), FACTS)
 """The facts of a row without an image."""
-OUTSIDE = ImageFacts(problem="outside the image folder")
-"""The facts of an image whose name leads out of the image folder: its file is not touched."""
+OUTSIDE = "outside the image folder"
+"""The problem of an image whose name leads out of the image folder: its file is not touched."""
 
 
 class _Problem(Exception):

@@ -16,11 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import PIL
 import tensorflow as tf
 
 from kmlc.config import Config
-from kmlc.data.image_facts import ImageFacts, file_state, inspect, quiet_pillow
+from kmlc.data.columns import STRING
+from kmlc.data.image_facts import NO_IMAGE, ImageFacts, file_state, inspect, quiet_pillow
 from kmlc.errors import UserError
 from kmlc.files import cache_folder
 from kmlc.progress import ProgressBar
@@ -31,6 +33,8 @@ FILE = f"images-{VERSION}-tensorflow-{tf.__version__}-pillow-{PIL.__version__}.s
 """The name of the manifest; other decoders may find other images corrupt."""
 BATCH = 500
 """Images in a query and in a transaction: an interrupted check loses no more than this."""
+WINDOW = 16 * BATCH
+"""Images whose files are looked up ahead of the query."""
 RECENT = 2 * 10**9
 """A file that changed so many nanoseconds before its check is checked again next time: it may have changed
 once more in the same tick of the file system's clock."""
@@ -42,48 +46,68 @@ State: TypeAlias = tuple[int, int, int]
 """Size of a file, and its times of modification and change in nanoseconds."""
 
 
-def image_facts(images: Sequence[str | bytes], config: Config) -> list[ImageFacts]:
+def image_facts(images: Sequence[str | bytes] | np.ndarray, config: Config) -> np.ndarray:
     """Return the facts of each image; those of a file come from the manifest if it did not change since.
 
     Args:
         images: paths of image files, or their bytes.
         config: `images.max_pixels`, the most pixels an image may have, and `cache.folder`.
 
+    Returns:
+        array of the dtype `FACTS`, of shape (images,).
+
     Example:
-        [facts.problem for facts in image_facts(["data/1.jpg", "data/2.jpg"], Config())]
+        image_facts(["data/1.jpg", "data/2.jpg"], Config())["problem"]
     """
     limit, started = config.images.max_pixels, time.time_ns()
-    found: dict[str | bytes, ImageFacts] = {}
-    states: dict[str | bytes, State] = {}
+    distinct, rows = _distinct(images)
+    facts, unknown = np.full(len(distinct), NO_IMAGE), np.ones(len(distinct), bool)
     with ThreadPoolExecutor(os.cpu_count()) as pool, _Manifest(config.cache.folder) as manifest:
-        paths = dict.fromkeys(image for image in images if isinstance(image, str))
-        for usable, unusable in pool.map(lambda batch: _states(batch, limit), _batches(list(paths))):
-            states.update(usable.items())
-            found.update((unusable | manifest.find(usable)).items())
-        unknown = [image for image in dict.fromkeys(images) if image not in found]
-        with quiet_pillow(), ProgressBar(len(unknown), "checking images:", unit="images") as bar:
-            for batch in _batches(unknown):
-                for image, facts in zip(
-                    batch, pool.map(lambda image: inspect(image, limit), batch), strict=True
-                ):
-                    found[image] = facts
+        for start in range(0, len(distinct), WINDOW):
+            window = _batches(distinct[start : start + WINDOW])
+            for number, (usable, unusable) in enumerate(pool.map(lambda each: _states(each, limit), window)):
+                found = unusable | manifest.find(usable)
+                first = start + number * BATCH
+                for place, image in enumerate(distinct[first : first + BATCH], first):
+                    if image in found:
+                        facts[place], unknown[place] = found[image], False
+        places = np.flatnonzero(unknown)
+        with quiet_pillow(), ProgressBar(len(places), "checking images:", unit="images") as bar:
+            for batch in _batches(places):
+                states, _ = _states(distinct[batch], limit)
+                inspected = pool.map(lambda image: inspect(image, limit), distinct[batch])
+                settled = {}
+                for place, image, each in zip(batch, distinct[batch], inspected, strict=True):
+                    facts[place] = each
+                    if image in states and max(states[image][1:]) < started - RECENT:
+                        settled[image] = (states[image], each)
                     bar.update()
-                settled = [
-                    path for path in batch if path in states and max(states[path][1:]) < started - RECENT
-                ]
-                manifest.add({path: (states[path], found[path]) for path in settled})
-    return [found[image].within(limit) for image in images]
+                manifest.add(settled)
+    pixels = facts["width"].astype(np.int64) * facts["height"]
+    facts["problem"][pixels > limit] = "oversized"
+    return facts[rows]
 
 
-def _batches(images: Sequence[Any]) -> Iterator[Sequence[Any]]:
+def _distinct(images: Sequence[str | bytes] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each image once, and where each is among them."""
+    if isinstance(images, np.ndarray) and images.dtype == STRING:
+        return np.unique(images, return_inverse=True)
+    numbers: dict[str | bytes, int] = {}
+    rows = np.array([numbers.setdefault(image, len(numbers)) for image in images], np.int64)
+    return np.array([*numbers], object), rows
+
+
+def _batches(images: np.ndarray) -> Iterator[np.ndarray]:
     return (images[start : start + BATCH] for start in range(0, len(images), BATCH))
 
 
-def _states(paths: Sequence[str], max_pixels: int) -> tuple[dict[str, State], dict[str, ImageFacts]]:
+def _states(images: np.ndarray, max_pixels: int) -> tuple[dict[str, State], dict[str, ImageFacts]]:
     """Return the states of the files that can be read, and the facts of the others."""
-    found = {path: file_state(path, max_pixels) for path in paths}
     usable, unusable = {}, {}
-    for path, state in found.items():
+    for path in images:
+        if isinstance(path, bytes):
+            continue
+        state = file_state(path, max_pixels)
         if isinstance(state, str):
             unusable[path] = ImageFacts(problem=state)
         else:

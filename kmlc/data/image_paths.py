@@ -5,9 +5,13 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 
-def image_paths(folder: Path, names: Sequence[str], anywhere: bool) -> list[str]:
-    """Return the path of each image, "" for a name that leads out of the image folder.
+from kmlc.data.columns import strings
+
+
+def image_paths(folder: Path, names: Sequence[str] | np.ndarray, anywhere: bool) -> np.ndarray:
+    """Return the path of each image, a column of strings, "" for a name that leads out of the image folder.
 
     A table from a stranger must not choose which files of this machine are read. Absolute paths, `..` and
     links lead out: an archive from a stranger can hold links as easily as its table can hold `..`. Links that
@@ -21,12 +25,13 @@ def image_paths(folder: Path, names: Sequence[str], anywhere: bool) -> list[str]
     Example:
         image_paths(Path("my_folder/data"), ["1.jpg", "../secret.jpg"], anywhere=False)
     """
-    paths = [str(folder / name) for name in names]
+    paths = (str(folder / name) for name in names)
     if anywhere:
-        return paths
+        return strings(paths, len(names))
     root = os.path.realpath(folder)
     resolve_folder = functools.cache(os.path.realpath)
-    return [path if _is_inside(path, root, resolve_folder) else "" for path in paths]
+    inside = (path if _is_inside(path, root, resolve_folder) else "" for path in paths)
+    return strings(inside, len(names))
 
 
 def _is_inside(path: str, root: str, resolve_folder: Callable[[str], str]) -> bool:

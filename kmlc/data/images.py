@@ -13,11 +13,6 @@ ORIENTATION = 0x0112
 """The EXIF tag of the orientation."""
 
 
-def are_paths(images: Sequence[str | bytes]) -> tf.Tensor:
-    """Return which images are given by their paths, bool of shape (images,)."""
-    return tf.constant([isinstance(image, str) for image in images], tf.bool)
-
-
 def read_image(image: tf.Tensor, is_path: tf.Tensor) -> tf.Tensor:
     """Return the bytes of an image file, a scalar string, given its path or the bytes themselves."""
     return tf.cond(is_path, lambda: tf.io.read_file(image), lambda: image)

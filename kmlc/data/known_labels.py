@@ -52,5 +52,5 @@ class KnownLabelReader(Protocol):
     def vocabulary(self) -> Vocabulary:
         """The labels in the order of the classes."""
 
-    def read_known_labels(self, config: Config, table: Table, rows: Sequence[int]) -> KnownLabels | None:
+    def read_known_labels(self, config: Config, table: Table, rows: np.ndarray) -> KnownLabels | None:
         """Return the labels of the given rows of a table, or None if it has no labels."""

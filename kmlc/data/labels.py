@@ -2,6 +2,7 @@
 
 import re
 import typing
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -126,13 +127,13 @@ class Targets:
 
     Attributes:
         vocabulary: the labels in the order of the classes.
-        rows: the rows of the table that can be trained on, in order.
+        rows: the rows of the table that can be trained on, int64, in order.
         encoded: their labels, uint8 of shape (rows, classes).
         kind: whether the labels are integers or names; auto if several columns differ.
     """
 
     vocabulary: Vocabulary
-    rows: Sequence[int]
+    rows: np.ndarray
     encoded: np.ndarray
     kind: LabelKind
 
@@ -141,7 +142,7 @@ class LabelReader(Protocol):
     """How a task reads labels; the readers of rows are given it."""
 
     def read_labels(
-        self, config: Config, folder: Path, table: Table, rows: Sequence[int], report: TableReport
+        self, config: Config, folder: Path, table: Table, rows: np.ndarray, report: TableReport
     ) -> Targets:
         """Read the labels of rows of a training table, and note in the report what is wrong with them."""
 
@@ -152,20 +153,20 @@ class ParsedLabels:
 
     Attributes:
         vocabulary: the labels in the order of the classes.
-        rows: each row's labels, without duplicates.
+        rows: each row's labels, without duplicates; rows with the same cell share one tuple.
         invalid: entries that are no label, as (row, entry); `rows` is without them.
         unknown: labels outside the given vocabulary, as (row, label); `rows` is without them.
         kind: integer or name, also where the settings say auto.
     """
 
     vocabulary: tuple[str, ...]
-    rows: list[list[str]]
+    rows: list[tuple[str, ...]]
     invalid: list[tuple[int, str]]
     unknown: list[tuple[int, str]]
     kind: LabelKind
 
 
-def parse_labels(cells: Sequence[str], config: LabelsConfig) -> ParsedLabels:
+def parse_labels(cells: Sequence[str] | np.ndarray, config: LabelsConfig) -> ParsedLabels:
     """Parse the cells of a label column, such as "8 3 13".
 
     With integer labels an entry that is not an integer is invalid (system 1's check). Integers are sorted by
@@ -182,24 +183,31 @@ def parse_labels(cells: Sequence[str], config: LabelsConfig) -> ParsedLabels:
     Example:
         parse_labels(["8 3", "1"], LabelsConfig()).vocabulary  # ("1", "3", "8")
     """
-    split = [split_cell(cell, config.delimiter) for cell in cells]
-    kind = kind_of([entry for entries in split for entry in entries], config)
-    invalid: list[tuple[int, str]] = []
-    rows: list[list[str]] = []
-    for number, entries in enumerate(split):
-        labels = [canonical(entry, kind) for entry in entries]
-        invalid += [(number, entry) for entry, label in zip(entries, labels, strict=True) if label is None]
-        rows.append(list(dict.fromkeys(label for label in labels if label is not None)))
+    # Each cell once: most tables write the same few in many rows.
+    split = {cell: split_cell(cell, config.delimiter) for cell in dict.fromkeys(cells)}
+    kind = kind_of((entry for cell in cells for entry in split[cell]), config)
+    label_of = {entry: canonical(entry, kind) for entries in split.values() for entry in entries}
     if config.vocabulary is None:
-        seen = {label for row in rows for label in row}
+        seen = {label for label in label_of.values() if label is not None}
         vocabulary = tuple(sorted(seen, key=int) if kind == "integer" else sorted(seen))
-        return ParsedLabels(vocabulary, rows, invalid, [], kind)
-    given = [str(label) for label in config.vocabulary]
-    vocabulary = tuple(dict.fromkeys(canonical(label, kind) or label for label in given))
+    else:
+        given = [str(label) for label in config.vocabulary]
+        vocabulary = tuple(dict.fromkeys(canonical(label, kind) or label for label in given))
     known = set(vocabulary)
-    unknown = [(number, label) for number, row in enumerate(rows) for label in row if label not in known]
-    rows = [[label for label in row if label in known] for row in rows]
-    return ParsedLabels(vocabulary, rows, invalid, unknown, kind)
+    labels = {
+        cell: dict.fromkeys(label for entry in entries if (label := label_of[entry]) is not None)
+        for cell, entries in split.items()
+    }
+    kept = {cell: tuple(label for label in each if label in known) for cell, each in labels.items()}
+    invalid = {cell: [entry for entry in each if label_of[entry] is None] for cell, each in split.items()}
+    unknown = {cell: [label for label in each if label not in known] for cell, each in labels.items()}
+    return ParsedLabels(
+        vocabulary,
+        [kept[cell] for cell in cells],
+        [(row, entry) for row, cell in enumerate(cells) for entry in invalid[cell]],
+        [(row, label) for row, cell in enumerate(cells) for label in unknown[cell]],
+        kind,
+    )
 
 
 def split_cell(cell: str, delimiter: str) -> list[str]:
@@ -260,9 +268,11 @@ def kind_of(entries: Iterable[str], config: LabelsConfig) -> LabelKind:
     """
     if config.kind != "auto":
         return config.kind
-    entries = [str(label) for label in config.vocabulary or []] or list(entries)
-    has_fractions = any(re.fullmatch(r"-?\d+\.\d*[1-9]\d*", entry) for entry in entries)
-    integers = [
-        canonical(entry, "integer") is not None and not ("." in entry and has_fractions) for entry in entries
-    ]
-    return "integer" if 2 * sum(integers) > len(integers) else "name"
+    counts = Counter(map(str, config.vocabulary or [])) or Counter(entries)
+    has_fractions = any(re.fullmatch(r"-?\d+\.\d*[1-9]\d*", entry) for entry in counts)
+    integers = sum(
+        count
+        for entry, count in counts.items()
+        if canonical(entry, "integer") is not None and not ("." in entry and has_fractions)
+    )
+    return "integer" if 2 * integers > counts.total() else "name"

@@ -7,40 +7,41 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kmlc.config import LabelKind
+from kmlc.data.columns import RowView, strings
 from kmlc.data.data_report import TableReport
-from kmlc.data.image_facts import NO_IMAGE, ImageFacts
+from kmlc.data.image_facts import NO_IMAGE
 from kmlc.data.labels import Vocabulary
 from kmlc.errors import UserError
 
 
 @dataclass(frozen=True)
 class Records:
-    """Rows in the order of their table.
+    """Rows in the order of their table, as columns.
 
     Attributes:
-        ids: the image names, as the table writes them.
-        images: the path of each image file or its bytes; "" where there is no readable image, which a
-            placeholder image then replaces.
-        captions: the captions, "" where there is none.
+        ids: the image names, as the table writes them; strings of shape (rows,).
+        images: the path of each image file, strings, or objects where some are the bytes of a file; "" where
+            there is no readable image, which a placeholder image then replaces.
+        captions: the captions, strings, "" where there is none.
         labels: multi-hot labels, uint8 of shape (rows, classes); no classes where labels are not known.
         features: feature vectors, float32 of shape (rows, width); None where images are read.
-        facts: what is known of each image; empty for feature vectors.
+        facts: what is known of each image, `FACTS` of shape (rows,); None where no image is read.
     """
 
-    ids: list[str]
-    images: Sequence[str | bytes]
-    captions: list[str]
+    ids: np.ndarray
+    images: np.ndarray
+    captions: np.ndarray
     labels: np.ndarray
-    features: np.ndarray | None = None
-    facts: Sequence[ImageFacts] = ()
+    features: RowView | None = None
+    facts: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
 
     @property
-    def sha256(self) -> list[str]:
-        """The hash of each image file, in hexadecimal; "" where there is no readable image."""
-        return [each.sha256 for each in self.facts] or [""] * len(self)
+    def sha256(self) -> np.ndarray:
+        """The hash of each image file, bytes in hexadecimal; b"" where there is no readable image."""
+        return np.zeros(len(self), "S64") if self.facts is None else self.facts["sha256"]
 
     @property
     def groups(self) -> np.ndarray:
@@ -49,27 +50,30 @@ class Records:
         Groups are numbered from 0 in the order of their first rows. Rows without an image are of one group if
         their names are the same, as `1.jpg` and `./1.jpg`.
         """
-        numbers: dict[tuple[str, str], int] = {}
         keys = (
-            (sha256, "" if sha256 else os.path.normpath(name))
+            sha256.decode() or f"name {os.path.normpath(name)}"
             for sha256, name in zip(self.sha256, self.ids, strict=True)
         )
-        return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+        _, first, group = np.unique(strings(keys, len(self)), return_index=True, return_inverse=True)
+        numbers = np.empty(len(first), np.int64)
+        numbers[np.argsort(first)] = np.arange(len(first))
+        return numbers[group]
 
     @property
-    def orientations(self) -> list[int]:
-        """The EXIF orientation of each image; 1 where there is no image."""
-        return [each.orientation for each in self.facts] or [1] * len(self)
+    def orientations(self) -> np.ndarray:
+        """The EXIF orientation of each image, uint8 (rows,); 1 where there is no image."""
+        return np.ones(len(self), np.uint8) if self.facts is None else self.facts["orientation"]
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "Records":
-        """Return the given rows, in the given order."""
+        """Return the given rows, in the given order; feature vectors are not copied."""
+        rows = np.asarray(rows, np.int64)
         return Records(
-            [self.ids[row] for row in rows],
-            [self.images[row] for row in rows],
-            [self.captions[row] for row in rows],
+            self.ids[rows],
+            self.images[rows],
+            self.captions[rows],
             self.labels[rows],
-            None if self.features is None else self.features[rows],
-            [self.facts[row] for row in rows] if self.facts else (),
+            None if self.features is None else self.features.take(rows),
+            None if self.facts is None else self.facts[rows],
         )
 
 
@@ -79,13 +83,11 @@ def joined(parts: Sequence[Records]) -> Records:
     Example:
         joined([training, validation])
     """
-    ids, images, captions, facts = ([] for _ in range(4))  # type: ignore[var-annotated]
-    for each in parts:
-        ids += each.ids
-        images += each.images
-        captions += each.captions
-        facts += each.facts or [NO_IMAGE] * len(each)
-    return Records(ids, images, captions, unknown_labels(len(ids)), None, facts)
+    ids, images, captions = (
+        np.concatenate([getattr(each, name) for each in parts]) for name in ("ids", "images", "captions")
+    )
+    facts = [np.full(len(each), NO_IMAGE) if each.facts is None else each.facts for each in parts]
+    return Records(ids, images, captions, unknown_labels(len(ids)), None, np.concatenate(facts))
 
 
 def unknown_labels(rows: int) -> np.ndarray:

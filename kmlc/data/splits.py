@@ -51,8 +51,9 @@ def split_rows(labels: np.ndarray, config: SplitConfig, seed: int, groups: np.nd
     shares = np.array([training, config.validation, config.test])
     _, group = np.unique(np.arange(len(labels)) if groups is None else groups, return_inverse=True)
     sizes = np.bincount(group)
-    counts = np.zeros((len(sizes), labels.shape[1]), np.int64)
-    np.add.at(counts, group, labels.astype(bool))
+    # In the smallest dtype: of a large table this is the largest array.
+    counts = np.zeros((len(sizes), labels.shape[1]), np.min_scalar_type(sizes.max(initial=0)))
+    np.add.at(counts, group, labels != 0)
     split = _METHODS[config.method](counts, sizes, shares, np.random.default_rng(seed))[group]
     return Split(*(np.flatnonzero(split == number) for number in range(len(shares))))
 
@@ -87,14 +88,14 @@ def _stratified(
     """
     unassigned = np.ones(len(sizes), bool)
     needed_rows = shares * sizes.sum()
-    needed_labels = shares[:, None] * counts.sum(axis=0)
+    remaining = counts.sum(axis=0)
+    needed_labels = shares[:, None] * remaining
     split = np.zeros(len(sizes), np.int64)
-    while True:
-        remaining = counts[unassigned].sum(axis=0)
-        if not remaining.any():
-            break
+    while remaining.any():
         rarest = np.flatnonzero(remaining == remaining[remaining > 0].min())[0]
-        for group in rng.permutation(np.flatnonzero(unassigned & (counts[:, rarest] > 0))):
+        groups = rng.permutation(np.flatnonzero(unassigned & (counts[:, rarest] > 0)))
+        remaining = remaining - counts[groups].sum(axis=0)
+        for group in groups:
             chosen = _next_split(needed_labels[:, rarest], needed_rows, rng)
             split[group] = chosen
             needed_labels[chosen] -= counts[group]
@@ -118,9 +119,9 @@ def _move_to_sizes(
     large, the sizes stay further off.
     """
     slack = max(1, sizes.sum() / 100)
-    members = np.arange(len(shares))[:, None] == split
-    needed_rows = shares * sizes.sum() - members @ sizes
-    needed_labels = shares[:, None] * counts.sum(axis=0) - members @ counts
+    members = [split == number for number in range(len(shares))]
+    needed_rows = shares * sizes.sum() - [sizes[each].sum() for each in members]
+    needed_labels = shares[:, None] * counts.sum(axis=0) - [counts[each].sum(axis=0) for each in members]
     weights = 1 / counts.sum(axis=0).clip(min=1)
     while True:
         full, needy = needed_rows.argmin(), needed_rows.argmax()
@@ -131,7 +132,7 @@ def _move_to_sizes(
         movable = np.flatnonzero((split == full) & (sizes < needed_rows[needy] - needed_rows[full]))
         if not len(movable):
             return
-        moved = counts[movable]
+        moved = counts[movable].astype(np.float64)
         distance = moved @ (weights * (needed_labels[full] - needed_labels[needy])) + moved**2 @ weights
         group = rng.choice(movable[np.isclose(distance, distance.min())])
         split[group] = needy

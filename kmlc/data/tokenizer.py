@@ -1,10 +1,11 @@
 """WordPiece tokens for a BERT caption encoder, with KerasHub's tokenizer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 import keras_hub
 import tensorflow as tf
 
+from kmlc.data.columns import chunks
 from kmlc.data.encoder_state import EncoderState
 
 LENGTHS = (8, 16, 24, 32)
@@ -50,7 +51,7 @@ def with_plain_spaces(captions: tf.Tensor) -> tf.Tensor:
     return tf.strings.regex_replace(captions, r"\p{Z}", " ")
 
 
-def unknown_share(state: EncoderState, captions: Sequence[str]) -> float:
+def unknown_share(state: EncoderState, captions: Iterable[str]) -> float:
     """Return the share of unknown word pieces in whole captions, before they are truncated; 0 without any.
 
     Example:
@@ -63,7 +64,9 @@ def unknown_share(state: EncoderState, captions: Sequence[str]) -> float:
         unknown = tf.math.count_nonzero(ids == tokenizer.token_to_id("[UNK]"))
         return tf.stack([unknown, tf.size(ids, tf.int64)])
 
-    batches = tf.data.Dataset.from_tensor_slices(tf.constant(captions, tf.string)).batch(1024)
+    batches = tf.data.Dataset.from_generator(
+        lambda: chunks(captions), output_signature=tf.TensorSpec((None,), tf.string)
+    )
     counts = batches.map(count, num_parallel_calls=tf.data.AUTOTUNE)
     unknown, pieces = counts.reduce(tf.zeros(2, tf.int64), tf.add).numpy().tolist()
     return unknown / max(pieces, 1)

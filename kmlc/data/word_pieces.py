@@ -1,7 +1,7 @@
 """Fits a WordPiece vocabulary to captions, with the trainer of Hugging Face's tokenizers."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import chain, repeat
 
 import tensorflow as tf
@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_hub.src.tokenizers.word_piece_tokenizer import MAX_BYTES_PER_WORD, pretokenize
 from tokenizers import Tokenizer, models, trainers
 
+from kmlc.data.columns import chunks
 from kmlc.data.encoder_state import SPECIAL_TOKENS
 from kmlc.data.tokenizer import with_plain_spaces
 from kmlc.errors import UserError
@@ -17,11 +18,8 @@ from kmlc.errors import UserError
 MIN_FREQUENCY = 2
 """Word pieces of several characters occur this often or more in the captions."""
 
-_BATCH = 1024
-"""Captions that are split at a time."""
 
-
-def fit_vocabulary(captions: Sequence[str], size: int) -> tuple[str, ...]:
+def fit_vocabulary(captions: Iterable[str], size: int) -> tuple[str, ...]:
     """Fit a lower-case WordPiece vocabulary to captions; the same captions give the same vocabulary.
 
     If the single characters alone exceed `size`, as in Chinese, the most frequent ones are kept.
@@ -64,11 +62,11 @@ def fit_vocabulary(captions: Sequence[str], size: int) -> tuple[str, ...]:
     return tuple(sorted(pieces, key=lambda piece: pieces[piece]))
 
 
-def _count_words(captions: Sequence[str]) -> dict[str, int]:
+def _count_words(captions: Iterable[str]) -> dict[str, int]:
     """Return how often each word occurs, split and lower-cased as the tokenizer will do it."""
     words: Counter[bytes] = Counter()
-    for start in range(0, len(captions), _BATCH):
-        spaced = with_plain_spaces(tf.constant(captions[start : start + _BATCH]))
+    for some in chunks(captions):
+        spaced = with_plain_spaces(tf.constant(some, tf.string))
         split = pretokenize(spaced, lowercase=True)
         words.update(split.flat_values.numpy().tolist())
     # The tokenizer takes longer words for unknown.

@@ -10,7 +10,8 @@ import pandas as pd
 from PIL import Image
 
 from kmlc.config import Config
-from kmlc.data.image_facts import NO_IMAGE, ImageFacts
+from kmlc.data.columns import RowView, strings
+from kmlc.data.image_facts import NO_IMAGE
 from kmlc.data.image_manifest import image_facts
 from kmlc.data.images import encode
 from kmlc.data.records import Records, unknown_labels
@@ -57,11 +58,11 @@ def records_of(images: Images, captions: Captions, config: Config) -> Records:
         names = [(str(images) if _is_path(images) else "") or "image"]
     contents, facts = _checked(image_rows, names, config)
     return Records(
-        [str(row) for row in range(rows)],
+        strings(map(str, range(rows))),
         contents,
-        [_caption(row, caption) for row, caption in enumerate(caption_rows or [None] * rows)],
+        strings(_caption(row, caption) for row, caption in enumerate(caption_rows or [None] * rows)),
         unknown_labels(rows),
-        features,
+        None if features is None else RowView(features, np.arange(rows)),
         facts,
     )
 
@@ -92,19 +93,17 @@ def _name(row: int, image: Any) -> str:
     return f"images[{row}] ({image})" if _is_path(image) else f"images[{row}]"
 
 
-def _checked(
-    images: Sequence[Any], names: Sequence[str], config: Config
-) -> tuple[list[str | bytes], list[ImageFacts]]:
+def _checked(images: Sequence[Any], names: Sequence[str], config: Config) -> tuple[np.ndarray, np.ndarray]:
     """Return each image as its path or as bytes, "" for none, and its facts."""
     limit = config.images.max_pixels
     contents = [_content(image, name, limit) for image, name in zip(images, names, strict=True)]
     rows = [row for row, content in enumerate(contents) if content != ""]
-    facts = [NO_IMAGE] * len(contents)
-    for row, each in zip(rows, image_facts([contents[row] for row in rows], config), strict=True):
-        if each.problem is not None:
-            raise _unreadable(names[row], each.problem, limit)
-        facts[row] = each
-    return contents, facts
+    facts = np.full(len(contents), NO_IMAGE)
+    facts[rows] = image_facts([contents[row] for row in rows], config)
+    for row, problem in enumerate(facts["problem"]):
+        if problem is not None:
+            raise _unreadable(names[row], problem, limit)
+    return np.array(contents, object), facts
 
 
 def _content(image: Any, name: str, max_pixels: int) -> str | bytes:

@@ -63,7 +63,7 @@ class Predictor:
 
     def note_ignored_captions(self, records: Records) -> None:
         """Print a line if the rows have captions and none of the runs reads captions."""
-        if any(records.captions) and not self.reads("captions"):
+        if (records.captions != "").any() and not self.reads("captions"):
             print(f"Captions are ignored: {self.name} was trained without captions")
 
     def predict(self, images: Images = None, captions: Captions = None) -> pd.DataFrame:
@@ -98,7 +98,7 @@ class Predictor:
         records = records_of(images, captions, self.config)
         self.check_features(records, "images")
         logits = self.logits(records)
-        labels = self.task.submission(records.ids, logits, self.thresholds)
+        labels = self.task.submission(records.ids.tolist(), logits, self.thresholds)
         labels = labels.drop(columns=self.config.table.image_column)
         return pd.concat([labels, self.task.probabilities(logits)], axis=1)
 
@@ -116,7 +116,7 @@ class Predictor:
         Raises:
             UserError: with the expected length and the actual one.
         """
-        got = "none" if records.features is None else records.features.shape[1]
+        got = "none" if records.features is None else records.features.width
         for run in self.runs:
             if run.config.tower.input != "features":
                 continue

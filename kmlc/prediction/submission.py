@@ -10,10 +10,11 @@ from typing import Literal
 import numpy as np
 
 from kmlc.config import Config
+from kmlc.csv_file import write_csv
 from kmlc.data.known_labels import KnownLabels
 from kmlc.data.records import Records
 from kmlc.errors import UserError
-from kmlc.files import same_file, write_csv
+from kmlc.files import same_file
 from kmlc.markdown import counted, metric_title
 from kmlc.prediction.predictor import Predictor
 from kmlc.tasks.rows import read_test, read_test_labels
@@ -63,12 +64,12 @@ def predict_table(
     predictor.note_ignored_captions(records)
     print(f"Predicting {counted(len(records), 'row')} with {predictor.name}", flush=True)
     logits = predictor.logits(records)
-    table = first.task.submission(records.ids, logits, predictor.thresholds)
+    table = first.task.submission(records.ids.tolist(), logits, predictor.thresholds)
     write_csv(out, table)
     print(f"{out}: {counted(len(table), 'row')}")
     if proba is not None:
         columns = first.task.probabilities(logits)
-        columns.insert(0, config.table.image_column, records.ids)
+        columns.insert(0, config.table.image_column, records.ids.tolist())
         write_csv(proba, columns)
         print(f"{proba}: probabilities of {counted(logits.shape[1], 'class', 'classes')}")
     if known is not None:

@@ -54,8 +54,8 @@ def _readable(config: Config, names: Sequence[str]) -> Iterator[tuple[int, tf.Te
         (path,) = training_images(config, [name])
         if Path(path).is_file():
             (facts,) = image_facts([path], config)
-            if facts.problem is None:
-                yield row, turn(decode(tf.io.read_file(path)), facts.orientation)
+            if facts["problem"] is None:
+                yield row, turn(decode(tf.io.read_file(path)), int(facts["orientation"]))
 
 
 def _augmented(pixels: tf.Tensor, row: int, config: Config) -> tuple[np.ndarray, np.ndarray]:

@@ -9,10 +9,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from kmlc.config import Config
+from kmlc.csv_file import write_csv
 from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
-from kmlc.files import write_csv, write_text
+from kmlc.files import write_text
 from kmlc.markdown import counted, escape, markdown_table
 from kmlc.plotting import save_plot
 from kmlc.reports import caption_plots

@@ -8,7 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from kmlc.config import Config
+from kmlc.data.columns import STRING, strings
 from kmlc.data.data_report import TableReport
 from kmlc.data.feature_rows import FeatureRows
 from kmlc.data.folder import DataFolder
@@ -53,7 +56,7 @@ def read_test(
         config = replace(config, captions=replace(config.captions, encoder="none"))
     records, report = _source(config).read_test()
     if without == "captions":
-        records = replace(records, captions=[""] * len(records))
+        records = replace(records, captions=np.zeros(len(records), STRING))
     return records, report
 
 
@@ -74,7 +77,7 @@ def read_test_labels(config: Config, task: KnownLabelReader, records: Records) -
     return _source(config).read_test_labels(task, records)
 
 
-def training_images(config: Config, names: Sequence[str]) -> list[str]:
+def training_images(config: Config, names: Sequence[str]) -> np.ndarray:
     """Return the files of training images by their names; "" for a name that leads out of the image folder.
 
     Raises:
@@ -89,8 +92,9 @@ def _source(config: Config) -> DataFolder | FeatureRows:
     if config.data is not None:
         return FeatureRows(config, read_features(Path(config.data)), config.data)
     features, labels = overfitting_rows()
-    ids, names = (tuple(map(str, range(count))) for count in labels.shape)
-    return FeatureRows(config, Features(features, labels, list(ids), names), "the built-in feature vectors")
+    ids, names = (strings(map(str, range(count))) for count in labels.shape)
+    rows = Features(features, labels, ids, tuple(names.tolist()))
+    return FeatureRows(config, rows, "the built-in feature vectors")
 
 
 def _data_folder(config: Config) -> DataFolder:

@@ -42,7 +42,7 @@ class Task(Protocol):
 
     @staticmethod
     def read_labels(
-        config: Config, folder: Path, table: Table, rows: Sequence[int], report: TableReport
+        config: Config, folder: Path, table: Table, rows: np.ndarray, report: TableReport
     ) -> Targets:
         """Read the labels of rows of a training table, and note in the report their problems."""
 
@@ -58,7 +58,7 @@ class Task(Protocol):
     def vocabulary(self) -> Vocabulary:
         """The labels in the order of the classes."""
 
-    def read_known_labels(self, config: Config, table: Table, rows: Sequence[int]) -> KnownLabels | None:
+    def read_known_labels(self, config: Config, table: Table, rows: np.ndarray) -> KnownLabels | None:
         """Return the labels of the given rows of a table, or None if it has no labels."""
 
     @property

@@ -19,8 +19,8 @@ from kmlc.data.batches import evaluation_batches
 from kmlc.data.boundary_values import BoundaryValues, ComputedValues, StoredValues
 from kmlc.data.caches.arrays import KEY_BYTES, ArrayStore, open_store
 from kmlc.data.caption_encoders import NO_CAPTIONS, CaptionEncoder
+from kmlc.data.columns import strings
 from kmlc.data.encoder_state import EncoderState
-from kmlc.data.image_facts import NO_IMAGE
 from kmlc.data.records import Records, joined, unknown_labels
 from kmlc.errors import UserError
 from kmlc.files import cache_folder
@@ -33,7 +33,7 @@ from kmlc.training.store_key import store_key
 
 _RESERVE = 1e9
 """Bytes of a disk that the cache leaves free."""
-_EMPTY = Records([""], [""], [""], unknown_labels(1), None, [NO_IMAGE])
+_EMPTY = Records(strings([""]), strings([""]), strings([""]), unknown_labels(1))
 """A row without image and caption: the placeholder image and the empty caption."""
 
 
@@ -194,8 +194,8 @@ class _Rows:
         try:
             if not config.gigabytes:
                 raise UserError("cache.gigabytes is 0")
-            pairs = zip(self.records.images, self.records.sha256, strict=True)
-            if self.is_image and any(image and not sha256 for image, sha256 in pairs):
+            unknown = (self.records.images != "") & (self.records.sha256 == b"")
+            if self.is_image and unknown.any():
                 raise UserError("the rows have no hashes of their images")
             folder = cache_folder(config.folder) / "frozen"
             with open_store(folder / self.key, *_shape_and_dtype(self.part)) as store:
@@ -257,7 +257,7 @@ class _Rows:
         """Return the key of each row; only training rows have other views than the first."""
         if not self.is_image:
             texts = [caption if caption.strip() else "" for caption in self.records.captions]
-            return [_hash(text.encode("utf-8", "surrogatepass")) for text in texts]
+            return [_hash(text.encode()) for text in texts]
         augmentation = replace(self.config.images, max_pixels=1, anywhere=False)
         augmented = np.zeros(len(self.records), bool)
         start = 0
@@ -265,8 +265,8 @@ class _Rows:
             augmented[start : start + len(records)] = name == "training"
             start += len(records)
         return [
-            _hash(f"{sha256} {view} {augmentation}".encode() if own and sha256 and view else sha256.encode())
-            for sha256, own in zip(self.records.sha256, augmented, strict=True)
+            _hash(f"{sha256.decode()} {view} {augmentation}".encode() if own and sha256 and view else sha256)
+            for sha256, own in zip(self.records.sha256.tolist(), augmented, strict=True)
         ]
 
     def _places(self, store: ArrayStore) -> dict[str, np.ndarray]:

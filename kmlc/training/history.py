@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kmlc.files import write_csv
+from kmlc.csv_file import write_csv
 
 History = list[dict[str, float]]
 """The metrics of each finished epoch by name, and its `seconds`."""

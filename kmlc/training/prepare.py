@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,15 +10,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kmlc.config import Config
+from kmlc.config import Config, TableConfig
+from kmlc.csv_file import write_csv
 from kmlc.data.caption_encoders import fit_captions, unknown_share
+from kmlc.data.columns import CHUNK
 from kmlc.data.encoder_state import EncoderState, load_encoder_state, save_encoder_state
 from kmlc.data.feature_rows import statistics
 from kmlc.data.labels import Vocabulary
 from kmlc.data.records import LabelledData, Records
 from kmlc.data.splits import split_rows
 from kmlc.errors import UserError
-from kmlc.files import write_csv, write_json
+from kmlc.files import write_json
 from kmlc.markdown import counted
 from kmlc.settings import load_config, save_config
 from kmlc.tasks.rows import read_test
@@ -137,7 +140,7 @@ def save_prepared_data(run: RunDirectory, data: LabelledData, prepared: Prepared
     """
     if run.started:
         raise UserError(f"{run.path}: another command started this run meanwhile; name another directory")
-    write_json(run.split, {name: records.ids for name, records in prepared.splits.items()})
+    write_json(run.split, {name: records.ids.tolist() for name, records in prepared.splits.items()})
     write_json(run.labels, dataclasses.asdict(prepared.vocabulary))
     save_encoder_state(run.encoder, prepared.encoder_state)
     report = {"training": data.report.as_dict(), "unknown_word_pieces": prepared.unknown_shares}
@@ -185,13 +188,22 @@ def _write_cleaned(run: RunDirectory, config: Config, data: LabelledData) -> Non
         path.unlink(missing_ok=True)
     if config.tower.input == "features":
         return
-    table, rows = config.table, data.records
-    cleaned = {table.image_column: rows.ids}
-    cleaned |= data.vocabulary.columns(rows.labels, table)
-    cleaned[table.caption_column] = rows.captions
-    write_csv(run.cleaned["train"], pd.DataFrame(cleaned))
+    _write_rows(run.cleaned["train"], config.table, data.records, data.vocabulary)
     # Training needs no rows to predict; and their images, which the table does not show, are not read.
     with suppress(UserError):
         rows, _ = read_test(replace(config, tower=replace(config.tower, name="none")))
-        cleaned = {table.image_column: rows.ids, table.caption_column: rows.captions}
-        write_csv(run.cleaned["test"], pd.DataFrame(cleaned))
+        _write_rows(run.cleaned["test"], config.table, rows)
+
+
+def _write_rows(
+    path: Path, names: TableConfig, records: Records, vocabulary: Vocabulary | None = None
+) -> None:
+    def parts() -> Iterator[pd.DataFrame]:
+        for start in range(0, len(records), CHUNK):
+            rows = slice(start, start + CHUNK)
+            columns = {names.image_column: records.ids[rows].tolist()}
+            if vocabulary is not None:
+                columns |= vocabulary.columns(records.labels[rows], names)
+            yield pd.DataFrame(columns | {names.caption_column: records.captions[rows].tolist()})
+
+    write_csv(path, parts)

@@ -41,19 +41,18 @@ def changed_rows(path: Path, config: Config, splits: Mapping[str, Records]) -> s
 
 
 def _hashes(config: Config, splits: Mapping[str, Records]) -> dict[str, np.ndarray]:
-    inputs: dict[str, list[bytes]] = {"label sets": []}
-    for records in splits.values():
-        inputs["label sets"] += map(np.ndarray.tobytes, records.labels)
-        if config.captions.encoder != "none":
-            # Strings from tables may hold halves of surrogate pairs.
-            captions = [caption.encode("utf-8", "surrogatepass") for caption in records.captions]
-            inputs.setdefault("captions", []).extend(captions)
-        if config.tower.input == "image":
-            inputs.setdefault("images", []).extend(map(str.encode, records.sha256))
-        if records.features is not None:
-            inputs.setdefault("feature vectors", []).extend(map(np.ndarray.tobytes, records.features))
-    return {name: _digests(values) for name, values in inputs.items()}
+    rows = list(splits.values())
+    found = {"label sets": _digests(row.tobytes() for each in rows for row in each.labels)}
+    if config.captions.encoder != "none":
+        found["captions"] = _digests(caption.encode() for each in rows for caption in each.captions)
+    if config.tower.input == "image":
+        found["images"] = _digests(sha256 for each in rows for sha256 in each.sha256)
+    if config.tower.input == "features":
+        vectors = (each.features for each in rows if each.features is not None)
+        found["feature vectors"] = _digests(row.tobytes() for each in vectors for row in each)
+    return found
 
 
 def _digests(values: Iterable[bytes]) -> np.ndarray:
-    return np.frombuffer(b"".join(hashlib.blake2b(value, digest_size=8).digest() for value in values), "<u8")
+    hashes = (hashlib.blake2b(value, digest_size=8).digest() for value in values)
+    return np.fromiter((int.from_bytes(each, "little") for each in hashes), "<u8")

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from kmlc.config import Config
+from kmlc.csv_file import write_csv
 from kmlc.errors import UserError
-from kmlc.files import write_csv
 from kmlc.training.run_directory import RunDirectory
 from kmlc.tuning.grid import Values
 from kmlc.tuning.study import RETRYING, Study, StudyConfig

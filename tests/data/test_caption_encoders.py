@@ -5,6 +5,7 @@ import pytest
 
 from kmlc.config import CaptionsConfig
 from kmlc.data.caption_encoders import caption_encoder, fit_captions, reads_any, unknown_share
+from kmlc.data.columns import strings
 from kmlc.data.encoder_state import SPECIAL_TOKENS, EncoderState
 
 Encoder = Literal["none", "bigram", "trigram", "bert"]
@@ -51,7 +52,7 @@ def test_the_longest_caption_of_a_batch_sets_its_length(words: int, length: int)
     """With its [CLS] and [SEP]; nothing but padding is cut."""
     config = CaptionsConfig(sequence_length=40)
     encode = caption_encoder(config, EncoderState((*SPECIAL_TOKENS, "a", "dog")))
-    kept = encode.prepared(["a dog", "a " * words, ""])
+    kept = encode.prepared(strings(["a dog", "a " * words, ""]))
     assert kept.shape == (3, 40)
     inputs = encode.inputs(kept)
     assert {value.shape for value in inputs.values()} == {(3, length)}
@@ -61,7 +62,7 @@ def test_the_longest_caption_of_a_batch_sets_its_length(words: int, length: int)
 
 def test_a_long_table_is_prepared_in_chunks() -> None:
     encode = caption_encoder(CaptionsConfig(), EncoderState((*SPECIAL_TOKENS, "a", "dog")))
-    captions = ["a dog", "", "dog a dog"] * 1500
-    chunks = [encode.prepared([caption]) for caption in captions[:3]]
+    captions = strings(["a dog", "", "dog a dog"] * 1500)
+    chunks = [encode.prepared(captions[[row]]) for row in range(3)]
     np.testing.assert_array_equal(encode.prepared(captions), np.tile(np.concatenate(chunks), (1500, 1)))
-    assert encode.prepared([]).shape == (0, 32)
+    assert encode.prepared(strings([])).shape == (0, 32)

@@ -44,7 +44,7 @@ def test_bad_images_are_replaced_in_prediction_and_no_row_is_lost(folder: Path) 
     with (folder / "test.csv").open("a") as stream:
         stream.write('41.jpg,"again"\n')
     records, report = read_test(Config(data=str(folder)))
-    assert records.ids == [*(f"{number}.jpg" for number in range(40, 47)), "41.jpg"]
+    assert records.ids.tolist() == [*(f"{number}.jpg" for number in range(40, 47)), "41.jpg"]
     assert [path == "" for path in records.images] == [False, True, *[False] * 5, True]
     assert findings(report)["image empty"] == ["41.jpg", "41.jpg"]
 
@@ -84,11 +84,11 @@ def test_missing_things_are_named(folder: Path) -> None:
 def test_captions_may_be_missing_or_empty(folder: Path) -> None:
     (folder / "train.csv").write_text("ImageID,Labels\n0.jpg,1\n1.jpg,3\n")
     found = labelled(folder)
-    assert found.records.captions == ["", ""]
+    assert found.records.captions.tolist() == ["", ""]
     assert "table without captions" in findings(found.report)
     (folder / "train.csv").write_text('ImageID,Labels,Caption\n0.jpg,1,\n1.jpg,3,"b"\n')
     found = labelled(folder)
-    assert found.records.captions == ["", "b"]
+    assert found.records.captions.tolist() == ["", "b"]
     assert findings(found.report)["empty caption"] == ["0.jpg"]
 
 
@@ -118,7 +118,7 @@ def test_an_image_outside_the_folder_is_not_read(folder: Path) -> None:
     assert findings(found.report)["image outside the image folder"] == ["../secret.jpg"]
     assert "excluded from training; --images.anywhere true reads them" in found.report.summary()
     records, report = read_test(Config(data=str(folder)))
-    assert (records.ids[-1], records.images[-1], records.sha256[-1]) == ("../secret.jpg", "", "")
+    assert (records.ids[-1], records.images[-1], records.sha256[-1]) == ("../secret.jpg", "", b"")
     assert "replaced by a placeholder image; --images.anywhere true reads them" in report.summary()
     anywhere = Config(data=str(folder), images=ImagesConfig(anywhere=True))
     assert read_labelled(anywhere).records.ids[-1] == "../secret.jpg"

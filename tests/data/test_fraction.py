@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmlc.config import Config, ThresholdsConfig
+from kmlc.data.columns import strings
 from kmlc.data.data_report import TableReport
 from kmlc.data.fraction import fraction_of
 from kmlc.data.labels import Vocabulary
@@ -18,7 +19,7 @@ from kmlc.tasks.rows import read_labelled
 
 def labelled(rows: int) -> LabelledData:
     """Rows "0", "1", ... of which every other has label a, and every third label b."""
-    names = [str(row) for row in range(rows)]
+    names = strings(map(str, range(rows)))
     labels = np.array([[row % 2 == 0, row % 3 == 0] for row in range(rows)], np.uint8)
     report = TableReport("train.csv", rows, rows)
     report.note("empty caption", "kept", ["0"])
@@ -32,11 +33,11 @@ FRACTIONS = st.floats(0, 1, exclude_min=True)
 @given(st.integers(2, 60), FRACTIONS, FRACTIONS, st.integers(0, 2**32 - 1))
 def test_a_smaller_fraction_is_part_of_a_larger_one(rows: int, one: float, other: float, seed: int) -> None:
     data = labelled(rows)
-    small, large = (fraction_of(data, rate, seed).records.ids for rate in sorted([one, other]))
+    small, large = (fraction_of(data, rate, seed).records.ids.tolist() for rate in sorted([one, other]))
     assert len(small) == max(2, round(min(one, other) * rows))
     assert set(small) <= set(large) <= set(data.records.ids)
     assert small == sorted(small, key=int)
-    assert small == fraction_of(data, min(one, other), seed).records.ids
+    assert small == fraction_of(data, min(one, other), seed).records.ids.tolist()
 
 
 def test_all_rows_are_the_data_itself() -> None:
@@ -54,7 +55,7 @@ def test_rows_stay_whole_and_the_report_says_what_is_used() -> None:
     small = fraction_of(data, 0.25, 7)
     rows = [int(name) for name in small.records.ids]
     assert small.records.labels.tolist() == [[row % 2 == 0, row % 3 == 0] for row in rows]
-    assert small.records.images == small.records.captions == small.records.ids
+    assert rows == list(map(int, small.records.images)) == list(map(int, small.records.captions))
     assert (small.report.rows, small.report.used) == (40, 10)
     assert small.report.label_counts == {
         "a": sum(row % 2 == 0 for row in rows),
@@ -78,13 +79,13 @@ def test_a_fraction_of_a_folder_keeps_its_label_counts(data: Path, seed: int) ->
 def test_classes_without_a_row_in_the_fraction_are_no_classes() -> None:
     """They stayed in the vocabulary, each with an F1 of 0 in the mean over the classes."""
     labels = np.eye(20, dtype=np.uint8)
-    names = [str(row) for row in range(20)]
-    vocabulary = Vocabulary(tuple(names), tuple(names))
+    names = strings(map(str, range(20)))
+    vocabulary = Vocabulary(tuple(names.tolist()), tuple(names.tolist()))
     data = LabelledData(
         Records(names, names, names, labels), vocabulary, TableReport("train.csv", 20), "integer"
     )
     small = fraction_of(data, 0.25, 3)
-    assert list(small.vocabulary.labels) == small.records.ids
+    assert list(small.vocabulary.labels) == small.records.ids.tolist()
     assert small.records.labels.tolist() == np.eye(5).tolist()
     assert small.report.label_counts == dict.fromkeys(small.records.ids, 1)
     given = fraction_of(replace(data, classes_given=True), 0.25, 3)

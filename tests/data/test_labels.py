@@ -10,12 +10,12 @@ from kmlc.data.labels import Vocabulary, parse_labels, readable
 def test_integers_are_sorted_by_value_and_written_plainly() -> None:
     parsed = parse_labels(["10 2", "02 1", "2 2"], LabelsConfig())
     assert parsed.vocabulary == ("1", "2", "10")
-    assert parsed.rows == [["10", "2"], ["2", "1"], ["2"]]
+    assert parsed.rows == [("10", "2"), ("2", "1"), ("2",)]
 
 
 def test_integers_may_be_written_as_floats() -> None:
     """The cells 1.0 and 3 gave the classes 1.0 and 3."""
-    assert parse_labels(["1.0 3", "3.0"], LabelsConfig()).rows == [["1", "3"], ["3"]]
+    assert parse_labels(["1.0 3", "3.0"], LabelsConfig()).rows == [("1", "3"), ("3",)]
     assert parse_labels(["1.0", "nan", "2."], LabelsConfig()).vocabulary == ("1", "2")
     # With fractions among them they are no integers.
     assert parse_labels(["1.0", "2.0", "2.5"], LabelsConfig()).vocabulary == ("1.0", "2.0", "2.5")
@@ -31,13 +31,13 @@ def test_an_integer_of_5_000_digits_is_no_label() -> None:
 def test_a_given_vocabulary_may_be_written_as_the_table_is() -> None:
     """The label 01 of a vocabulary was never found: the 01 of the table was read as 1."""
     parsed = parse_labels(["01", "2.0"], LabelsConfig(vocabulary=["01", "02"]))
-    assert (parsed.vocabulary, parsed.rows, parsed.unknown) == (("1", "2"), [["1"], ["2"]], [])
+    assert (parsed.vocabulary, parsed.rows, parsed.unknown) == (("1", "2"), [("1",), ("2",)], [])
 
 
 def test_names_with_a_delimiter() -> None:
     parsed = parse_labels(["traffic light | bus", "", "bus|bus"], LabelsConfig(delimiter="|"))
     assert parsed.vocabulary == ("bus", "traffic light")
-    assert parsed.rows == [["traffic light", "bus"], [], ["bus"]]
+    assert parsed.rows == [("traffic light", "bus"), (), ("bus",)]
 
 
 def test_entries_that_are_no_integers_among_integers_are_invalid() -> None:
@@ -51,7 +51,7 @@ def test_system_1_filter() -> None:
     vocabulary: list[int | str] = [str(number) for number in range(1, 20) if number != 12]
     parsed = parse_labels(["1 12", "20 0", "dog 18"], LabelsConfig(vocabulary=vocabulary, unknown="drop"))
     assert parsed.vocabulary == tuple(vocabulary)
-    assert parsed.rows == [["1"], [], ["18"]]
+    assert parsed.rows == [("1",), (), ("18",)]
     assert parsed.unknown == [(0, "12"), (1, "20"), (1, "0")]
     assert parsed.invalid == [(2, "dog")]
 

@@ -3,6 +3,8 @@ import numpy as np
 import pytest
 
 from kmlc.config import TowerConfig
+from kmlc.data import feature_rows
+from kmlc.data.columns import RowView
 from kmlc.data.encoder_state import EncoderState
 from kmlc.data.feature_rows import statistics
 from kmlc.models.mlp import FARTHEST, Standardize, mlp
@@ -18,10 +20,11 @@ COLUMNS = {
     "huge constant": np.full(200, 1e30),
 }
 FEATURES = np.stack(list(COLUMNS.values()), axis=1).astype(np.float32)
+ROWS = RowView(FEATURES, np.arange(len(FEATURES)))
 
 
 def test_training_rows_have_mean_0_and_deviation_1() -> None:
-    standardized = np.asarray(Standardize(*statistics(FEATURES))(FEATURES), np.float64)
+    standardized = np.asarray(Standardize(*statistics(ROWS))(FEATURES), np.float64)
     varies = np.array([float("constant" not in name) for name in COLUMNS])
     np.testing.assert_allclose(standardized.mean(axis=0), 0, atol=5e-3)
     np.testing.assert_allclose(standardized.std(axis=0), varies, rtol=1e-3)
@@ -31,7 +34,7 @@ def test_training_rows_have_mean_0_and_deviation_1() -> None:
 
 def test_other_rows_are_finite() -> None:
     """Of a column that was constant nothing is known; far values stay within float16."""
-    means, deviations = statistics(FEATURES)
+    means, deviations = statistics(ROWS)
     rows = np.array([[1e38] * 7, [-1e38] * 7, [0.1] * 7], np.float32)
     standardized = np.asarray(Standardize(means, deviations)(rows))
     assert standardized[:2, 0].tolist() == [FARTHEST, -FARTHEST]
@@ -40,14 +43,24 @@ def test_other_rows_are_finite() -> None:
 
 
 def test_statistics_are_those_of_each_column() -> None:
-    assert statistics(np.array([[1, 7], [3, 7]], np.float32)) == ((2.0, 7.0), (1.0, 0.0))
-    assert statistics(np.array([[1e30, -5]], np.float32)) == ((float(np.float32(1e30)), -5.0), (0.0, 0.0))
+    rows = RowView(np.array([[9, 9], [1, 7], [3, 7]]), np.array([2, 1]))
+    assert statistics(rows) == ((2.0, 7.0), (1.0, 0.0))
+    large = RowView(np.array([[1e30, -5]]), np.array([0]))
+    assert statistics(large) == ((float(np.float32(1e30)), -5.0), (0.0, 0.0))
+
+
+def test_columns_that_do_not_fit_into_memory_together_have_the_same_statistics(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = statistics(ROWS)
+    monkeypatch.setattr(feature_rows, "_BLOCK", 3 * len(ROWS))
+    assert statistics(ROWS) == whole
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
 def test_any_precision_trains_on_large_features(policy: str) -> None:
     """In float16 a feature of 1e5 is infinite, and the model's outputs were NaN."""
-    means, deviations = statistics(FEATURES)
+    means, deviations = statistics(ROWS)
     keras.config.set_dtype_policy(policy)
     try:
         keras.utils.set_random_seed(0)

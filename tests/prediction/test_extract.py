@@ -97,7 +97,7 @@ def test_the_mlp_trains_on_them_and_predicts_them(
     assert {"validation", "training"} <= read_json(run / "metrics.json").keys()
     assert predicted("--run", run) == 0
     table = pd.read_csv(run / "submission.csv", dtype=str)
-    assert table["ImageID"].tolist() == read_features(extracted).ids
+    assert table["ImageID"].tolist() == read_features(extracted).ids.tolist()
     # These are the rows that it was trained on: their score would say nothing.
     assert "Against the labels" not in capsys.readouterr().out
 
@@ -126,7 +126,7 @@ def test_the_library_predicts_arrays_as_the_command_predicts_the_file(
 
 def test_a_run_keeps_the_statistics_of_its_training_rows(run: Path, extracted: Path) -> None:
     rows, training = read_features(extracted), read_json(run / "split.json")["training"]
-    features = rows.features[[rows.ids.index(name) for name in training]].astype(float)
+    features = rows.features[[rows.ids.tolist().index(name) for name in training]].astype(float)
     state = read_json(run / "encoder.json")
     np.testing.assert_allclose(state["feature_means"], features.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(state["feature_deviations"], features.std(axis=0), rtol=1e-12)

@@ -35,7 +35,7 @@ def rows(data: Path) -> tuple[list[Path], list[str]]:
 
 def rows_of(folder: Path) -> tuple[list[Path], list[str]]:
     columns = read_csv(folder / "test.csv", "Caption").columns
-    return [folder / "data" / name for name in columns["ImageID"]], columns["Caption"]
+    return [folder / "data" / name for name in columns["ImageID"]], columns["Caption"].tolist()
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from sklearn.metrics import f1_score, precision_recall_curve
 
 from kmlc.config import CaptionsConfig, Config
+from kmlc.data.columns import strings
 from kmlc.data.records import Records, unknown_labels
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_json
@@ -41,7 +42,7 @@ def test_thresholds_are_fitted_to_the_mean_of_the_logits(runs: Path) -> None:
     predictor = load_predictor([runs / "both", runs / "words"])
     names = read_json(runs / "both" / "split.json")["validation"]
     records = read_labelled(predictor.config).records
-    rows = records.take([records.ids.index(name) for name in names])
+    rows = records.take([records.ids.tolist().index(name) for name in names])
     logits = [predict_logits(trained(runs / name), rows) for name in ("both", "words")]
     scores = probabilities((logits[0] + logits[1]) / 2)
     for place, label in enumerate(LABELS):
@@ -71,7 +72,7 @@ def test_images_are_read_if_any_run_takes_them(runs: Path) -> None:
     """The rows were once read with the settings of the first run alone, which takes no images here."""
     words_first = load_predictor([runs / "words", runs / "both"])
     records, _ = read_test(words_first.config)
-    assert [Path(str(path)).name for path in records.images] == records.ids
+    assert [Path(str(path)).name for path in records.images] == records.ids.tolist()
     plain, _ = read_test(load_predictor([runs / "words"]).config)
     assert set(plain.images) == {""}
 
@@ -94,6 +95,8 @@ def test_ignored_captions_are_said(encoder: Any, capsys: pytest.CaptureFixture[s
     run: Any = SimpleNamespace(config=Config(captions=CaptionsConfig(encoder)))
     predictor = Predictor([Path("runs/a")], [run], {})
     for caption in ("a dog", ""):
-        predictor.note_ignored_captions(Records(["0.jpg"], [""], [caption], unknown_labels(1)))
+        predictor.note_ignored_captions(
+            Records(strings(["0.jpg"]), strings([""]), strings([caption]), unknown_labels(1))
+        )
     said = "Captions are ignored: runs/a was trained without captions\n"
     assert capsys.readouterr().out == (said if encoder == "none" else "")

@@ -62,13 +62,14 @@ def read_probabilities(path: Path) -> np.ndarray:
 
 
 def test_logits_are_those_of_the_model(both: TrainedRun, records: Records) -> None:
-    expected = model_logits(both, image_batch(records), records.captions)
+    expected = model_logits(both, image_batch(records), records.captions.tolist())
     np.testing.assert_allclose(predict_logits(both, records), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_flip_is_the_mean_of_the_image_and_its_mirror_image(both: TrainedRun, records: Records) -> None:
     views = [
-        model_logits(both, image_batch(records, mirrored), records.captions) for mirrored in (False, True)
+        model_logits(both, image_batch(records, mirrored), records.captions.tolist())
+        for mirrored in (False, True)
     ]
     assert np.abs(views[0] - views[1]).max() > 1e-4
     found = predict_logits(both, records, "flip")
@@ -105,7 +106,7 @@ def test_without_images_predicts_as_if_images_were_missing(
 ) -> None:
     run = ["--run", runs / "both", "--out", tmp_path / "s.csv"]
     command(*run, "--proba", tmp_path / "p.csv", "--without", "images")
-    expected = model_logits(both, image_batch(records), records.captions, has_image=False)
+    expected = model_logits(both, image_batch(records), records.captions.tolist(), has_image=False)
     np.testing.assert_allclose(read_probabilities(tmp_path / "p.csv"), sigmoid(expected), rtol=1e-4)
 
 
@@ -214,7 +215,7 @@ def test_without_images_no_folder_of_images_is_needed(
     shutil.rmtree(folder / "data")
     files = ["--out", tmp_path / "s.csv", "--proba", tmp_path / "p.csv"]
     command("--run", runs / "both", "--data", folder, *files, "--without", "images")
-    expected = model_logits(both, image_batch(records), records.captions, has_image=False)
+    expected = model_logits(both, image_batch(records), records.captions.tolist(), has_image=False)
     np.testing.assert_allclose(read_probabilities(tmp_path / "p.csv"), sigmoid(expected), rtol=1e-4)
 
 

@@ -38,7 +38,7 @@ def test_the_sheet_shows_the_images_that_the_model_receives(
     monkeypatch.setattr(
         plots, "augmentation", lambda *arguments: shown.update(zip("ods", arguments, strict=True))
     )
-    contact_sheet(make_run(tmp_path, config, records.ids))
+    contact_sheet(make_run(tmp_path, config, records.ids.tolist()))
     encode = caption_encoder(config.captions, EncoderState())
     evaluated = next(evaluation_batches(records, config, encode).as_numpy_iterator())["image"]
     np.testing.assert_array_equal(shown["o"], evaluated[:4])

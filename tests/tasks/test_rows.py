@@ -34,9 +34,9 @@ def test_the_built_in_feature_vectors_are_read_without_data() -> None:
     config = Config(tower=FEATURES)
     data = read_labelled(config)
     assert data.report.file == "the built-in feature vectors"
-    assert data.records.ids[:2] == ["0", "1"]
+    assert data.records.ids[:2].tolist() == ["0", "1"]
     assert data.records.features is not None
-    assert data.records.features.shape == (6000, 60)
+    assert (len(data.records.features), data.records.features.width) == (6000, 60)
     assert data.vocabulary.labels == tuple(str(number) for number in range(20))
 
 
@@ -47,7 +47,7 @@ def test_feature_vectors_are_trained_on_and_predicted(tmp_path: Path) -> None:
     data = read_labelled(config)
     assert data.report.label_counts == {"cat": 1, "dog": 1}
     records, report = read_test(config)
-    assert (records.ids, report.used) == (["0", "1"], 2)
+    assert (records.ids.tolist(), report.used) == (["0", "1"], 2)
     assert records.labels.shape == (2, 0)
     known = read_test_labels(config, task_of(config, data.vocabulary), records)
     assert known is not None
@@ -78,7 +78,7 @@ def test_feature_vectors_without_labels_are_predicted_and_not_trained_on(tmp_pat
     config = Config(data=str(tmp_path / "rows.npz"), tower=FEATURES)
     records, _ = read_test(config)
     assert records.features is not None
-    assert records.features.tolist() == [[0.5], [2.0]]
+    assert records.features[:].tolist() == [[0.5], [2.0]]
     task = task_of(config, Vocabulary(("cat", "dog"), ("cat", "dog")))
     assert read_test_labels(config, task, records) is None
     with pytest.raises(UserError, match=r"rows\.npz: no array y; expected class numbers of shape \(rows,\)"):
@@ -95,7 +95,7 @@ def test_what_is_ignored_need_not_be_there(without: Literal["images", "captions"
     else:
         (folder / "test.csv").write_text("ImageID\n2.jpg\n3.jpg\n")
     records, report = read_test(config, without)
-    assert records.ids == ["2.jpg", "3.jpg"]
+    assert records.ids.tolist() == ["2.jpg", "3.jpg"]
     assert set(findings(report)) <= {"record that is not valid CSV"}
     assert [image == "" for image in records.images] == [without == "images"] * 2
     assert [caption == "" for caption in records.captions] == [without == "captions"] * 2

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from kmlc.config import CaptionsConfig, Config, ImagesConfig, LabelsConfig, LossConfig, TowerConfig
+from kmlc.data.columns import strings
 from kmlc.data.records import Records
 from kmlc.objectives.losses import mean_class_alpha
 from kmlc.training.auto_settings import resolve, resolve_as, resolve_image_size
 
 LABELS = np.array([[1, 0], [1, 1]], np.uint8)
-ROWS = Records(["0.jpg", "1.jpg"], ["", ""], ["", "a dog"], LABELS)
+ROWS = Records(strings(["0.jpg", "1.jpg"]), strings(["", ""]), strings(["", "a dog"]), LABELS)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_resolve_as_takes_what_is_auto_from_resolved_settings() -> None:
 
 def test_captions_without_words_are_not_used() -> None:
     """The default model crashed where no caption has a word."""
-    wordless = replace(ROWS, captions=["", " \n"])
+    wordless = replace(ROWS, captions=strings(["", " \n"]))
     preset = Config(captions=CaptionsConfig(preset="no_such_preset"))
     for config in (Config(), Config(captions=CaptionsConfig("bigram")), preset):
         assert resolve(config, "name", ROWS).captions == config.captions

@@ -6,6 +6,7 @@ import pytest
 
 from kmlc.config import CacheConfig, Config, FusionConfig, LossConfig, TowerConfig, TrainConfig
 from kmlc.data.boundary_values import ComputedValues, StoredValues
+from kmlc.data.columns import strings
 from kmlc.data.encoder_state import EncoderState
 from kmlc.data.records import Records, unknown_labels
 from kmlc.models.boundary import FrozenPart
@@ -66,7 +67,7 @@ def test_steps_are_timed_with_what_the_cache_cannot_hold(gigabytes: float, kind:
     frozen = keras.Model({"image": images}, keras.layers.Flatten()(images))
     part = FrozenPart("image", 0, frozen, images)
     config = Config(cache=CacheConfig(gigabytes=gigabytes))
-    records = Records(["0", "1"], ["", ""], ["", ""], unknown_labels(2))
+    records = Records(strings(["0", "1"]), strings(["", ""]), strings(["", ""]), unknown_labels(2))
     splits = {"training": records, "validation": records}
     values = SplitModel([part], frozen, config, EncoderState()).values_to_time(records, splits)
     assert type(values["image"]) is kind

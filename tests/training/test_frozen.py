@@ -171,7 +171,7 @@ def test_prediction_equals_the_evaluation_of_training(flags: list[str]) -> None:
     config = load_config(run.config)
     rows = read_labelled(config).records
     names = load_split(run)["validation"]
-    validation = rows.take([rows.ids.index(name) for name in names])
+    validation = rows.take([rows.ids.tolist().index(name) for name in names])
     logits = load_predictor([run.path]).logits(validation)
     np.testing.assert_array_equal(logits, read_arrays(run.logits)["validation_logits"])
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kmlc.config import CaptionsConfig, Config, ImagesConfig, SplitConfig, TableConfig, TowerConfig
+from kmlc.data.columns import strings
 from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
 from kmlc.files import read_json
@@ -56,7 +57,7 @@ def test_a_run_keeps_its_splits(saved: tuple[RunDirectory, PreparedData], labell
     assert 2 <= len(ids["test"]) <= 6 <= len(ids["validation"]) <= 10
     loaded = load_prepared_data(run, labelled)
     for name, records in prepared.splits.items():
-        assert loaded.splits[name].ids == records.ids
+        assert loaded.splits[name].ids.tolist() == records.ids.tolist()
         assert loaded.splits[name].labels.tolist() == records.labels.tolist()
 
 
@@ -108,7 +109,8 @@ def test_rows_of_one_picture_are_an_error_that_says_so(
     config: Config, labelled: LabelledData, method: Literal["random", "stratified"]
 ) -> None:
     """The line had counts alone, of which no setting changes anything."""
-    facts = [replace(each, sha256="ab") for each in labelled.records.facts]
+    facts = np.array(labelled.records.facts)
+    facts["sha256"] = b"ab"
     data = replace(labelled, records=replace(labelled.records, facts=facts))
     with pytest.raises(UserError, match="; all 40 rows show one picture, so they stay in one split: add"):
         prepare_data(replace(config, split=SplitConfig(method)), data)
@@ -161,7 +163,7 @@ def test_without_rows_to_predict_there_is_no_cleaned_test_table(config: Config, 
 
 def test_rows_without_captions_need_images(config: Config, labelled: LabelledData) -> None:
     """The default model ended in StopIteration where no caption has a word."""
-    wordless = replace(labelled, records=replace(labelled.records, captions=[" "] * 40))
+    wordless = replace(labelled, records=replace(labelled.records, captions=strings([" "] * 40)))
     config = replace(config, captions=CaptionsConfig("bert"))
     assert prepare_data(config, wordless).config.captions == CaptionsConfig("none")
     with pytest.raises(
@@ -183,13 +185,13 @@ def test_a_picture_of_a_novel_row_is_not_trained_on_in_another_row(
     config: Config, labelled: LabelledData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows for validation alone, such as novel ones, could share their picture with a training row."""
-    facts = list(labelled.records.facts)
+    facts = np.array(labelled.records.facts)
     novel = np.arange(40) < 5
     facts[20:25] = facts[:5]
     labelled = replace(labelled, records=replace(labelled.records, facts=facts))
     monkeypatch.setattr(type(labelled.vocabulary), "validation_only", lambda *_: novel)
     found = prepare_data(config, labelled)
-    assert set(labelled.records.ids[:5] + labelled.records.ids[20:25]) <= set(found.validation.ids)
+    assert {*labelled.records.ids[:5], *labelled.records.ids[20:25]} <= set(found.validation.ids)
     assert len(found.training) + len(found.validation) + len(found.test) == 40
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kmlc.config import CaptionsConfig, Config, TowerConfig, TrainConfig
+from kmlc.data.columns import RowView
 from kmlc.errors import UserError
 from kmlc.files import write_text
 from kmlc.tasks.rows import read_labelled
@@ -86,10 +87,11 @@ def test_changed_feature_vectors_are_refused(config: Config, tmp_path: Path) -> 
     config = replace(config, data=None, tower=TowerConfig("mlp"), captions=CaptionsConfig("none"))
     data = read_labelled(config)
     save_prepared_data(run := create_run(config), data, prepare_data(config, data))
-    features = np.array(data.records.features)
+    assert data.records.features is not None
+    features, rows = data.records.features[:], len(data.records)
     features[17, 0] += 1
-    changed = replace(data, records=replace(data.records, features=features))
-    rows = len(features)
+    view = RowView(features, np.arange(rows))
+    changed = replace(data, records=replace(data.records, features=view))
     with pytest.raises(UserError, match=rf"1 of {rows:,} feature vectors \(first: 17\) changed since"):
         load_prepared_data(run, changed)
 

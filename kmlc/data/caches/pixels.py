@@ -15,6 +15,7 @@ from pathlib import Path
 import tensorflow as tf
 from PIL import Image
 
+from kmlc.data.columns import strings
 from kmlc.data.images import decode
 from kmlc.data.records import Records
 from kmlc.errors import UserError
@@ -52,8 +53,8 @@ def cached(records: Records, folder: Path, limit_bytes: int) -> Records:
         missing = {path: copy for path, copy in copies.items() if not copy.is_file()}
         if missing:
             _fill(folder, missing, limit_bytes)
-    cached: dict[str | bytes, str] = {path: str(copy) for path, copy in copies.items() if copy.is_file()}
-    return replace(records, images=[cached.get(image, image) for image in records.images])
+    cached = {path: str(copy) for path, copy in copies.items() if copy.is_file()}
+    return replace(records, images=strings(cached.get(image, image) for image in records.images))
 
 
 def _name(path: Path) -> str:

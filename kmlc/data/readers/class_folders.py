@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kmlc.config import Config, TableConfig
+from kmlc.data.columns import strings
 from kmlc.data.data_report import Finding
 from kmlc.data.readers.table import IMAGE_SUFFIXES, Table
 from kmlc.errors import UserError
@@ -169,7 +170,10 @@ def _name(folder: Path, path: Path) -> str:
 
 def _table(root: Path, labels: dict[str, str], skipped: dict[str, list[str]], config: TableConfig) -> Table:
     names = sorted(labels, key=_in_counting_order)
-    columns = {config.image_column: names, config.label_column: [labels[name] for name in names]}
+    columns = {
+        config.image_column: strings(names),
+        config.label_column: strings(labels[name] for name in names),
+    }
     spaced = sorted({label for label in labels.values() if label != label.strip()})
     what = "class folder whose name begins or ends with a space"
     findings = [Finding(what, "the label goes without it", list(map(repr, spaced)))] if spaced else []

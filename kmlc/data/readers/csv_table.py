@@ -8,12 +8,15 @@ still not valid is cut by position, and what lies between the other columns is t
 
 import codecs
 import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import chain, islice
 from pathlib import Path
 
+import numpy as np
+
+from kmlc.data.columns import STRING, chunks, strings
 from kmlc.data.data_report import Finding
 from kmlc.data.readers.record_lines import RecordLayout, usual_shapes
 from kmlc.data.readers.table import Table
@@ -23,28 +26,36 @@ from kmlc.errors import UserError
 csv.field_size_limit(2**31 - 1)
 
 _DELIMITERS = ",;\t"
+_ERRORS = "replace"  # Windows-1252 lacks five bytes; text in other encodings has no errors
 _ANOTHER_WAY = "kept as one record; table.one_record_per_line true cuts there"
 
 
 @dataclass(frozen=True)
-class _Lines:
-    """The lines of a table below its header.
+class _File:
+    """A table as text.
 
     Attributes:
         path: the file.
+        encoding: of its text.
         header: the line with the names of the columns.
-        body: the lines below it, each with its line end.
-        first: the number of the first of them, counted from 1.
+        first: the number of the line below it, counted from 1.
+        most: a number of lines that it does not exceed.
         delimiter: the character between two fields.
         text_column: the column of free text.
     """
 
     path: Path
+    encoding: str
     header: str
-    body: list[str]
     first: int
+    most: int
     delimiter: str
     text_column: str
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines below the header, each with its line end."""
+        with self.path.open(encoding=self.encoding, errors=_ERRORS, newline="") as stream:
+            yield from islice(stream, self.first - 1, None)
 
     @cached_property
     def columns(self) -> list[str]:
@@ -60,14 +71,9 @@ class _Lines:
         before = columns.index(self.text_column)
         return RecordLayout(self.delimiter, before, len(columns) - before - 1)
 
-    @cached_property
-    def bare(self) -> list[str]:
-        """The lines without their line ends."""
-        return [line.rstrip("\r\n") for line in self.body]
-
-    def finding(self, what: str, action: str, numbers: Sequence[int]) -> list[Finding]:
-        """Return what was found in some of the lines, if there are any."""
-        rows = [f"line {self.first + number}: {self.bare[number][:60]}" for number in numbers]
+    def finding(self, what: str, action: str, lines: Mapping[int, str]) -> list[Finding]:
+        """Return what was found in some lines, by their numbers below the header, if there are any."""
+        rows = [f"line {self.first + number}: {line[:60]}" for number, line in lines.items()]
         return [Finding(what, action, rows)] if rows else []
 
 
@@ -96,83 +102,109 @@ def read_csv(
     """
     if delimiter != "auto" and (len(delimiter) != 1 or delimiter in '"\r\n'):
         raise UserError(f"table.delimiter: expected auto or one character, no quote; got {delimiter!r}")
-    text, findings = _read_text(path)
-    all_lines = list(io.StringIO(text, newline=""))
-    place = next((number for number, line in enumerate(all_lines) if line.strip()), None)
-    if place is None:
+    encoding, most, findings = _encoding(path)
+    with path.open(encoding=encoding, errors=_ERRORS, newline="") as stream:
+        number, header = next(
+            ((number, line) for number, line in enumerate(stream, 1) if line.strip()), (0, "")
+        )
+    if not header:
         raise UserError(f"{path}: the file is empty; expected a header line and one line for each image")
-    header = all_lines[place]
     if delimiter == "auto":
         delimiter = max(_DELIMITERS, key=lambda each: len(next(csv.reader([header], delimiter=each))))
-    lines = _Lines(path, header, all_lines[place + 1 :], place + 2, delimiter, text_column)
-    columns = lines.columns
+    file = _File(path, encoding, header, number + 1, most, delimiter, text_column)
+    columns = file.columns
     repeated = next((name for name in columns if name and columns.count(name) > 1), None)
     if repeated is not None:
         raise UserError(f"{path}: expected each column once; got {repeated!r} twice")
-    table = None if one_record_per_line else _read_valid(lines)
+    table = None if one_record_per_line else _read_valid(file)
     if table is None:
-        table = _read_broken(lines, one_record_per_line)
+        table = _read_broken(file, one_record_per_line)
     table.findings[:0] = findings
     return table
 
 
-def _read_text(path: Path) -> tuple[str, list[Finding]]:
-    """Return the content of a file, and what was found about its encoding."""
+def _encoding(path: Path) -> tuple[str, int, list[Finding]]:
+    """Return the encoding of a file, a number of lines that it does not exceed, and what was found."""
+    encoding, findings, most, before = "utf-8-sig", list[Finding](), 1, 0
     try:
-        content = path.read_bytes()
+        with path.open("rb") as stream:
+            if stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+                encoding = "utf-16"
+            stream.seek(0)
+            decoder = codecs.getincrementaldecoder(encoding)()
+            for block in chain(iter(partial(stream.read, 2**20), b""), [b""]):
+                most += block.count(b"\n") + block.count(b"\r")
+                if not findings:
+                    try:
+                        decoder.decode(block, final=not block)
+                    except UnicodeDecodeError as error:
+                        line = before + error.object.count(b"\n", 0, error.start) + 1
+                        encoding, what = "cp1252", "table that is not UTF-8"
+                        findings = [Finding(what, "read as Windows-1252", [f"line {line}"])]
+                before += block.count(b"\n")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise UserError(f"{path}: expected a CSV file; it is a folder") from None
     except OSError as error:
         raise UserError(f"{path}: could not be read: {error.strerror}") from None
-    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    findings = []
+    return encoding, most, findings
+
+
+def _read_valid(file: _File) -> Table | None:
+    """Read a table of valid CSV, some rows at a time; None if it is not valid."""
+    layout, recent, rows = file.layout, list[str](), 0
+    columns: list[np.ndarray] = [np.empty(file.most, STRING) for _ in file.columns]
+    inside: dict[int, str] = {}
+
+    def lines() -> Iterator[str]:
+        for line in file.lines():
+            recent.append(line)
+            yield line
+
+    def fields() -> Iterator[list[str]]:
+        for start, end, found in _records(lines(), file.delimiter, len(columns)):
+            if layout is not None:
+                inside.update((line, recent[line - end].rstrip("\r\n")) for line in layout.inside(start, end))
+            recent.clear()
+            yield found
+
     try:
-        text = content.decode("utf-16" if is_utf16 else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        text = content.decode("cp1252", errors="replace")
-        line = content.count(b"\n", 0, error.start) + 1
-        findings = [Finding("table that is not UTF-8", "read as Windows-1252", [f"line {line}"])]
-    return text, findings
-
-
-def _read_valid(lines: _Lines) -> Table | None:
-    """Read a table of valid CSV; None if it is not valid."""
-    records = _valid_records(lines.body, lines.delimiter, len(lines.columns))
-    if records is None:
+        for some in chunks(fields()):
+            for column, values in zip(columns, zip(*some, strict=True), strict=True):
+                column[rows : rows + len(some)] = [value.strip() for value in values]
+            rows += len(some)
+    except csv.Error:
         return None
-    table = Table(lines.path, _by_column(lines.columns, [fields for _, _, fields in records]))
-    if lines.layout is not None:
-        usual = usual_shapes(lines.layout.name(fields).strip() for _, _, fields in records)
-        inside = [line for start, end, _ in records for line in lines.layout.inside(start, end)]
-        found = [line for line in inside if lines.layout.like_record(lines.bare[line], usual)]
-        table.findings += lines.finding("line like a record inside a quoted field", _ANOTHER_WAY, found)
+    named = {name: column[:rows] for name, column in zip(file.columns, columns, strict=True)}
+    table = Table(file.path, named)
+    if layout is not None and inside:
+        usual = usual_shapes(named[layout.name(file.columns)])
+        found = {number: line for number, line in inside.items() if layout.like_record(line, usual)}
+        table.findings += file.finding("line like a record inside a quoted field", _ANOTHER_WAY, found)
     return table
 
 
-def _valid_records(
-    lines: Sequence[str], delimiter: str, width: int
-) -> list[tuple[int, int, list[str]]] | None:
-    """Return the first line, the line after the last, and the fields of each record of valid CSV, or None."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    records, start = [], 0
-    try:
-        for fields in reader:
-            # The other lines are blank.
-            if len(fields) == width and (width > 1 or fields[0].strip()):
-                records.append((start, reader.line_num, fields))
-            elif len(fields) > 1 or "".join(fields).strip():
-                return None
-            start = reader.line_num
-    except csv.Error:
-        return None
-    return records
+def _records(lines: Iterable[str], delimiter: str, width: int) -> Iterator[tuple[int, int, list[str]]]:
+    """Yield the first line, the line after the last, and the fields of each record of valid CSV.
+
+    Raises:
+        csv.Error: if it is not valid.
+    """
+    reader, start = csv.reader(lines, delimiter=delimiter, strict=True), 0
+    for fields in reader:
+        # The other lines are blank.
+        if len(fields) == width and (width > 1 or fields[0].strip()):
+            yield start, reader.line_num, fields
+        elif len(fields) > 1 or "".join(fields).strip():
+            raise csv.Error(f"expected {width} fields")
+        start = reader.line_num
 
 
-def _read_broken(lines: _Lines, one_record_per_line: bool) -> Table:
+def _read_broken(file: _File, one_record_per_line: bool) -> Table:
     """Read a table that is not valid CSV, record by record."""
-    columns, layout, body = lines.columns, lines.layout, lines.bare
+    columns, layout, lines = file.columns, file.layout, list(file.lines())
+    body = [line.rstrip("\r\n") for line in lines]
     if one_record_per_line or layout is None:
         starts = [number for number, line in enumerate(body) if line.strip()]
         doubtful: list[int] = []
@@ -182,39 +214,52 @@ def _read_broken(lines: _Lines, one_record_per_line: bool) -> Table:
     repaired: list[int] = []
     unreadable: list[int] = []
     for start, end in zip(starts, [*starts[1:], len(body)], strict=True):
-        valid = _valid_records(lines.body[start:end], lines.delimiter, len(columns))
-        if valid is not None and len(valid) == 1:
-            rows.append(valid[0][2])
+        valid = _valid_fields(lines[start:end], file.delimiter, len(columns))
+        if valid is not None:
+            rows.append(valid)
         elif layout is not None and (fields := layout.cut("\n".join(body[start:end]))) is not None:
             repaired.append(len(rows))
             rows.append(fields)
         else:
             unreadable.append(len(rows))
-            rows.append(_known_fields(body[start:end], lines))
+            rows.append(_known_fields(body[start:end], file))
     if rows and len(unreadable) == len(rows):
-        got = len(next(csv.reader([body[starts[0]]], delimiter=lines.delimiter)))
+        got = len(next(csv.reader([body[starts[0]]], delimiter=file.delimiter)))
         raise UserError(
-            f"{lines.path} line {lines.first + starts[0]}: expected {len(columns)} fields "
+            f"{file.path} line {file.first + starts[0]}: expected {len(columns)} fields "
             f"({', '.join(columns)}), got {got}, and no other line is valid either; "
             "quotes inside a field must be doubled (table.delimiter sets the character between fields)"
         )
     cut = set(starts) & set(doubtful)
-    findings = lines.finding("line that may be part of the record before", "read as a record", sorted(cut))
-    kept = sorted(set(doubtful) - cut)
-    findings += lines.finding("line that may begin a record", "kept as part of the record before", kept)
-    return Table(lines.path, _by_column(columns, rows), repaired, unreadable, findings)
+    kept = set(doubtful) - cut
+    findings = []
+    for what, action, numbers in (
+        ("line that may be part of the record before", "read as a record", cut),
+        ("line that may begin a record", "kept as part of the record before", kept),
+    ):
+        findings += file.finding(what, action, {number: body[number] for number in sorted(numbers)})
+    return Table(file.path, _by_column(columns, rows), repaired, unreadable, findings)
 
 
-def _known_fields(record: Sequence[str], lines: _Lines) -> list[str]:
+def _valid_fields(lines: Sequence[str], delimiter: str, width: int) -> list[str] | None:
+    """Return the fields of lines that are one record of valid CSV, or None."""
+    try:
+        records = list(_records(lines, delimiter, width))
+    except csv.Error:
+        return None
+    return records[0][2] if len(records) == 1 else None
+
+
+def _known_fields(record: Sequence[str], file: _File) -> list[str]:
     """Return the fields of a record that cannot be cut: its free text and all beyond it are empty."""
-    layout, width = lines.layout, len(lines.columns)
+    layout, width = file.layout, len(file.columns)
     if layout is not None and layout.backwards:
         last = next(line for line in reversed(record) if line.strip())
-        known = next(csv.reader([last], delimiter=lines.delimiter))[-layout.after :]
+        known = next(csv.reader([last], delimiter=file.delimiter))[-layout.after :]
         return [*[""] * (width - len(known)), *known]
-    known = next(csv.reader([record[0]], delimiter=lines.delimiter))[: layout.before if layout else 1]
+    known = next(csv.reader([record[0]], delimiter=file.delimiter))[: layout.before if layout else 1]
     return [*known, *[""] * (width - len(known))]
 
 
-def _by_column(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, list[str]]:
-    return {name: [row[place].strip() for row in rows] for place, name in enumerate(columns)}
+def _by_column(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, np.ndarray]:
+    return {name: strings(row[place].strip() for row in rows) for place, name in enumerate(columns)}

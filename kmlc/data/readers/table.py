@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from kmlc.data.data_report import Finding
 from kmlc.errors import UserError
 
@@ -16,7 +18,7 @@ class Table:
 
     Attributes:
         path: the file, or the folder of images, that it was read from.
-        columns: the values of each column by its name, all of the same length.
+        columns: the values of each column by its name, strings of shape (rows,).
         repaired: row numbers of the records that were not valid CSV and were cut by position.
         unreadable: row numbers of the records that could not be cut; their last values are empty.
         findings: what could be read in another way, or is not in the expected form.
@@ -24,7 +26,7 @@ class Table:
     """
 
     path: Path
-    columns: dict[str, list[str]]
+    columns: dict[str, np.ndarray]
     repaired: list[int] = field(default_factory=list)
     unreadable: list[int] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -33,7 +35,7 @@ class Table:
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
 
-    def column(self, name: str, key: str) -> list[str]:
+    def column(self, name: str, key: str) -> np.ndarray:
         """Return the values of a column.
 
         Args:

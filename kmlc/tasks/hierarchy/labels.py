@@ -39,9 +39,7 @@ class _Column(NamedTuple):
     kind: LabelKind
 
 
-def read_labels(
-    config: Config, folder: Path, table: Table, rows: Sequence[int], report: TableReport
-) -> Targets:
+def read_labels(config: Config, folder: Path, table: Table, rows: np.ndarray, report: TableReport) -> Targets:
     """Read both label columns, find the hierarchy, and hold out the classes that the settings name.
 
     Rows without a valid label at both levels are excluded, and those whose subclass has another superclass in
@@ -59,7 +57,7 @@ def read_labels(
             too many.
 
     Example:
-        read_labels(config, folder, table, range(len(table)), report).vocabulary.display()
+        read_labels(config, folder, table, np.arange(len(table)), report).vocabulary.display()
     """
     if config.labels.vocabulary is not None:
         raise UserError("labels.vocabulary: expected null with table.superclass_column; got a list")
@@ -72,22 +70,21 @@ def read_labels(
     pairs = list(zip(*(column.labels for column in columns), strict=True))
     excluded = _note_unlabelled(config, table, rows, report, columns)
     excluded |= _note_contradictory(config, table, rows, report, pairs, novel)
-    kept = [place for place in range(len(rows)) if place not in excluded]
+    kept = np.delete(np.arange(len(rows)), sorted(excluded))
     pairs = [pairs[place] for place in kept]
     hierarchy = _find_hierarchy(table, columns, pairs, novel)
     out = held_out(hierarchy, config.hierarchy, config.seed)
     vocabulary = _vocabulary(config, hierarchy, out, names, novel)
     encoded = vocabulary.encode(pairs)
-    rows = [rows[place] for place in kept]
-    ids = table.columns[config.table.image_column]
-    unknown = [ids[rows[place]] for place in np.flatnonzero(vocabulary.validation_only(encoded))]
+    rows = rows[kept]
+    unknown = table.columns[config.table.image_column][rows[vocabulary.validation_only(encoded)]].tolist()
     report.note("row of a novel or held-out class", "not trained on, joins the validation rows", unknown)
     kinds = {column.kind for column in columns}
     return Targets(vocabulary, rows, encoded, kinds.pop() if len(kinds) == 1 else "auto")
 
 
 def read_known_labels(
-    config: Config, vocabulary: HierarchyVocabulary, table: Table, rows: Sequence[int]
+    config: Config, vocabulary: HierarchyVocabulary, table: Table, rows: np.ndarray
 ) -> KnownLabels | None:
     """Return the labels of the given rows; None if they come from class folders.
 
@@ -98,7 +95,7 @@ def read_known_labels(
         UserError: if the table lacks a column.
 
     Example:
-        known = read_known_labels(config, vocabulary, table, range(len(table)))
+        known = read_known_labels(config, vocabulary, table, np.arange(len(table)))
     """
     if not table.path.is_file():
         return None
@@ -114,7 +111,7 @@ def read_known_labels(
 
 
 def _read_columns(
-    config: Config, table: Table, rows: Sequence[int], known: Sequence[Sequence[str]] = ((), ())
+    config: Config, table: Table, rows: np.ndarray, known: Sequence[Sequence[str]] = ((), ())
 ) -> list[_Column]:
     """Return the columns of the superclasses and of the subclasses; a whole cell is one label.
 
@@ -124,9 +121,11 @@ def _read_columns(
     for key, labels_of_level in zip(("superclass_column", "label_column"), known, strict=True):
         name = getattr(config.table, key)
         column = table.column(name, f"table.{key}")
-        cells = [column[row] for row in rows]
-        kind = kind_of(labels_of_level or filter(None, cells), config.labels)
-        labels = [canonical(cell, kind) or "" for cell in cells]
+        cells = Counter(column[rows])
+        filled = {cell: count for cell, count in cells.items() if cell}
+        kind = kind_of(labels_of_level or filled, config.labels)
+        label_of = {cell: canonical(cell, kind) or "" for cell in cells}
+        labels = [label_of[cell] for cell in column[rows]]
         order = sorted({*labels} - {""}, key=int if kind == "integer" else None)
         columns.append(_Column(name, labels, order, kind))
     return columns
@@ -188,7 +187,7 @@ def _vocabulary(
 
 
 def _note_unlabelled(
-    config: Config, table: Table, rows: Sequence[int], report: TableReport, columns: Sequence[_Column]
+    config: Config, table: Table, rows: np.ndarray, report: TableReport, columns: Sequence[_Column]
 ) -> set[int]:
     """Note the rows without a valid label at a level, and return their places."""
     ids = table.columns[config.table.image_column]
@@ -205,7 +204,7 @@ def _note_unlabelled(
 def _note_contradictory(
     config: Config,
     table: Table,
-    rows: Sequence[int],
+    rows: np.ndarray,
     report: TableReport,
     pairs: Sequence[tuple[str, ...]],
     novel: Sequence[str],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kmlc.files import write_csv
+from kmlc.csv_file import write_csv
 from kmlc.markdown import escape, format_number, markdown_table
 from kmlc.plotting import save_plot
 from kmlc.tasks.hierarchy import LEVELS, plots

@@ -52,7 +52,7 @@ class Hierarchical:
 
     @staticmethod
     def read_labels(
-        config: Config, folder: Path, table: Table, rows: Sequence[int], report: TableReport
+        config: Config, folder: Path, table: Table, rows: np.ndarray, report: TableReport
     ) -> Targets:
         """Read both label columns of rows of a training table, and hold out classes."""
         return read_labels(config, folder, table, rows, report)
@@ -67,7 +67,7 @@ class Hierarchical:
         """Return the settings of the hierarchy, and the seed that draws the classes to hold out."""
         return [config.hierarchy, config.seed]
 
-    def read_known_labels(self, config: Config, table: Table, rows: Sequence[int]) -> KnownLabels | None:
+    def read_known_labels(self, config: Config, table: Table, rows: np.ndarray) -> KnownLabels | None:
         """Return the labels of the given rows of a table; None if they come from class folders."""
         return read_known_labels(config, self.vocabulary, table, rows)
 

@@ -1,8 +1,9 @@
 """Reads a label column with any number of labels in a cell."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from kmlc.config import Config
 from kmlc.data.data_report import TableReport
@@ -13,9 +14,7 @@ from kmlc.data.readers.table import Table
 from kmlc.errors import UserError
 
 
-def read_labels(
-    config: Config, folder: Path, table: Table, rows: Sequence[int], report: TableReport
-) -> Targets:
+def read_labels(config: Config, folder: Path, table: Table, rows: np.ndarray, report: TableReport) -> Targets:
     """Read the label column; rows whose entries are all invalid or unknown are excluded.
 
     Args:
@@ -30,14 +29,14 @@ def read_labels(
             of a given vocabulary cannot be delimited.
 
     Example:
-        read_labels(config, folder, table, range(len(table)), report).vocabulary.labels
+        read_labels(config, folder, table, np.arange(len(table)), report).vocabulary.labels
     """
     cells = table.column(config.table.label_column, "table.label_column")
-    parsed = parse_labels([cells[row] for row in rows], config.labels)
+    parsed = parse_labels(cells[rows], config.labels)
     if config.labels.vocabulary == []:
         raise UserError("labels.vocabulary: expected one label or more, or null; got an empty list")
     check_labels(parsed.vocabulary, config.labels.delimiter, "labels.vocabulary")
-    ids = [table.columns[config.table.image_column][row] for row in rows]
+    ids = table.columns[config.table.image_column][rows]
     if parsed.unknown and config.labels.unknown == "error":
         place, label = parsed.unknown[0]
         raise UserError(
@@ -51,13 +50,13 @@ def read_labels(
         config.labels.delimiter,
     )
     excluded = _note(report, ids, parsed)
-    kept = [place for place in range(len(rows)) if place not in excluded]
+    kept = np.delete(np.arange(len(rows)), excluded)
     encoded = vocabulary.encode(parsed.rows[place] for place in kept)
-    return Targets(vocabulary, [rows[place] for place in kept], encoded, parsed.kind)
+    return Targets(vocabulary, rows[kept], encoded, parsed.kind)
 
 
 def read_known_labels(
-    config: Config, vocabulary: Vocabulary, table: Table, rows: Sequence[int]
+    config: Config, vocabulary: Vocabulary, table: Table, rows: np.ndarray
 ) -> KnownLabels | None:
     """Return the labels of the given rows; None if they are images of which none is in a class folder.
 
@@ -65,19 +64,19 @@ def read_known_labels(
         UserError: if the table lacks the column.
 
     Example:
-        known = read_known_labels(config, vocabulary, table, range(len(table)))
+        known = read_known_labels(config, vocabulary, table, np.arange(len(table)))
     """
     cells = table.column(config.table.label_column, "table.label_column")
     if table.path.is_dir() and not any(cells):
         return None
     labels = replace(config.labels, vocabulary=list(vocabulary.labels))
-    parsed = parse_labels([cells[row] for row in rows], labels)
+    parsed = parse_labels(cells[rows], labels)
     for place, label in sorted(parsed.invalid + parsed.unknown):
-        parsed.rows[place].append(label)
+        parsed.rows[place] += (label,)
     return KnownLabels.of_rows(parsed.rows, vocabulary)
 
 
-def _note(report: TableReport, ids: Sequence[str], parsed: ParsedLabels) -> set[int]:
+def _note(report: TableReport, ids: np.ndarray, parsed: ParsedLabels) -> list[int]:
     """Note what is wrong with labels; return the rows that have none left because of it."""
     bad = parsed.invalid + parsed.unknown
     report.note(
@@ -88,4 +87,4 @@ def _note(report: TableReport, ids: Sequence[str], parsed: ParsedLabels) -> set[
     report.note("row with no valid label", "excluded from training", [ids[row] for row in unlabelled])
     blank = sorted({row for row, labels in enumerate(parsed.rows) if not labels} - set(unlabelled))
     report.note("row with an empty label cell", "kept, with no label", [ids[row] for row in blank])
-    return set(unlabelled)
+    return unlabelled

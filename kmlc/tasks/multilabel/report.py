@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kmlc.csv_file import write_csv
 from kmlc.data.labels import Vocabulary
-from kmlc.files import write_csv
 from kmlc.markdown import escape, format_number, markdown_table, metric_title
 from kmlc.plotting import save_plot
 from kmlc.tasks.multilabel import plots

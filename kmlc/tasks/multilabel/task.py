@@ -48,7 +48,7 @@ class Multilabel:
 
     @staticmethod
     def read_labels(
-        config: Config, folder: Path, table: Table, rows: Sequence[int], report: TableReport
+        config: Config, folder: Path, table: Table, rows: np.ndarray, report: TableReport
     ) -> Targets:
         """Read the label column of rows of a training table."""
         return read_labels(config, folder, table, rows, report)
@@ -63,7 +63,7 @@ class Multilabel:
         """Return nothing: labels depend on `table` and `labels` alone."""
         return []
 
-    def read_known_labels(self, config: Config, table: Table, rows: Sequence[int]) -> KnownLabels | None:
+    def read_known_labels(self, config: Config, table: Table, rows: np.ndarray) -> KnownLabels | None:
         """Return the labels of the given rows of a table; None if it has none."""
         return read_known_labels(config, self.vocabulary, table, rows)
 

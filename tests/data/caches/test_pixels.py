@@ -17,6 +17,7 @@ from kmlc.data.batches import evaluation_batches, training_batches
 from kmlc.data.caches import pixels as pixel_cache
 from kmlc.data.caches.pixels import bmp_bytes, cached
 from kmlc.data.caption_encoders import caption_encoder
+from kmlc.data.columns import strings
 from kmlc.data.encoder_state import EncoderState
 from kmlc.data.images import decode
 from kmlc.data.records import Records
@@ -31,7 +32,8 @@ def noise(height: int, width: int, seed: int = 0) -> Image.Image:
 
 def records_of(paths: list[str]) -> Records:
     labels = np.ones((len(paths), 1), np.uint8)
-    return Records([f"{row}" for row in range(len(paths))], paths, ["a caption"] * len(paths), labels)
+    ids, captions = strings(map(str, range(len(paths)))), strings(["a caption"] * len(paths))
+    return Records(ids, strings(paths), captions, labels)
 
 
 @pytest.fixture
@@ -171,7 +173,7 @@ def test_full_disk_keeps_the_other_rows_unchanged(
 
 
 def test_repeated_rows_share_a_copy(originals: Records, tmp_path: Path) -> None:
-    twice = replace(originals, images=[originals.images[0]] * len(originals))
+    twice = replace(originals, images=strings([originals.images[0]] * len(originals)))
     assert len(set(cached(twice, tmp_path / "cache", PLENTY).images)) == 1
 
 

@@ -53,7 +53,7 @@ def known_test_labels(folder: Path, vocabulary: Vocabulary, records: Records) ->
 
 def test_class_folders_are_found_when_there_is_no_table(folder: Path) -> None:
     found = labelled(folder)
-    assert found.records.ids == [
+    assert found.records.ids.tolist() == [
         "train/cat/1.jpg",
         "train/cat/2.jpeg",
         "train/traffic light/9.PNG",
@@ -64,8 +64,8 @@ def test_class_folders_are_found_when_there_is_no_table(folder: Path) -> None:
     np.testing.assert_array_equal(
         found.records.labels, [[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]]
     )
-    assert found.records.images == [str(folder / name) for name in found.records.ids]
-    assert found.records.captions == [""] * 5
+    assert found.records.images.tolist() == [str(folder / name) for name in found.records.ids]
+    assert found.records.captions.tolist() == [""] * 5
     assert found.report.file == str(folder / "train")
     assert found.report.rows == found.report.used == 5
     assert found.report.label_counts == {"cat": 2, "traffic light": 2, "Öl": 1}
@@ -192,11 +192,11 @@ def test_a_table_wins_over_class_folders(folder: Path) -> None:
     (folder / "train.csv").write_text("ImageID,Labels\n1.jpg,dog\n2.jpg,dog bird\n")
     (folder / "test.csv").write_text("ImageID\n3.jpg\n")
     found = labelled(folder)
-    assert found.records.ids == ["1.jpg", "2.jpg"]
+    assert found.records.ids.tolist() == ["1.jpg", "2.jpg"]
     assert found.vocabulary.labels == ("bird", "dog")
     assert found.vocabulary.delimiter == " "
     records, _ = read_test(config(folder))
-    assert records.ids == ["3.jpg"]
+    assert records.ids.tolist() == ["3.jpg"]
     assert known_test_labels(folder, found.vocabulary, records) is None
 
 
@@ -208,15 +208,19 @@ def test_the_folders_follow_the_settings(folder: Path) -> None:
         table=TableConfig(train="seen.csv", test="unseen.csv", image_column="file", label_column="class"),
     )
     assert read_labelled(config).records.ids[0] == "seen/cat/1.jpg"
-    assert read_test(config)[0].ids == ["unseen/3.jpg", "unseen/20.jpg", "unseen/100 é.jpg"]
+    assert read_test(config)[0].ids.tolist() == ["unseen/3.jpg", "unseen/20.jpg", "unseen/100 é.jpg"]
 
 
 def test_flat_test_images_have_no_labels(folder: Path) -> None:
     (folder / "test" / "3.jpg").write_bytes(b"")
     (folder / "test" / "notes.txt").write_text("no image")
     records, report = read_test(config(folder))
-    assert records.ids == ["test/3.jpg", "test/20.jpg", "test/100 é.jpg"]
-    assert records.images == ["", str(folder / "test" / "20.jpg"), str(folder / "test" / "100 é.jpg")]
+    assert records.ids.tolist() == ["test/3.jpg", "test/20.jpg", "test/100 é.jpg"]
+    assert records.images.tolist() == [
+        "",
+        str(folder / "test" / "20.jpg"),
+        str(folder / "test" / "100 é.jpg"),
+    ]
     assert records.labels.shape == (3, 0)
     assert findings(report) == {
         "file that is no image": ["test/notes.txt"],
@@ -230,7 +234,7 @@ def test_test_images_in_class_folders_have_labels(folder: Path) -> None:
     draw(folder / "test", ["traffic light/1.jpg", "cat/1.jpg", "novel/1.jpg"])
     vocabulary = labelled(folder).vocabulary
     records, _ = read_test(config(folder))
-    assert records.ids == ["test/cat/1.jpg", "test/novel/1.jpg", "test/traffic light/1.jpg"]
+    assert records.ids.tolist() == ["test/cat/1.jpg", "test/novel/1.jpg", "test/traffic light/1.jpg"]
     known = known_test_labels(folder, vocabulary, records)
     assert known is not None
     labels = known.encoded[:, : len(vocabulary)]
@@ -247,7 +251,7 @@ def test_test_folders_with_unknown_labels_give_no_score(folder: Path) -> None:
     shutil.rmtree(folder / "test")
     draw(folder / "test", ["images/1.jpg", "images/2.jpg"])
     records, _ = read_test(config(folder))
-    assert records.ids == ["test/images/1.jpg", "test/images/2.jpg"]
+    assert records.ids.tolist() == ["test/images/1.jpg", "test/images/2.jpg"]
     known = known_test_labels(folder, labelled(folder).vocabulary, records)
     assert known is not None
     assert (known.rows, known.notes) == ([], ["no label is known to the run (first: images)"])

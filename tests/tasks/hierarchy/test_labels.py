@@ -110,7 +110,7 @@ def test_rows_without_both_labels_are_excluded_and_listed(folder: Path) -> None:
     edit(folder / "train_data.csv", "0.jpg,1,0", "0.jpg,1,")
     edit(folder / "train_data.csv", "1.jpg,0,2", "1.jpg,x,2")
     found = read(folder)
-    assert found.records.ids == [f"{number}.jpg" for number in range(2, 8)]
+    assert found.records.ids.tolist() == [f"{number}.jpg" for number in range(2, 8)]
     assert findings(found.report) == {
         "row without a label in super": ["1.jpg: x"],
         "row without a label in sub": ["0.jpg: empty"],
@@ -124,7 +124,7 @@ def test_rows_that_contradict_the_hierarchy_are_excluded_and_listed(folder: Path
     with (folder / "train_data.csv").open("a") as stream:
         stream.write("8.jpg,1,0\n")
     found = read(folder)
-    assert found.records.ids == [f"{number}.jpg" for number in range(1, 7)] + ["8.jpg"]
+    assert found.records.ids.tolist() == [f"{number}.jpg" for number in range(1, 7)] + ["8.jpg"]
     assert findings(found.report) == {
         "row whose subclass has another superclass in most rows": ["0.jpg: 0 in 0", "7.jpg: 3 in 1"]
     }
@@ -234,9 +234,9 @@ def test_held_out_rows_are_never_trained_on_and_all_validated_on(folder: Path, t
 
 def test_test_images_beside_a_table_are_named_as_a_table_would(folder: Path) -> None:
     records, _ = read_test(config(folder))
-    assert records.ids == ["0.jpg", "1.jpg", "2.jpg", "10.jpg"]
+    assert records.ids.tolist() == ["0.jpg", "1.jpg", "2.jpg", "10.jpg"]
     records, report = read_test(replace(config(folder), tower=TowerConfig("simple_cnn")))
-    assert records.ids == ["0.jpg", "1.jpg", "2.jpg", "10.jpg"]
+    assert records.ids.tolist() == ["0.jpg", "1.jpg", "2.jpg", "10.jpg"]
     assert findings(report) == {"image empty": records.ids}
 
 

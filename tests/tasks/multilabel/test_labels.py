@@ -38,7 +38,7 @@ def test_system_1_skips_labels_outside_its_competition(folder: Path) -> None:
     file, own = CONFIGS / "system1.yaml", {"data": str(folder)}
     found = read_labelled(layered([file], own))
     assert found.vocabulary.labels == tuple(str(label) for label in range(1, 20) if label != 12)
-    assert found.records.ids[:2] == ["0.jpg", "2.jpg"]
+    assert found.records.ids[:2].tolist() == ["0.jpg", "2.jpg"]
     assert [found.vocabulary.decode(row) for row in found.records.labels[:2]] == ["3", "1 18"]
     noted = findings(found.report)
     assert noted["entry that is no label"] == ["0.jpg: x"]
@@ -59,7 +59,7 @@ def test_entries_that_are_no_labels(folder: Path) -> None:
     assert findings(found.report)["entry that is no label"] == ["0.jpg: x", "1.jpg: nan"]
     assert findings(found.report)["row with no valid label"] == ["0.jpg"]
     assert findings(found.report)["row with an empty label cell"] == ["2.jpg"]
-    assert found.records.ids[:2] == ["1.jpg", "2.jpg"]
+    assert found.records.ids[:2].tolist() == ["1.jpg", "2.jpg"]
     np.testing.assert_array_equal(found.records.labels[:2], [[1, 0, 0], [0, 0, 0]])
 
 
