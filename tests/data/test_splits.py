@@ -200,3 +200,13 @@ def test_pictures_of_five_rows_keep_the_shares(method: str) -> None:
     found = split_rows(labels, config, 7, np.arange(100).repeat(5))
     sizes = [len(rows) for rows in row_numbers(found)]
     assert np.abs(np.array(sizes) - [350, 100, 50]).max() <= (0 if method == "random" else 25)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_picture_of_many_rows_counts_as_many(method: str) -> None:
+    """300 rows of one picture are more than a byte counts."""
+    groups = np.concatenate([np.zeros(300, int), np.arange(1, 701)])
+    labels = np.ones((1000, 1), np.uint8)
+    found = split_rows(labels, SplitConfig(method, 0.4, 0.2), 7, groups)  # type: ignore[arg-type]
+    sizes = [len(rows) for rows in row_numbers(found)]
+    assert np.abs(np.array(sizes) - [400, 400, 200]).max() <= 10

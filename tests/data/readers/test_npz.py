@@ -165,6 +165,18 @@ def test_a_member_that_is_no_array(tmp_path: Path) -> None:
         read_features(path)
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("kind", [np.float64, ">f4", np.int16])
+def test_vectors_stay_in_the_file_unless_they_are_compressed(tmp_path: Path, kind: str, order: Any) -> None:
+    x = np.array(np.arange(600).reshape(200, 3), kind, order=order)
+    np.savez_compressed(tmp_path / "compressed.npz", X=x, y=np.arange(200) % 2)
+    rows, others = read_features(saved(tmp_path, X=x, y=np.arange(200) % 2)), tmp_path / "compressed.npz"
+    assert isinstance(rows.features, np.memmap)
+    np.testing.assert_array_equal(rows.features, x)
+    np.testing.assert_array_equal(read_features(others).features, x)
+    np.testing.assert_array_equal(read_features(others).labels, rows.labels)
+
+
 def test_a_flipped_bit_is_an_error(tmp_path: Path) -> None:
     path = saved(tmp_path, X=X, y=Y)
     content = bytearray(path.read_bytes())
