@@ -1,7 +1,7 @@
 """Large tables: rows a second and peak memory of reading, splitting and training.
 
     python -m benchmarks.scale                                 # all sizes, and the thresholds of 1,000 labels
-    python -m benchmarks.scale --rows 10000 --rows 100000 --csv FILE
+    python -m benchmarks.scale --rows 10000 100000 --csv FILE
 
 Two made-up data sets, which show the path of the table alone, without images: a CSV file with captions and
 labels, for a model of bigrams (`--tower.name none`), and an `.npz` file of feature vectors, for `mlp`. Each
@@ -80,9 +80,7 @@ BASELINES = {"captions": "pandas.read_csv", "features": "numpy.load"}
 def main(argv: Sequence[str]) -> None:
     """Print a table of all sizes, the growth of memory, and the seconds of `joint` thresholds."""
     parser = OneLineParser(description="Rows a second and peak memory of large tables.")
-    parser.add_argument(
-        "--rows", type=int, action="append", help="a size; 10,000, 100,000 and 1,000,000 without it"
-    )
+    parser.add_argument("--rows", type=int, nargs="+", help="sizes; 10,000, 100,000 and 1,000,000 without it")
     parser.add_argument("--data", action="append", choices=CONFIGS, help="one of the data sets")
     parser.add_argument("--csv", type=Path, help="write the table to this file too")
     parser.add_argument("--child", nargs=2, help="what to run in this process, and on which file")

@@ -51,7 +51,7 @@ def save(config: Config, labelled: LabelledData) -> tuple[RunDirectory, Prepared
 
 def test_a_run_keeps_its_splits(saved: tuple[RunDirectory, PreparedData], labelled: LabelledData) -> None:
     run, prepared = saved
-    ids = {name: records.ids for name, records in prepared.splits.items()}
+    ids = {name: records.ids.tolist() for name, records in prepared.splits.items()}
     assert read_json(run.split) == ids
     assert sorted(name for names in ids.values() for name in names) == sorted(labelled.records.ids)
     assert 2 <= len(ids["test"]) <= 6 <= len(ids["validation"]) <= 10

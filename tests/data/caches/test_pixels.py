@@ -144,8 +144,10 @@ def test_partial_copy_is_not_used(originals: Records, tmp_path: Path) -> None:
 
 def test_several_processes_may_fill_the_cache(originals: Records, tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda _: cached(originals, tmp_path / "cache", PLENTY).images, range(4)))
-    assert found == [cached(originals, tmp_path / "cache", PLENTY).images] * 4
+        found = list(
+            pool.map(lambda _: cached(originals, tmp_path / "cache", PLENTY).images.tolist(), range(4))
+        )
+    assert found == [cached(originals, tmp_path / "cache", PLENTY).images.tolist()] * 4
     assert len(list((tmp_path / "cache").glob("*.bmp"))) == len(originals) - 1
 
 

@@ -214,7 +214,7 @@ def test_held_out_rows_are_never_trained_on_and_all_validated_on(folder: Path, t
     held = {"3.jpg", "7.jpg"}
     assert held <= set(prepared.validation.ids)
     assert len(prepared.validation) >= 3
-    assert sorted(prepared.training.ids + prepared.validation.ids) == sorted(data.records.ids)
+    assert sorted([*prepared.training.ids, *prepared.validation.ids]) == sorted(data.records.ids)
     assert prepared.training.labels[:, :2].any(axis=1).all()
     assert prepared.training.labels[:, 2:].any(axis=1).all()
 
@@ -226,7 +226,7 @@ def test_held_out_rows_are_never_trained_on_and_all_validated_on(folder: Path, t
     assert cleaned[4] == "3.jpg,0,4,"
     assert load_task(run).vocabulary == data.vocabulary
     loaded = load_prepared_data(run, data)
-    assert loaded.validation.ids == prepared.validation.ids
+    assert loaded.validation.ids.tolist() == prepared.validation.ids.tolist()
     assert loaded.validation.labels.tolist() == prepared.validation.labels.tolist()
     with pytest.raises(UserError, match="its labels changed since"):
         load_prepared_data(run, read(folder))
@@ -237,7 +237,7 @@ def test_test_images_beside_a_table_are_named_as_a_table_would(folder: Path) -> 
     assert records.ids.tolist() == ["0.jpg", "1.jpg", "2.jpg", "10.jpg"]
     records, report = read_test(replace(config(folder), tower=TowerConfig("simple_cnn")))
     assert records.ids.tolist() == ["0.jpg", "1.jpg", "2.jpg", "10.jpg"]
-    assert findings(report) == {"image empty": records.ids}
+    assert findings(report) == {"image empty": records.ids.tolist()}
 
 
 def test_labels_of_the_test_images(folder: Path) -> None:
