@@ -21,7 +21,7 @@ import tensorflow as tf
 from kmlc.arguments import OneLineParser
 from kmlc.commands.process import command
 from kmlc.data.augment import augment, epoch_key, fold_in
-from kmlc.data.images import resize
+from kmlc.data.framing import resize
 from kmlc.settings import CONFIGS, layered
 
 SIZE = 224
@@ -75,7 +75,12 @@ def keras_augmentation() -> Augmentation:
             keras.layers.RandomErasing(SYSTEM1.erasing, scale=(0.02, 0.2)),
         ]
     )
-    return lambda pixels, number: layers(resize(pixels, SIZE), training=True)
+
+    def resized(pixels: tf.Tensor) -> tf.Tensor:
+        small = tf.numpy_function(lambda pixels: resize(pixels, SIZE), [pixels], tf.uint8, stateful=False)
+        return tf.cast(tf.ensure_shape(small, (SIZE, SIZE, 3)), tf.float32)
+
+    return lambda pixels, number: layers(resized(pixels), training=True)
 
 
 def pipeline(augmentation: Augmentation, images: tf.Tensor, count: int) -> tf.data.Dataset:

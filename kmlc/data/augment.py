@@ -5,17 +5,15 @@ transform folds a number of its own into the key, so switching one on does not c
 """
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import tensorflow as tf
 
 from kmlc.config import ImagesConfig
-from kmlc.data.images import resize
+from kmlc.data.framing import TRIES, RandomFraming, framed
 
 (
-    CROP,
-    HORIZONTAL_FLIP,
-    VERTICAL_FLIP,
-    CROP_AREA,
     BRIGHTNESS,
     CONTRAST,
     SATURATION,
@@ -23,11 +21,8 @@ from kmlc.data.images import resize
     TRANSLATION,
     ZOOM,
     ERASING,
-) = range(11)
+) = range(7)
 """The numbers that are folded in; a new transform takes the next one, so existing draws stay the same."""
-
-TRIES = 10
-"""Number of rectangles that are drawn to find one that fits, as in torchvision."""
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in grey (ITU-R BT.601)."""
@@ -36,80 +31,88 @@ ERASING_RATIO = 3.3
 """Largest width over height, and height over width, of an erased rectangle."""
 
 
-def augment(pixels: tf.Tensor, size: int, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
+def augment(pixels: tf.Tensor | np.ndarray, size: int, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
     """Augment a decoded image and resize it to the input size: system 1's recipe.
 
     Crop, antialiased resize, flips, colour, one geometric transform, erasing, each if it is switched on. The
     geometric transform comes after colour, so the black area outside the image is not part of its mean grey.
 
     Args:
-        pixels: uint8 tensor of shape (height, width, 3) with values from 0 to 255.
+        pixels: uint8 of shape (height, width, 3).
         size: height and width of the result, in pixels.
         config: the strength of each transform.
         key: integer tensor of shape (2,), the stateless seed.
 
     Returns:
-        float32 tensor of shape (size, size, 3) with values from 0 to 255.
+        uint8 tensor of shape (size, size, 3).
 
     Example:
         image = augment(pixels, 224, ImagesConfig(rotation=20), fold_in(epoch_key(seed=42, epoch=0), 7))
     """
-    image = crop_area(crop(pixels, config, key), config, key)
-    image = flip(resize(image, size), config, key)
-    image = erase(transform(colour(image, config, key), config, key), config, key)
-    return tf.ensure_shape(image, (size, size, 3))
+    image = tf.numpy_function(
+        lambda pixels, key: framed(pixels, RandomFraming(config, key), size),
+        [pixels, key],
+        tf.uint8,
+        stateful=False,
+    )
+    return repaint(tf.ensure_shape(image, (size, size, 3)), config, key)
 
 
-def crop(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
-    """Crop a decoded image at random; each side keeps at least the fraction `config.crop`.
-
-    Args:
-        image: tensor of shape (height, width, 3).
-        config: the strength of each transform.
-        key: integer tensor of shape (2,), the stateless seed.
-
-    Returns:
-        tensor of shape (height', width', 3), of the image's dtype.
-    """
-    draw = tf.random.stateless_uniform((4,), fold_in(key, CROP))
-    shape = _sides(image)
-    kept = tf.maximum(tf.floor(shape * (config.crop + (1 - config.crop) * draw[:2])), 1.0)
-    return _window(image, _place(shape, kept, draw[2:]), kept)
+def repaint_batch(
+    images: tf.Tensor, augmented: tf.Tensor, config: ImagesConfig, keys: tf.Tensor
+) -> tf.Tensor:
+    """Apply `repaint` to those images of a batch that are augmented, uint8 (batch, size, size, 3)."""
+    if not _repaints(config):
+        return images
+    return tf.map_fn(
+        lambda each: tf.cond(each[1], lambda: repaint(each[0], config, each[2]), lambda: each[0]),
+        (images, augmented, keys),
+        fn_output_signature=tf.TensorSpec(images.shape[1:], tf.uint8),
+    )
 
 
-def crop_area(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
-    """Crop to a random area and aspect ratio, as torchvision's RandomResizedCrop does; without the resizing.
+def repaint(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
+    """Apply colour, the geometric transform and erasing to a square uint8 image; levels are rounded."""
+    return erase(_colour_and_transform(image, config, key), config, key)
 
-    The area is drawn uniformly from `config.crop_area` to 1, the aspect ratio log-uniformly from
-    1/`config.crop_ratio` to `config.crop_ratio`, ten times; the first crop that fits into the image is used.
-    If none fits, the crop is the largest central one within the ratio. Arguments and result as for `crop`.
-    """
-    if config.crop_area == 1:
+
+def _colour_and_transform(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
+    if not _repaints(replace(config, erasing=0.0)):
         return image
-    shape = _sides(image)
-    start, kept, fits = _rectangle(shape, (config.crop_area, 1), config.crop_ratio, fold_in(key, CROP_AREA))
-    largest = tf.minimum(shape, tf.round(shape[::-1] * config.crop_ratio))
-    start = tf.where(fits, start, tf.floor((shape - largest) / 2))
-    return _window(image, start, tf.where(fits, kept, largest))
+
+    @tf.function(jit_compile=True, autograph=False)
+    def fused(image: tf.Tensor, factors: dict[str, tf.Tensor], matrix: tf.Tensor | None) -> tf.Tensor:
+        image = recolour(tf.cast(image, tf.float32), factors)
+        return tf.cast(tf.round(image if matrix is None else warp(image, matrix)), tf.uint8)
+
+    return fused(image, colour_factors(config, key), transform_matrix(image.shape[0], config, key))
 
 
-def flip(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
-    """Flip an image at random in the directions that `config` allows; shape and dtype do not change."""
-    if config.horizontal_flip:
-        image = tf.image.stateless_random_flip_left_right(image, fold_in(key, HORIZONTAL_FLIP))
-    if config.vertical_flip:
-        image = tf.image.stateless_random_flip_up_down(image, fold_in(key, VERTICAL_FLIP))
-    return image
+def _repaints(config: ImagesConfig) -> bool:
+    colours = config.brightness or config.contrast or config.saturation
+    return bool(colours or config.rotation or config.zoom or config.translation or config.erasing)
 
 
-def colour(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
-    """Scale brightness, then contrast, then saturation of a float32 image by random factors around 1."""
-    if config.brightness:
-        image = brightness(image, 1 + _around_zero(config.brightness, fold_in(key, BRIGHTNESS)))
-    if config.contrast:
-        image = contrast(image, 1 + _around_zero(config.contrast, fold_in(key, CONTRAST)))
-    if config.saturation:
-        image = saturation(image, 1 + _around_zero(config.saturation, fold_in(key, SATURATION)))
+def colour_factors(config: ImagesConfig, key: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Draw the factors of those changes of colour that are switched on."""
+    strengths = {
+        "brightness": config.brightness,
+        "contrast": config.contrast,
+        "saturation": config.saturation,
+    }
+    numbers = {"brightness": BRIGHTNESS, "contrast": CONTRAST, "saturation": SATURATION}
+    return {
+        name: 1 + _around_zero(strength, fold_in(key, numbers[name]))
+        for name, strength in strengths.items()
+        if strength
+    }
+
+
+def recolour(image: tf.Tensor, factors: dict[str, tf.Tensor]) -> tf.Tensor:
+    """Scale brightness, then contrast, then saturation of a float32 image by the given factors."""
+    for name, change in (("brightness", brightness), ("contrast", contrast), ("saturation", saturation)):
+        if name in factors:
+            image = change(image, factors[name])
     return image
 
 
@@ -133,16 +136,20 @@ def saturation(image: tf.Tensor, factor: tf.Tensor | float) -> tf.Tensor:
 
 def transform(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
     """Rotate, zoom and translate a square float32 image in one bilinear step; the area outside is black."""
+    matrix = transform_matrix(image.shape[0], config, key)
+    return image if matrix is None else warp(image, matrix)
+
+
+def transform_matrix(size: int, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor | None:
+    """Draw the inverse of the geometric transform (`inverse_affine`); None if it is switched off."""
     if not (config.rotation or config.zoom or config.translation):
-        return image
-    size = image.shape[0]
-    matrix = inverse_affine(
+        return None
+    return inverse_affine(
         _around_zero(math.radians(config.rotation), fold_in(key, ROTATION)),
         1 + _around_zero(config.zoom, fold_in(key, ZOOM)),
         size * _around_zero(config.translation, fold_in(key, TRANSLATION), (2,)),
         size,
     )
-    return warp(image, matrix)
 
 
 @tf.function(jit_compile=True, autograph=False)
@@ -198,7 +205,7 @@ def inverse_affine(
 
 
 def erase(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
-    """Fill a random rectangle of a float32 image with noise, with probability `config.erasing`.
+    """Fill a random rectangle of an image with noise, with probability `config.erasing`.
 
     Zhong et al., 2020, "Random Erasing Data Augmentation". The noise is uniform from 0 to 255. The area is
     drawn uniformly from a tenth of `config.erasing_area` to `config.erasing_area`, the aspect ratio
@@ -213,19 +220,34 @@ def erase(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
     start, sides, fits = _rectangle(shape, areas, ERASING_RATIO, fold_in(key, 0))
 
     def erased() -> tf.Tensor:
-        noise = tf.random.stateless_uniform([*tf.unstack(tf.cast(sides, tf.int32)), 3], fold_in(key, 1))
+        noise = tf.random.stateless_uniform(
+            [*tf.unstack(tf.cast(sides, tf.int32)), 3], fold_in(key, 1), 0, 256, tf.int32
+        )
         around = tf.cast(tf.stack([start, shape - start - sides], axis=1), tf.int32)
         # Noise is never negative; -1 marks the pixels outside the rectangle.
-        noise = tf.pad(255 * noise, tf.concat([around, [[0, 0]]], axis=0), constant_values=-1)
-        return tf.where(noise < 0, image, noise)
+        noise = tf.pad(noise, tf.concat([around, [[0, 0]]], axis=0), constant_values=-1)
+        return tf.where(noise < 0, image, tf.cast(noise, image.dtype))
 
     chosen = tf.random.stateless_uniform((), fold_in(key, 2)) < config.erasing
     return tf.cond(chosen & fits, erased, lambda: image)
 
 
 def epoch_key(seed: int, epoch: tf.Tensor | int) -> tf.Tensor:
-    """Return the stateless seed of an epoch; folding in the index of a row gives the key of its image."""
+    """Return the stateless seed of an epoch; `row_keys` gives those of its rows."""
     return fold_in(tf.constant([seed, 0], tf.int64), epoch)
+
+
+def row_keys(key: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the stateless seeds of rows in an epoch, int64 (rows, 2)."""
+    # Seeds are scrambled before use, so neighbours are independent.
+    return np.stack([np.full(len(rows), key[0]), key[1] + rows.astype(np.int64)], axis=1)
+
+
+def uniform(keys: np.ndarray, number: int) -> np.ndarray:
+    """Return a random number from 0 to 1 for each of the keys, (rows, 2) → float32 (rows,)."""
+    counter = [0, number, 0, 0]
+    streams = (np.random.Philox(key=key.view(np.uint64), counter=counter) for key in keys)
+    return np.array([np.random.Generator(each).random(dtype=np.float32) for each in streams], np.float32)
 
 
 def fold_in(key: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
@@ -267,16 +289,6 @@ def _rectangle(
     sides = tf.round(tf.sqrt(tf.stack([area / width_over_height, area * width_over_height], axis=1)))
     fit = tf.reduce_all((sides >= 1) & (sides <= shape), axis=1)
     first = sides[tf.argmax(tf.cast(fit, tf.int32))]
-    return _place(shape, first, draws[0]), first, tf.reduce_any(fit)
-
-
-def _place(shape: tf.Tensor, kept: tf.Tensor, draw: tf.Tensor) -> tf.Tensor:
-    """Return the corner (top, left) of a window with the sides `kept`, drawn uniformly."""
-    start = tf.floor((shape - kept + 1) * draw)
+    start = tf.floor((shape - first + 1) * draws[0])
     # A draw just below 1 can round up to one pixel beyond the last position.
-    return tf.minimum(start, shape - kept)
-
-
-def _window(image: tf.Tensor, start: tf.Tensor, sides: tf.Tensor) -> tf.Tensor:
-    begin = tf.concat([tf.cast(start, tf.int32), [0]], axis=0)
-    return tf.slice(image, begin, tf.concat([tf.cast(sides, tf.int32), [3]], axis=0))
+    return tf.minimum(start, shape - first), first, tf.reduce_any(fit)

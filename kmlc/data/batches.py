@@ -1,18 +1,21 @@
 """From records to batches: tf.data pipelines that decode, augment and encode."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
 from kmlc.config import Config
-from kmlc.data.augment import augment, epoch_key, fold_in
+from kmlc.data.augment import epoch_key, repaint_batch, row_keys, uniform
 from kmlc.data.boundary_values import BoundaryValues, StoredValues
 from kmlc.data.caption_encoders import NO_CAPTIONS, CaptionEncoder
 from kmlc.data.columns import STRING, encoded, strings
-from kmlc.data.images import decode, placeholder_image, read_image, resize, turn
+from kmlc.data.framing import Framing, RandomFraming, read_framed
+from kmlc.data.images import PLACEHOLDER
 from kmlc.data.records import Records
-from kmlc.data.tta import WHOLE, View, apply_view
+from kmlc.data.tta import WHOLE, View
 
-VERSION = 1
+VERSION = 2
 """To be increased with every change of how images are decoded, turned, resized or augmented, or captions are
 encoded: what was computed from other inputs is not read from the cache then (`kmlc.training.frozen`)."""
 MODALITY_DROPOUT = 100
@@ -52,14 +55,15 @@ def training_batches(
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         key = epoch_key(config.seed, epoch)
         order = tf.random.experimental.stateless_shuffle(tf.range(len(records)), key)
-        return rows.batches(tf.data.Dataset.from_tensor_slices(order), key)
+        numbers = tf.data.Dataset.from_tensor_slices(order).batch(config.train.batch_size)
+        return numbers.map(lambda batch: (batch, key))
 
-    def with_labels(inputs: Inputs) -> tuple[Inputs, tf.Tensor]:
-        labels = tf.cast(inputs["labels"], tf.float32)
-        return {name: each for name, each in inputs.items() if name != "labels"}, labels
+    def read(batch: tf.Tensor, key: tf.Tensor) -> tuple[Inputs, tf.Tensor]:
+        inputs = rows.inputs(batch, key)
+        return inputs, tf.cast(inputs.pop("labels"), tf.float32)
 
     epochs = tf.data.Dataset.range(first_epoch, config.train.epochs, output_type=tf.int32)
-    batches = epochs.flat_map(one_epoch).map(with_labels)
+    batches = epochs.flat_map(one_epoch).map(read, num_parallel_calls=tf.data.AUTOTUNE)
     return batches.prefetch(tf.data.AUTOTUNE), -(-len(records) // config.train.batch_size)
 
 
@@ -83,21 +87,20 @@ def evaluation_batches(
         cached_view: number of the view of `cache.views`; 0 is the image without augmentation.
     """
     rows = _Rows(records, config, encode, values or {}, view, cached_view)
-    numbers = tf.data.Dataset.range(len(records), output_type=tf.int32)
-    batches = rows.batches(numbers, None).prefetch(tf.data.AUTOTUNE)
-    # Keras asks for it, and it is lost where rows are taken apart and put together again.
-    return batches.apply(tf.data.experimental.assert_cardinality(-(-len(records) // config.train.batch_size)))
+    numbers = tf.data.Dataset.range(len(records), output_type=tf.int32).batch(config.train.batch_size)
+    return numbers.map(rows.inputs, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
 Inputs = dict[str, tf.Tensor]
-"""Tensors of a row, or of a batch of rows, by name."""
+"""A batch of inputs by name."""
 
 
 class _Rows:
-    """The rows of a table, from their numbers to batches: looked up, images read, captions encoded.
+    """The rows of a table, from their numbers to batches of inputs.
 
-    The table stays in NumPy: one function looks up each batch. A copy in TensorFlow's graph would take a
-    multiple of its size.
+    The table stays in NumPy, and one Python function looks up a batch and reads its images: a copy of the
+    table in TensorFlow's graph would take a multiple of its size, and TensorFlow spends as much on handing an
+    image from one operation to the next as on decoding it.
     """
 
     def __init__(
@@ -109,88 +112,62 @@ class _Rows:
         view: View = WHOLE,
         cached_view: int = 0,
     ) -> None:
-        self.records, self.config, self.values, self.view = records, config, values, view
+        self.records, self.config, self.values = records, config, values
+        self.view, self.cached_view = view, cached_view
         self.stored = {name: each for name, each in values.items() if isinstance(each, StoredValues)}
         self.encode = NO_CAPTIONS if "caption" in self.stored else encode
         self.captions = self.encode.prepared(records.captions)
         self.empty = self.encode.prepared(strings([""]))[0]
         self.uses_image = config.tower.input == "image"
         self.uses_caption = config.captions.encoder != "none"
-        self.reads_images = self.uses_image and "image" not in self.stored
         self.dropped = config.fusion.modality_dropout if self.uses_image and self.uses_caption else 0.0
-        self.views, self.cached_view = config.cached_views, cached_view
 
-    def batches(self, rows: tf.data.Dataset, key: tf.Tensor | None) -> tf.data.Dataset:
-        """Return batches of the inputs by name of the rows with these numbers, in this order.
+    def inputs(self, rows: tf.Tensor, key: tf.Tensor | None = None) -> Inputs:
+        """Return the inputs by name of the rows with these numbers.
 
-        With a key, as in training, images are augmented, modality dropout may drop the image or the caption
-        of a row that has both, and `labels` are there too, uint8 of shape (batch, classes).
+        With the key of an epoch, as in training, images are augmented, modality dropout may drop the image or
+        the caption of a row that has both, and `labels` are there too, uint8 of shape (batch, classes).
         """
-        size = self.config.train.batch_size
-        found = rows.batch(size).map(
-            lambda batch: self._look_up(batch, key), num_parallel_calls=tf.data.AUTOTUNE
-        )
-        if self.reads_images:
-            found = found.unbatch().map(
-                lambda row: self._with_image(row, key), num_parallel_calls=tf.data.AUTOTUNE
-            )
-            found = found.batch(size)
-        return found.map(self._encoded, num_parallel_calls=tf.data.AUTOTUNE)
-
-    def _look_up(self, rows: tf.Tensor, key: tf.Tensor | None) -> Inputs:
-        """Return what the table has of a batch of rows."""
-        draws, views = tf.ones_like(rows, tf.float32), tf.fill(tf.shape(rows), self.cached_view)
-        if key is not None and self.dropped:
-            draws = tf.map_fn(
-                lambda row: tf.random.stateless_uniform((), fold_in(fold_in(key, row), MODALITY_DROPOUT)),
-                rows,
-                fn_output_signature=tf.float32,
-            )
-        if key is not None and self.views > 1:
-            views = tf.map_fn(
-                lambda row: tf.random.stateless_uniform(
-                    (), fold_in(fold_in(key, row), CACHED_VIEW), maxval=self.views, dtype=tf.int32
-                ),
-                rows,
-            )
-
-        def columns_of(*arguments: np.ndarray) -> dict[str, np.ndarray]:
-            found = self._columns(*arguments)
-            return found if key is None else found | {"labels": self.records.labels[arguments[0]]}
-
-        nothing = np.zeros(0, np.int32)
-        names, columns = zip(*columns_of(nothing, nothing, nothing).items(), strict=True)
-        found = tf.numpy_function(
-            lambda *arguments: list(columns_of(*arguments).values()),
-            [rows, draws, views],
+        arguments = [rows] if key is None else [rows, key]
+        nothing = [np.zeros(0, np.int32), np.zeros(2, np.int64)][: len(arguments)]
+        names, columns = zip(*self._columns(*nothing).items(), strict=True)
+        tensors = tf.numpy_function(
+            lambda *arguments: list(self._columns(*arguments).values()),
+            arguments,
             [tf.string if each.dtype == object else each.dtype for each in columns],
             stateful=False,
         )
-        for tensor, column in zip(found, columns, strict=True):
+        for tensor, column in zip(tensors, columns, strict=True):
             tensor.set_shape((None, *column.shape[1:]))
-        return dict(zip(names, found, strict=True))
+        found = dict(zip(names, tensors, strict=True))
+        if "keys" in found:
+            augmented, keys = found.pop("augmented"), found.pop("keys")
+            found["image"] = repaint_batch(found["image"], augmented, self.config.images, keys)
+        if self.uses_caption and "caption" not in self.stored:
+            found |= self.encode.inputs(found.pop("caption"))
+        for each in self.values.values():
+            found = each.replace(found)
+        return found
 
-    def _columns(self, rows: np.ndarray, draws: np.ndarray, views: np.ndarray) -> dict[str, np.ndarray]:
+    def _columns(self, rows: np.ndarray, key: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """Return the columns of a batch.
 
         A placeholder image and an empty caption fill in for what a row lacks; the masks `image_present` and
         `caption_present`, int32 of shape (rows, 1), say so to a model that reads them. Where the values at
         the boundary are stored, their places are the input.
-
-        Args:
-            rows: their numbers.
-            draws: from 0 to 1, for modality dropout.
-            views: numbers of their cached views.
         """
-        records, dropped = self.records, self.dropped
-        images = encoded(records.images[rows])
-        captions = records.captions[rows]
-        has_image = images != b""
-        has_caption = np.array([caption.strip() != "" for caption in captions], bool)
-        both = has_image & has_caption
-        has_image &= ~(both & (draws < dropped / 2))
-        has_caption &= ~(both & (draws >= dropped / 2) & (draws < dropped))
-        found = {}
+        records, views = self.records, self.config.cached_views
+        has_image = np.array([image not in ("", b"") for image in records.images[rows]], bool)
+        has_caption = np.array([caption.strip() != "" for caption in records.captions[rows]], bool)
+        numbers = np.full(len(rows), self.cached_view, np.int32)
+        if key is not None and self.dropped:
+            draws = uniform(row_keys(key, rows), MODALITY_DROPOUT)
+            both = has_image & has_caption
+            has_image &= ~(both & (draws < self.dropped / 2))
+            has_caption &= ~(both & (draws >= self.dropped / 2) & (draws < self.dropped))
+        if key is not None and views > 1:
+            numbers = (views * uniform(row_keys(key, rows), CACHED_VIEW)).astype(np.int32)
+        found = {} if key is None else {"labels": records.labels[rows]}
         if "caption" in self.stored:
             found["caption"] = self.stored["caption"].place(rows, has_caption, 0)
         elif self.uses_caption:
@@ -198,14 +175,9 @@ class _Rows:
             kept[~has_caption] = self.empty
             found["caption"] = encoded(kept) if kept.dtype == STRING else kept
         if "image" in self.stored:
-            found["image"] = self.stored["image"].place(rows, has_image, views)
+            found["image"] = self.stored["image"].place(rows, has_image, numbers)
         elif self.uses_image:
-            found |= {"image": np.where(has_image, images, b""), "row": rows, "view": views}
-            found["is_path"] = np.array([isinstance(image, str) for image in records.images[rows]], bool)
-            found["orientation"] = records.orientations[rows].astype(np.int32)
-            # The same image has the same views in every split, and in every study.
-            contents = [int(sha256[:15] or b"0", 16) for sha256 in records.sha256[rows].tolist()]
-            found["content"] = np.array(contents, np.int64)
+            found |= self._images(rows, has_image, numbers, key)
         if self.config.fusion.reads_presence:
             present = {"image_present": has_image} if self.uses_image else {}
             present |= {"caption_present": has_caption} if self.uses_caption else {}
@@ -214,38 +186,35 @@ class _Rows:
             found["features"] = records.features[rows]
         return found
 
-    def _with_image(self, inputs: Inputs, key: tf.Tensor | None) -> Inputs:
-        """Return the inputs of a row, with the pixels of its image for the file."""
-        config, size = self.config.images, self.config.images.resolved_size
-        names = ("image", "row", "view", "is_path", "orientation", "content")
-        file, row, view, is_path, orientation, content = (inputs[name] for name in names)
+    def _images(
+        self, rows: np.ndarray, present: np.ndarray, views: np.ndarray, key: np.ndarray | None
+    ) -> dict[str, np.ndarray]:
+        """Return the images of a batch, uint8 (rows, size, size, 3), and how they are still to be augmented.
 
-        def pixels() -> tf.Tensor:
-            image = turn(decode(read_image(file, is_path)), orientation)
-            if key is not None and "image" not in self.values:
-                return augment(image, size, config, fold_in(key, row))
-            if self.views == 1:
-                return self._evaluated(image)
-            views_key = fold_in(tf.stack([content, 0]), view)
-            return tf.cond(
-                tf.equal(view, 0),
-                lambda: self._evaluated(image),
-                lambda: augment(image, size, config, views_key),
-            )
+        Those that are `augmented`, a mask, are cropped and flipped here by the keys of their augmentation,
+        int64 (rows, 2), which the transforms that follow read too; without augmentation neither is returned.
+        """
+        if key is not None and "image" not in self.values:
+            augmented, keys = present, row_keys(key, rows)
+        elif self.config.cached_views > 1:
+            augmented = present & (views > 0)
+            # The same image has the same views in every split, and in every study.
+            contents = [int(sha256[:15] or b"0", 16) for sha256 in self.records.sha256[rows].tolist()]
+            keys = np.stack([np.array(contents, np.int64), views.astype(np.int64)], axis=1)
+        else:
+            return {"image": self._pixels(rows, [self.view if each else None for each in present])}
+        framings = [
+            (RandomFraming(self.config.images, row_key) if changed else self.view) if there else None
+            for there, changed, row_key in zip(present, augmented, keys, strict=True)
+        ]
+        return {"image": self._pixels(rows, framings), "augmented": augmented, "keys": keys}
 
-        image = tf.cond(file != b"", pixels, lambda: placeholder_image(size))
-        return {name: each for name, each in inputs.items() if name not in names} | {"image": image}
-
-    def _evaluated(self, image: tf.Tensor) -> tf.Tensor:
-        """Return the view of a decoded image that is evaluated."""
-        whole = image if self.view == WHOLE else apply_view(image, self.view)
-        return resize(whole, self.config.images.resolved_size)
-
-    def _encoded(self, inputs: Inputs) -> Inputs:
-        """Encode the captions of a batch, then set the values at the boundary."""
-        if "caption" in inputs and "caption" not in self.stored:
-            others = {name: each for name, each in inputs.items() if name != "caption"}
-            inputs = others | self.encode.inputs(inputs["caption"])
-        for each in self.values.values():
-            inputs = each.replace(inputs)
-        return inputs
+    def _pixels(self, rows: np.ndarray, framings: Sequence[Framing | None]) -> np.ndarray:
+        """Read, decode and resize the images of a batch; those without a framing are the placeholder."""
+        size = self.config.images.resolved_size
+        pixels = np.full((len(rows), size, size, 3), PLACEHOLDER, np.uint8)
+        for place, (row, framing) in enumerate(zip(rows, framings, strict=True)):
+            if framing is not None:
+                orientation = int(self.records.orientations[row])
+                pixels[place] = read_framed(self.records.images[row], orientation, framing, size)
+        return pixels

@@ -159,12 +159,6 @@ def _unread_format(content: bytes) -> str:
 
 def _try_to_decode(content: bytes) -> None:
     try:
-        _decode(tf.constant(content))
-    except tf.errors.OpError:
+        decode(content)
+    except (tf.errors.OpError, OSError, ValueError, SyntaxError):
         raise _Problem("corrupt") from None
-
-
-@tf.function(input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
-def _decode(content: tf.Tensor) -> tf.Tensor:
-    # TensorFlow skips the decoding unless its result is used.
-    return tf.shape(decode(content))

@@ -5,13 +5,13 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from matplotlib.figure import Figure
 
 from kmlc.config import Config
-from kmlc.data.augment import augment, epoch_key, fold_in
+from kmlc.data.augment import augment, epoch_key, row_keys
+from kmlc.data.framing import resize
 from kmlc.data.image_manifest import image_facts
-from kmlc.data.images import decode, resize, turn
+from kmlc.data.images import decode, turn
 from kmlc.errors import UserError
 from kmlc.reports import plots
 from kmlc.settings import load_config
@@ -48,19 +48,20 @@ def contact_sheet(run: RunDirectory) -> Figure | None:
     return plots.augmentation(np.stack(originals), np.stack(draws), titles)
 
 
-def _readable(config: Config, names: Sequence[str]) -> Iterator[tuple[int, tf.Tensor]]:
+def _readable(config: Config, names: Sequence[str]) -> Iterator[tuple[int, np.ndarray]]:
     """Yield row number and pixels of each image that can still be read."""
     for row, name in enumerate(names):
         (path,) = training_images(config, [name])
         if Path(path).is_file():
             (facts,) = image_facts([path], config)
             if facts["problem"] is None:
-                yield row, turn(decode(tf.io.read_file(path)), int(facts["orientation"]))
+                yield row, turn(decode(Path(path).read_bytes()), int(facts["orientation"]))
 
 
-def _augmented(pixels: tf.Tensor, row: int, config: Config) -> tuple[np.ndarray, np.ndarray]:
+def _augmented(pixels: np.ndarray, row: int, config: Config) -> tuple[np.ndarray, np.ndarray]:
     """Return a training row's image without augmentation, and as each epoch augments it."""
     size = config.images.resolved_size
-    keys = [fold_in(epoch_key(config.seed, epoch), row) for epoch in range(EPOCHS)]
+    epochs = (epoch_key(config.seed, epoch).numpy() for epoch in range(EPOCHS))
+    keys = [row_keys(epoch, np.array([row]))[0] for epoch in epochs]
     draws = [augment(pixels, size, config.images, key).numpy() for key in keys]
-    return resize(pixels, size).numpy(), np.stack(draws)
+    return resize(pixels, size), np.stack(draws)

@@ -129,7 +129,9 @@ def _computed(part: FrozenPart, config: Config) -> ComputedValues:
 
     # Traced here and not by the threads of tf.data, which compute batches at the same time.
     inputs = {
-        name: tf.TensorSpec((BATCH, *(size or length for size in each.shape[1:])), each.dtype)
+        name: tf.TensorSpec(
+            (BATCH, *(size or length for size in each.shape[1:])), tf.uint8 if name == "image" else each.dtype
+        )
         for name, each in part.model.input.items()
     }
     trace_prediction(part.model, (inputs,))

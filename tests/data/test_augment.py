@@ -14,72 +14,11 @@ from kmlc.data.augment import (
     augment,
     brightness,
     contrast,
-    crop,
-    flip,
-    fold_in,
     saturation,
     transform,
 )
-from kmlc.data.images import resize
+from kmlc.data.framing import resize
 from tests.data.augmenting import OFF, PHOTO, SYSTEM1, in_tf_data, key, ramps, recipe, recovered
-
-IMAGE = tf.reshape(tf.range(20 * 30 * 3), (20, 30, 3))
-
-
-def test_equal_keys_give_equal_images() -> None:
-    config = ImagesConfig(crop=0.5, vertical_flip=True)
-    first, again = (flip(crop(IMAGE, config, key(1)), config, key(1)).numpy() for _ in range(2))
-    np.testing.assert_array_equal(first, again)
-    shapes = {tuple(crop(IMAGE, config, key(number)).shape) for number in range(20)}
-    assert len(shapes) > 10
-
-
-def test_crop_keeps_at_least_the_fraction() -> None:
-    heights, widths = [], []
-    for number in range(60):
-        window = crop(IMAGE, ImagesConfig(crop=0.6), key(number)).numpy()
-        height, width, channels = window.shape
-        top, left = np.argwhere(IMAGE.numpy()[..., 0] == window[0, 0, 0])[0]
-        np.testing.assert_array_equal(window, IMAGE[top : top + height, left : left + width])
-        assert channels == 3
-        heights.append(height)
-        widths.append(width)
-    assert 12 <= min(heights) <= 13
-    assert 18 <= min(widths) <= 19
-    assert max(heights) >= 19
-
-
-def test_crop_of_1_keeps_the_image() -> None:
-    np.testing.assert_array_equal(crop(IMAGE, ImagesConfig(crop=1), key(0)), IMAGE)
-
-
-def test_flips_only_in_allowed_directions() -> None:
-    def outcomes(config: ImagesConfig) -> set[tuple[bool, bool]]:
-        found = set()
-        for number in range(40):
-            first = flip(IMAGE, config, key(number)).numpy()[0, 0, 0]
-            row, column = np.argwhere(IMAGE.numpy()[..., 0] == first)[0]
-            found.add((bool(row), bool(column)))
-        return found
-
-    assert outcomes(ImagesConfig(horizontal_flip=True)) == {(False, False), (False, True)}
-    assert outcomes(ImagesConfig(horizontal_flip=False, vertical_flip=True)) == {
-        (False, False),
-        (True, False),
-    }
-    assert outcomes(ImagesConfig(horizontal_flip=False)) == {(False, False)}
-
-
-def test_draws_of_crop_and_flips_are_stable() -> None:
-    """Adding a transform must not change the draws of the first three."""
-    found = augment(PHOTO, 24, ImagesConfig(crop=0.5, vertical_flip=True), key(3))
-    draw = tf.random.stateless_uniform((4,), fold_in(key(3), 0)).numpy()
-    sides = np.floor(np.array([40, 50], np.float32) * (0.5 + 0.5 * draw[:2])).astype(int)
-    (top, left), (height, width) = np.floor(([40, 50] - sides + 1) * draw[2:]).astype(int), sides
-    expected = resize(PHOTO[top : top + height, left : left + width], 24)
-    expected = tf.image.stateless_random_flip_left_right(expected, fold_in(key(3), 1))
-    expected = tf.image.stateless_random_flip_up_down(expected, fold_in(key(3), 2))
-    np.testing.assert_array_equal(found, expected)
 
 
 def test_disabled_transforms_change_nothing() -> None:
@@ -104,7 +43,7 @@ def test_disabled_transforms_change_nothing() -> None:
 )
 def test_enabled_transforms_change_the_image(config: ImagesConfig) -> None:
     images = in_tf_data(recipe(config), 10)
-    assert (np.abs(images - resize(PHOTO, 24)) > 1).any()
+    assert (np.abs(images - resize(PHOTO, 24).astype(float)) > 1).any()
 
 
 def test_recipe_depends_on_the_key_alone() -> None:
@@ -112,8 +51,7 @@ def test_recipe_depends_on_the_key_alone() -> None:
     np.testing.assert_array_equal(first, again)
     images = in_tf_data(recipe(SYSTEM1), 20)
     assert len(np.unique(images, axis=0)) == 20
-    assert images.min() >= 0
-    assert images.max() <= 255
+    assert images.dtype == np.uint8
 
 
 def test_eager_and_tf_data_agree() -> None:
@@ -121,7 +59,7 @@ def test_eager_and_tf_data_agree() -> None:
     for number, image in enumerate(inside):
         eager = augment(PHOTO, 24, replace(SYSTEM1, erasing=1.0), key(number))
         # A graph may fuse multiplication and addition, with a single rounding.
-        np.testing.assert_allclose(image, eager, atol=1e-2)
+        np.testing.assert_allclose(image.astype(float), eager.numpy().astype(float), atol=1)
     np.testing.assert_array_equal(inside, in_tf_data(recipe(replace(SYSTEM1, erasing=1.0)), 10))
 
 
@@ -140,10 +78,7 @@ def test_images_of_any_shape(height: int, width: int, size: int, number: int, ar
     config = replace(SYSTEM1, vertical_flip=True, crop_area=area, erasing=1.0)
     image = augment(pixels, size, config, key(number)).numpy()
     assert image.shape == (size, size, 3)
-    assert image.dtype == np.float32
-    assert image.min() >= 0
-    # Interpolation weights add up to 1 up to rounding.
-    assert image.max() <= 255 * (1 + 1e-6)
+    assert image.dtype == np.uint8
 
 
 @pytest.mark.parametrize("factor", [0.0, 0.7, 1.0, 1.3])
@@ -178,7 +113,7 @@ def test_transforms_draw_independently() -> None:
     patch[:, 0, 0] += 30  # the difference of the channels measures the saturation
 
     def strengths(config: ImagesConfig) -> np.ndarray:
-        return in_tf_data(lambda key: augment(patch, 2, config, key), 300)
+        return in_tf_data(lambda key: augment(patch, 2, config, key), 300).astype(float)
 
     bright = strengths(replace(OFF, brightness=0.3))[:, 1, 1, 0]
     contrasts = strengths(replace(OFF, contrast=0.3))

@@ -8,7 +8,6 @@ from PIL import Image
 
 from kmlc.config import ImagesConfig
 from kmlc.data.augment import (
-    crop_area,
     erase,
     inverse_affine,
     transform,
@@ -81,67 +80,6 @@ def test_rotation_matches_pillow() -> None:
     y, x = np.mgrid[:41, :41] - 20
     inside = np.hypot(x, y) < 19
     assert np.abs(warped(square, 20, 1.0, (0.0, 0.0)) - expected)[inside].max() <= 1
-
-
-def windows(config: ImagesConfig, height: int, width: int, count: int) -> np.ndarray:
-    """Return top, left, height and width of many random crops."""
-    y, x = tf.meshgrid(tf.range(height), tf.range(width), indexing="ij")
-    places = tf.stack([y, x, x], axis=-1)
-
-    def window(key: tf.Tensor) -> tf.Tensor:
-        kept = crop_area(places, config, key)
-        return tf.concat([kept[0, 0, :2], kept[-1, -1, :2] - kept[0, 0, :2] + 1], axis=0)
-
-    return in_tf_data(window, count)
-
-
-def simulated(config: ImagesConfig, height: int, width: int, count: int) -> np.ndarray:
-    """RandomResizedCrop as torchvision documents it, in NumPy, without the fallback to the central crop."""
-    rng = np.random.default_rng(1)
-    found: list[tuple[int, int, int, int]] = []
-    while len(found) < count:
-        for _ in range(10):
-            area = height * width * rng.uniform(config.crop_area, 1)
-            ratio = math.exp(rng.uniform(-math.log(config.crop_ratio), math.log(config.crop_ratio)))
-            rows, columns = round(math.sqrt(area / ratio)), round(math.sqrt(area * ratio))
-            if 0 < rows <= height and 0 < columns <= width:
-                top, left = rng.integers(0, height - rows + 1), rng.integers(0, width - columns + 1)
-                found.append((int(top), int(left), rows, columns))
-                break
-    return np.array(found)
-
-
-@pytest.mark.parametrize(("height", "width"), [(80, 80), (60, 100)])
-def test_crop_area_matches_torchvision(height: int, width: int) -> None:
-    config = replace(OFF, crop_area=0.08)
-    found, expected = (make(config, height, width, 3000) for make in (windows, simulated))
-    top, left, rows, columns = found.T
-    assert (found[:, :2] >= 0).all()
-    assert (top + rows <= height).all()
-    assert (left + columns <= width).all()
-    # Sides are rounded to whole pixels, at most half a pixel each.
-    assert ((rows + 0.5) * (columns + 0.5) >= 0.08 * height * width).all()
-    assert ((rows - 0.5) / (columns + 0.5) <= 4 / 3).all()
-    assert ((columns - 0.5) / (rows + 0.5) <= 4 / 3).all()
-
-    def metrics(windows: np.ndarray) -> np.ndarray:
-        top, left, rows, columns = windows.T.astype(float)
-        area, ratio = rows * columns / (height * width), np.log(columns / rows)
-        # First and second moments of area and ratio, and the centre of the window.
-        return np.stack([area, area**2, ratio, ratio**2, top + rows / 2, left + columns / 2])
-
-    ours, theirs = metrics(found), metrics(expected)
-    error = np.sqrt((ours.var(axis=1) + theirs.var(axis=1)) / 3000)
-    assert (np.abs(ours.mean(axis=1) - theirs.mean(axis=1)) <= 4 * error).all()
-
-
-@pytest.mark.parametrize(
-    ("shape", "expected"),
-    [((1, 500), (0, 249, 1, 1)), ((500, 1), (249, 0, 1, 1)), ((500, 90), (190, 0, 120, 90))],
-)
-def test_central_crop_where_no_crop_fits(shape: tuple[int, int], expected: tuple[int, ...]) -> None:
-    config = replace(OFF, crop_area=0.5)
-    assert {tuple(window) for window in windows(config, *shape, 5)} == {expected}
 
 
 def test_erasing_statistics() -> None:

@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 
 from kmlc.commands.predict import main
-from kmlc.data.images import decode, resize
+from kmlc.data.framing import resize
+from kmlc.data.images import decode
 from kmlc.data.records import Records
 from kmlc.prediction.predictor import predict_logits
 from kmlc.tasks.rows import read_test
@@ -46,7 +47,7 @@ def model_logits(
 
 
 def image_batch(records: Records, mirrored: bool = False) -> np.ndarray:
-    pixels = [decode(tf.io.read_file(path)) for path in records.images]
+    pixels = [decode(Path(str(path)).read_bytes()) for path in records.images]
     return np.stack([resize(image[:, ::-1] if mirrored else image, 16) for image in pixels])
 
 

@@ -2,16 +2,17 @@
 
 The cache is a folder of uncompressed BMP files. The pipeline reads them like any image, only faster, and the
 operating system keeps them in memory, once for all processes. The pixels come from the decoder that training
-uses, so the batches are bit-identical. The cache saves the decoding but not the antialiased resizing, which
-takes longer: the pipeline is 10 to 50 % faster (benchmarks/pixel_cache.py), which helps where the pipeline
-is the bottleneck.
+uses, so the batches are bit-identical. The cache saves the decoding but not the antialiased resizing
+(benchmarks/pixel_cache.py), which helps where the pipeline is the bottleneck.
 """
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 from PIL import Image
 
@@ -67,7 +68,7 @@ def _fill(folder: Path, missing: Mapping[str, Path], limit_bytes: int) -> None:
     """Decode files into their copies, in order, until the limit is reached or the disk is full."""
     room = limit_bytes - sum(file.stat().st_size for file in folder.glob("*.bmp"))
     pixels = tf.data.Dataset.from_tensor_slices(list(missing)).map(
-        lambda path: decode(tf.io.read_file(path)), num_parallel_calls=tf.data.AUTOTUNE
+        lambda path: tf.numpy_function(_decoded, [path], tf.uint8), num_parallel_calls=tf.data.AUTOTUNE
     )
     with ProgressBar(len(missing), "decoding images:", unit="images") as bar:
         for copy, image in zip(missing.values(), pixels.as_numpy_iterator(), strict=True):
@@ -81,6 +82,10 @@ def _fill(folder: Path, missing: Mapping[str, Path], limit_bytes: int) -> None:
                 print(f"{error}; {len(missing) - bar.n:,} images will be decoded in every epoch", flush=True)
                 return
             bar.update()
+
+
+def _decoded(path: bytes) -> np.ndarray:
+    return decode(Path(os.fsdecode(path)).read_bytes())
 
 
 def bmp_bytes(height: int, width: int) -> int:

@@ -54,7 +54,7 @@ def originals(tmp_path: Path) -> Records:
 
 
 def pixels(path: str | bytes) -> np.ndarray:
-    return decode(tf.io.read_file(path)).numpy()
+    return decode(Path(str(path)).read_bytes())
 
 
 def size_of(folder: Path) -> int:
