@@ -129,7 +129,7 @@ class _Rows:
         the caption of a row that has both, and `labels` are there too, uint8 of shape (batch, classes).
         """
         arguments = [rows] if key is None else [rows, key]
-        nothing = [np.zeros(0, np.int32), np.zeros(2, np.int64)][: len(arguments)]
+        nothing: list[np.ndarray] = [np.zeros(0, np.int32), np.zeros(2, np.int64)][: len(arguments)]
         names, columns = zip(*self._columns(*nothing).items(), strict=True)
         tensors = tf.numpy_function(
             lambda *arguments: list(self._columns(*arguments).values()),
