@@ -129,8 +129,8 @@ class _Rows:
         the caption of a row that has both, and `labels` are there too, uint8 of shape (batch, classes).
         """
         arguments = [rows] if key is None else [rows, key]
-        nothing: list[np.ndarray] = [np.zeros(0, np.int32), np.zeros(2, np.int64)][: len(arguments)]
-        names, columns = zip(*self._columns(*nothing).items(), strict=True)
+        nothing = self._columns(np.zeros(0, np.int32), None if key is None else np.zeros(2, np.int64))
+        names, columns = zip(*nothing.items(), strict=True)
         tensors = tf.numpy_function(
             lambda *arguments: list(self._columns(*arguments).values()),
             arguments,
