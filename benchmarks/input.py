@@ -27,7 +27,7 @@ from benchmarks.pixel_cache import training, validation
 from kmlc.arguments import OneLineParser
 from kmlc.commands.process import command
 from kmlc.config import CaptionsConfig, Config, ImagesConfig, TrainConfig
-from kmlc.data.framing import resize
+from kmlc.data.crop_flip import resize
 from kmlc.data.images import decode
 from kmlc.data.records import Records
 from kmlc.settings import CONFIGS, layered

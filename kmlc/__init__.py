@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from kmlc.prediction.predictor import Predictor
 
 __version__ = "0.1.0"
+
+# TensorFlow reads it when it is imported. Its default is to use oneDNN on some processors only; without it a
+# step of `system2` takes twice as long on one of AMD (docs/speed.md).
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def load(*runs: str | PathLike[str], tta: str = "none") -> Predictor:

@@ -84,8 +84,10 @@ def _mapped(path: Path, name: str, archive: zipfile.ZipFile) -> np.ndarray | Non
 
     The whole array is read once, because only then `zipfile` compares the checksum.
     """
-    member = next((each for each in archive.infolist() if each.filename == f"{name}.npy"), None)
-    if member is None or member.compress_type != zipfile.ZIP_STORED:
+    if f"{name}.npy" not in archive.NameToInfo:
+        return None
+    member = archive.getinfo(f"{name}.npy")
+    if member.compress_type != zipfile.ZIP_STORED:
         return None
     with archive.open(member) as stream:
         read_header = _HEADERS.get(np.lib.format.read_magic(stream))
@@ -101,8 +103,8 @@ def _mapped(path: Path, name: str, archive: zipfile.ZipFile) -> np.ndarray | Non
         file.seek(member.header_offset + 26)
         # The lengths of two fields that end the header of the member, which has 30 bytes before them.
         name_length, extra_length = struct.unpack("<HH", file.read(4))
-    start = member.header_offset + 30 + name_length + extra_length + header
-    return np.memmap(path, dtype, "r", start, shape, "F" if fortran else "C")
+        start = member.header_offset + 30 + name_length + extra_length + header
+        return np.memmap(file, dtype, "r", start, shape, "F" if fortran else "C")
 
 
 def _array(path: Path, name: str, archive: np.lib.npyio.NpzFile) -> np.ndarray:

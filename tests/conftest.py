@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as kmlc does, where TensorFlow is imported after it
 
 from pathlib import Path
 

@@ -1,7 +1,8 @@
-"""Random augmentation of training images, determined by (seed, epoch, row) alone.
+"""Random augmentation of training images, determined by a key.
 
-`augment` is the whole recipe; a transform that is switched off in `ImagesConfig` costs nothing. Every
-transform folds a number of its own into the key, so switching one on does not change the draws of another.
+The key is that of (seed, epoch, row), or of (image, view) with `cache.views`. Crop and flips
+(`kmlc.data.crop_flip`) have fixed places in one random stream, every other transform folds a number of its
+own into the key: switching one on does not change the draws of another. What is switched off costs nothing.
 """
 
 import math
@@ -11,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from kmlc.config import ImagesConfig
-from kmlc.data.framing import TRIES, RandomFraming, framed
+from kmlc.data.crop_flip import TRIES, RandomCropFlip, crop_flip_resize
 
 (
     BRIGHTNESS,
@@ -32,7 +33,7 @@ ERASING_RATIO = 3.3
 
 
 def augment(pixels: tf.Tensor | np.ndarray, size: int, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
-    """Augment a decoded image and resize it to the input size: system 1's recipe.
+    """Augment a decoded image and resize it to the input size, as training does with whole batches.
 
     Crop, antialiased resize, flips, colour, one geometric transform, erasing, each if it is switched on. The
     geometric transform comes after colour, so the black area outside the image is not part of its mean grey.
@@ -41,54 +42,58 @@ def augment(pixels: tf.Tensor | np.ndarray, size: int, config: ImagesConfig, key
         pixels: uint8 of shape (height, width, 3).
         size: height and width of the result, in pixels.
         config: the strength of each transform.
-        key: integer tensor of shape (2,), the stateless seed.
+        key: int64 of shape (2,), as `row_keys` returns it.
 
     Returns:
         uint8 tensor of shape (size, size, 3).
 
     Example:
-        image = augment(pixels, 224, ImagesConfig(rotation=20), fold_in(epoch_key(seed=42, epoch=0), 7))
+        image = augment(pixels, 224, ImagesConfig(rotation=20), row_keys(42, 0, np.array([7]))[0])
     """
     image = tf.numpy_function(
-        lambda pixels, key: framed(pixels, RandomFraming(config, key), size),
+        lambda pixels, key: crop_flip_resize(pixels, RandomCropFlip(config, key), size),
         [pixels, key],
         tf.uint8,
         stateful=False,
     )
-    return repaint(tf.ensure_shape(image, (size, size, 3)), config, key)
+    return augment_resized(tf.ensure_shape(image, (size, size, 3)), config, key)
 
 
-def repaint_batch(
+def augment_resized_batch(
     images: tf.Tensor, augmented: tf.Tensor, config: ImagesConfig, keys: tf.Tensor
 ) -> tf.Tensor:
-    """Apply `repaint` to those images of a batch that are augmented, uint8 (batch, size, size, 3)."""
-    if not _repaints(config):
+    """Apply `augment_resized` to those images of a batch that are augmented, uint8 (batch, size, size, 3)."""
+    if not _augments_resized(config):
         return images
     return tf.map_fn(
-        lambda each: tf.cond(each[1], lambda: repaint(each[0], config, each[2]), lambda: each[0]),
+        lambda each: tf.cond(each[1], lambda: augment_resized(each[0], config, each[2]), lambda: each[0]),
         (images, augmented, keys),
         fn_output_signature=tf.TensorSpec(images.shape[1:], tf.uint8),
     )
 
 
-def repaint(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
+def augment_resized(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
     """Apply colour, the geometric transform and erasing to a square uint8 image; levels are rounded."""
     return erase(_colour_and_transform(image, config, key), config, key)
 
 
 def _colour_and_transform(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
-    if not _repaints(replace(config, erasing=0.0)):
+    if not _augments_resized(replace(config, erasing=0.0)):
         return image
-
-    @tf.function(jit_compile=True, autograph=False)
-    def fused(image: tf.Tensor, factors: dict[str, tf.Tensor], matrix: tf.Tensor | None) -> tf.Tensor:
-        image = recolour(tf.cast(image, tf.float32), factors)
-        return tf.cast(tf.round(image if matrix is None else warp(image, matrix)), tf.uint8)
-
-    return fused(image, colour_factors(config, key), transform_matrix(image.shape[0], config, key))
+    return _recoloured_and_warped(
+        image, colour_factors(config, key), transform_matrix(image.shape[0], config, key)
+    )
 
 
-def _repaints(config: ImagesConfig) -> bool:
+@tf.function(jit_compile=True, autograph=False)
+def _recoloured_and_warped(
+    image: tf.Tensor, factors: dict[str, tf.Tensor], matrix: tf.Tensor | None
+) -> tf.Tensor:
+    image = recolour(tf.cast(image, tf.float32), factors)
+    return tf.cast(tf.round(image if matrix is None else warp(image, matrix)), tf.uint8)
+
+
+def _augments_resized(config: ImagesConfig) -> bool:
     colours = config.brightness or config.contrast or config.saturation
     return bool(colours or config.rotation or config.zoom or config.translation or config.erasing)
 
@@ -132,12 +137,6 @@ def saturation(image: tf.Tensor, factor: tf.Tensor | float) -> tf.Tensor:
     # factor·image + (1-factor)·grey as one matrix product is three times as fast.
     mixing = factor * tf.eye(3) + (1 - factor) * tf.constant(LUMA)[:, None]
     return _clip(tf.tensordot(image, mixing, 1))
-
-
-def transform(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
-    """Rotate, zoom and translate a square float32 image in one bilinear step; the area outside is black."""
-    matrix = transform_matrix(image.shape[0], config, key)
-    return image if matrix is None else warp(image, matrix)
 
 
 def transform_matrix(size: int, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor | None:
@@ -232,15 +231,10 @@ def erase(image: tf.Tensor, config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
     return tf.cond(chosen & fits, erased, lambda: image)
 
 
-def epoch_key(seed: int, epoch: tf.Tensor | int) -> tf.Tensor:
-    """Return the stateless seed of an epoch; `row_keys` gives those of its rows."""
-    return fold_in(tf.constant([seed, 0], tf.int64), epoch)
-
-
-def row_keys(key: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return the stateless seeds of rows in an epoch, int64 (rows, 2)."""
-    # Seeds are scrambled before use, so neighbours are independent.
-    return np.stack([np.full(len(rows), key[0]), key[1] + rows.astype(np.int64)], axis=1)
+def row_keys(seed: int, epoch: int, rows: np.ndarray) -> np.ndarray:
+    """Return the key of each row in an epoch, int64 (rows, 2); no two rows of any epochs share one."""
+    of_epoch = np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64).view(np.int64)
+    return np.stack([np.repeat(of_epoch, len(rows)), rows.astype(np.int64)], axis=1)
 
 
 def uniform(keys: np.ndarray, number: int) -> np.ndarray:

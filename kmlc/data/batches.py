@@ -1,27 +1,28 @@
 """From records to batches: tf.data pipelines that decode, augment and encode."""
 
+import weakref
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from kmlc.config import Config
-from kmlc.data.augment import epoch_key, repaint_batch, row_keys, uniform
+from kmlc.data.augment import augment_resized_batch, row_keys, uniform
 from kmlc.data.boundary_values import BoundaryValues, StoredValues
 from kmlc.data.caption_encoders import NO_CAPTIONS, CaptionEncoder
 from kmlc.data.columns import STRING, encoded, strings
-from kmlc.data.framing import Framing, RandomFraming, read_framed
+from kmlc.data.crop_flip import CropFlip, RandomCropFlip, read_image
 from kmlc.data.images import PLACEHOLDER
 from kmlc.data.records import Records
 from kmlc.data.tta import WHOLE, View
 
 VERSION = 2
 """To be increased with every change of how images are decoded, turned, resized or augmented, or captions are
-encoded: what was computed from other inputs is not read from the cache then (`kmlc.training.frozen`)."""
+encoded: what was computed from other inputs is not read from the cache then (`kmlc.training.store_key`)."""
 MODALITY_DROPOUT = 100
-"""The number that is folded into the key of its draws, in addition to those of `kmlc.data.augment`."""
+"""The number of its draws (`kmlc.data.augment.uniform`)."""
 CACHED_VIEW = 101
-"""The number that is folded in for the draw of one of the views of `cache.views`."""
+"""The number of the draw of one of the views of `cache.views`."""
 
 
 @tf.autograph.experimental.do_not_convert  # the functions use TensorFlow's own control flow
@@ -53,18 +54,18 @@ def training_batches(
     rows = _Rows(records, config, encode, values or {})
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        key = epoch_key(config.seed, epoch)
-        order = tf.random.experimental.stateless_shuffle(tf.range(len(records)), key)
+        seed = tf.random.experimental.stateless_fold_in(tf.constant([config.seed, 0], tf.int64), epoch)
+        order = tf.random.experimental.stateless_shuffle(tf.range(len(records)), seed)
         numbers = tf.data.Dataset.from_tensor_slices(order).batch(config.train.batch_size)
-        return numbers.map(lambda batch: (batch, key))
+        return numbers.map(lambda batch: (batch, epoch))
 
-    def read(batch: tf.Tensor, key: tf.Tensor) -> tuple[Inputs, tf.Tensor]:
-        inputs = rows.inputs(batch, key)
+    def read(batch: tf.Tensor, epoch: tf.Tensor) -> tuple[Inputs, tf.Tensor]:
+        inputs = rows.inputs(batch, epoch)
         return inputs, tf.cast(inputs.pop("labels"), tf.float32)
 
     epochs = tf.data.Dataset.range(first_epoch, config.train.epochs, output_type=tf.int32)
     batches = epochs.flat_map(one_epoch).map(read, num_parallel_calls=tf.data.AUTOTUNE)
-    return batches.prefetch(tf.data.AUTOTUNE), -(-len(records) // config.train.batch_size)
+    return rows.kept_with(batches.prefetch(tf.data.AUTOTUNE)), -(-len(records) // config.train.batch_size)
 
 
 @tf.autograph.experimental.do_not_convert
@@ -88,7 +89,8 @@ def evaluation_batches(
     """
     rows = _Rows(records, config, encode, values or {}, view, cached_view)
     numbers = tf.data.Dataset.range(len(records), output_type=tf.int32).batch(config.train.batch_size)
-    return numbers.map(rows.inputs, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    batches = numbers.map(rows.inputs, num_parallel_calls=tf.data.AUTOTUNE)
+    return rows.kept_with(batches.prefetch(tf.data.AUTOTUNE))
 
 
 Inputs = dict[str, tf.Tensor]
@@ -122,18 +124,24 @@ class _Rows:
         self.uses_caption = config.captions.encoder != "none"
         self.dropped = config.fusion.modality_dropout if self.uses_image and self.uses_caption else 0.0
 
-    def inputs(self, rows: tf.Tensor, key: tf.Tensor | None = None) -> Inputs:
+    def kept_with(self, batches: tf.data.Dataset) -> tf.data.Dataset:
+        """Return a dataset of these rows, which are in memory as long as it is."""
+        batches.rows = self
+        return batches
+
+    def inputs(self, rows: tf.Tensor, epoch: tf.Tensor | None = None) -> Inputs:
         """Return the inputs by name of the rows with these numbers.
 
-        With the key of an epoch, as in training, images are augmented, modality dropout may drop the image or
+        With an epoch, as in training, images are augmented, modality dropout may drop the image or
         the caption of a row that has both, and `labels` are there too, uint8 of shape (batch, classes).
         """
-        arguments = [rows] if key is None else [rows, key]
-        nothing = self._columns(np.zeros(0, np.int32), None if key is None else np.zeros(2, np.int64))
+        nothing = self._columns(np.zeros(0, np.int32), None if epoch is None else 0)
         names, columns = zip(*nothing.items(), strict=True)
+        # TensorFlow never forgets the function, and so must not hold the table with it.
+        table = weakref.proxy(self)
         tensors = tf.numpy_function(
-            lambda *arguments: list(self._columns(*arguments).values()),
-            arguments,
+            lambda *arguments: list(table._columns(*arguments).values()),
+            [rows] if epoch is None else [rows, epoch],
             [tf.string if each.dtype == object else each.dtype for each in columns],
             stateful=False,
         )
@@ -142,14 +150,14 @@ class _Rows:
         found = dict(zip(names, tensors, strict=True))
         if "keys" in found:
             augmented, keys = found.pop("augmented"), found.pop("keys")
-            found["image"] = repaint_batch(found["image"], augmented, self.config.images, keys)
+            found["image"] = augment_resized_batch(found["image"], augmented, self.config.images, keys)
         if self.uses_caption and "caption" not in self.stored:
             found |= self.encode.inputs(found.pop("caption"))
         for each in self.values.values():
             found = each.replace(found)
         return found
 
-    def _columns(self, rows: np.ndarray, key: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    def _columns(self, rows: np.ndarray, epoch: int | None = None) -> dict[str, np.ndarray]:
         """Return the columns of a batch.
 
         A placeholder image and an empty caption fill in for what a row lacks; the masks `image_present` and
@@ -160,14 +168,15 @@ class _Rows:
         has_image = np.array([image not in ("", b"") for image in records.images[rows]], bool)
         has_caption = np.array([caption.strip() != "" for caption in records.captions[rows]], bool)
         numbers = np.full(len(rows), self.cached_view, np.int32)
-        if key is not None and self.dropped:
-            draws = uniform(row_keys(key, rows), MODALITY_DROPOUT)
+        keys = None if epoch is None else row_keys(self.config.seed, int(epoch), rows)
+        if keys is not None and self.dropped:
+            draws = uniform(keys, MODALITY_DROPOUT)
             both = has_image & has_caption
             has_image &= ~(both & (draws < self.dropped / 2))
             has_caption &= ~(both & (draws >= self.dropped / 2) & (draws < self.dropped))
-        if key is not None and views > 1:
-            numbers = (views * uniform(row_keys(key, rows), CACHED_VIEW)).astype(np.int32)
-        found = {} if key is None else {"labels": records.labels[rows]}
+        if keys is not None and views > 1:
+            numbers = (views * uniform(keys, CACHED_VIEW)).astype(np.int32)
+        found = {} if keys is None else {"labels": records.labels[rows]}
         if "caption" in self.stored:
             found["caption"] = self.stored["caption"].place(rows, has_caption, 0)
         elif self.uses_caption:
@@ -177,7 +186,7 @@ class _Rows:
         if "image" in self.stored:
             found["image"] = self.stored["image"].place(rows, has_image, numbers)
         elif self.uses_image:
-            found |= self._images(rows, has_image, numbers, key)
+            found |= self._images(rows, has_image, numbers, keys)
         if self.config.fusion.reads_presence:
             present = {"image_present": has_image} if self.uses_image else {}
             present |= {"caption_present": has_caption} if self.uses_caption else {}
@@ -187,15 +196,15 @@ class _Rows:
         return found
 
     def _images(
-        self, rows: np.ndarray, present: np.ndarray, views: np.ndarray, key: np.ndarray | None
+        self, rows: np.ndarray, present: np.ndarray, views: np.ndarray, keys: np.ndarray | None
     ) -> dict[str, np.ndarray]:
         """Return the images of a batch, uint8 (rows, size, size, 3), and how they are still to be augmented.
 
         Those that are `augmented`, a mask, are cropped and flipped here by the keys of their augmentation,
         int64 (rows, 2), which the transforms that follow read too; without augmentation neither is returned.
         """
-        if key is not None and "image" not in self.values:
-            augmented, keys = present, row_keys(key, rows)
+        if keys is not None and "image" not in self.values:
+            augmented = present
         elif self.config.cached_views > 1:
             augmented = present & (views > 0)
             # The same image has the same views in every split, and in every study.
@@ -203,18 +212,18 @@ class _Rows:
             keys = np.stack([np.array(contents, np.int64), views.astype(np.int64)], axis=1)
         else:
             return {"image": self._pixels(rows, [self.view if each else None for each in present])}
-        framings = [
-            (RandomFraming(self.config.images, row_key) if changed else self.view) if there else None
+        crop_flips = [
+            (RandomCropFlip(self.config.images, row_key) if changed else self.view) if there else None
             for there, changed, row_key in zip(present, augmented, keys, strict=True)
         ]
-        return {"image": self._pixels(rows, framings), "augmented": augmented, "keys": keys}
+        return {"image": self._pixels(rows, crop_flips), "augmented": augmented, "keys": keys}
 
-    def _pixels(self, rows: np.ndarray, framings: Sequence[Framing | None]) -> np.ndarray:
-        """Read, decode and resize the images of a batch; those without a framing are the placeholder."""
+    def _pixels(self, rows: np.ndarray, crop_flips: Sequence[CropFlip | None]) -> np.ndarray:
+        """Read, decode and resize the images of a batch; those without a crop_flip are the placeholder."""
         size = self.config.images.resolved_size
         pixels = np.full((len(rows), size, size, 3), PLACEHOLDER, np.uint8)
-        for place, (row, framing) in enumerate(zip(rows, framings, strict=True)):
-            if framing is not None:
+        for place, (row, crop_flip) in enumerate(zip(rows, crop_flips, strict=True)):
+            if crop_flip is not None:
                 orientation = int(self.records.orientations[row])
-                pixels[place] = read_framed(self.records.images[row], orientation, framing, size)
+                pixels[place] = read_image(self.records.images[row], orientation, crop_flip, size)
         return pixels

@@ -14,7 +14,7 @@ from kmlc.data.readers.npz import Features
 from kmlc.data.records import LabelledData, Records, unknown_labels
 from kmlc.errors import UserError
 
-_BLOCK = 2**24
+_BLOCK = 2**26
 """Numbers that are in memory at a time when statistics are computed: some columns of all rows."""
 
 
@@ -39,8 +39,9 @@ def _columns(features: RowView) -> Iterator[np.ndarray]:
     for first in range(0, features.width, together):
         block = np.empty((min(together, features.width - first), len(features)), np.float32)
         for start in range(0, len(features), CHUNK):
-            rows = features[start : start + CHUNK]
-            block[:, start : start + CHUNK] = rows[:, first : first + together].T
+            rows = features.rows[start : start + CHUNK]
+            # Columns first: whole rows of a large file would be read again for each block.
+            block[:, start : start + CHUNK] = features.values[:, first : first + together][rows].T
         yield from block
 
 

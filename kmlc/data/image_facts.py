@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image, UnidentifiedImageError
 
 from kmlc.data.images import FORMATS, decode, orientation_of
@@ -160,5 +159,7 @@ def _unread_format(content: bytes) -> str:
 def _try_to_decode(content: bytes) -> None:
     try:
         decode(content)
-    except (tf.errors.OpError, OSError, ValueError, SyntaxError):
+    except MemoryError:
+        raise
+    except Exception:  # Pillow's readers raise anything on broken data
         raise _Problem("corrupt") from None

@@ -13,12 +13,11 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import PIL
-import tensorflow as tf
 
 from kmlc.config import Config
 from kmlc.data.columns import STRING
@@ -27,9 +26,10 @@ from kmlc.errors import UserError
 from kmlc.files import cache_folder
 from kmlc.progress import ProgressBar
 
-VERSION = 1
+VERSION = 2
 """Increased with every change of what is checked or stored; it is part of the file's name."""
-FILE = f"images-{VERSION}-tensorflow-{tf.__version__}-pillow-{PIL.__version__}.sqlite"
+DECODERS = ("tensorflow", "pillow", "simplejpeg")
+FILE = f"images-{VERSION}-" + "-".join(f"{name}-{version(name)}" for name in DECODERS) + ".sqlite"
 """The name of the manifest; other decoders may find other images corrupt."""
 BATCH = 500
 """Images in a query and in a transaction: an interrupted check loses no more than this."""

@@ -54,13 +54,13 @@ def decode(content: bytes, blue_first: bool = False) -> np.ndarray:
         uint8 array of shape (height, width, 3).
 
     Raises:
-        OpError: if the file is corrupt.
+        Exception: if the file is corrupt, of many kinds; TensorFlow's and Pillow's readers raise them.
     """
     if content[:2] == b"\xff\xd8":
         try:
-            # Pixels equal Pillow's and TensorFlow's, without the overhead of either.
+            # Pixels equal Pillow's, but by up to one level in CMYK, without its overhead.
             return simplejpeg.decode_jpeg(content, "BGR" if blue_first else "RGB")
-        except ValueError:  # CMYK, or a flaw that TensorFlow overlooks
+        except ValueError:  # a flaw that TensorFlow may overlook
             image = tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE").numpy()
     elif _needs_pillow(content):
         with Image.open(io.BytesIO(content), formats=FORMATS) as opened:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -43,7 +44,7 @@ class Records:
         """The hash of each image file, bytes in hexadecimal; b"" where there is no readable image."""
         return np.zeros(len(self), "S64") if self.facts is None else self.facts["sha256"]
 
-    @property
+    @cached_property
     def groups(self) -> np.ndarray:
         """Group id of each row, int64 (rows,); rows with the same image share one.
 

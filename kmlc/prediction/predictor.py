@@ -72,8 +72,8 @@ class Predictor:
         For the same rows in the same order the labels and probabilities are those of `predict.py`, bit for
         bit. In other batches, as for some of the rows, probabilities may differ by about 1e-7. There are two
         more differences. An image that cannot be read is an error here; `predict.py` replaces it by a
-        placeholder image. A Pillow image that was opened from a JPEG file may differ from the file by some
-        levels of a pixel, because Pillow and TensorFlow decode JPEG differently; give the path or the bytes
+        placeholder image. A Pillow image that was opened from a JPEG file in CMYK or with flaws may differ
+        from the file by some levels of a pixel, because other libraries decode it; give the path or the bytes
         instead.
 
         Args:

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from kmlc.config import Config
-from kmlc.data.augment import augment, epoch_key, row_keys
-from kmlc.data.framing import resize
+from kmlc.data.augment import augment, row_keys
+from kmlc.data.crop_flip import resize
 from kmlc.data.image_manifest import image_facts
 from kmlc.data.images import decode, turn
 from kmlc.errors import UserError
@@ -61,7 +61,6 @@ def _readable(config: Config, names: Sequence[str]) -> Iterator[tuple[int, np.nd
 def _augmented(pixels: np.ndarray, row: int, config: Config) -> tuple[np.ndarray, np.ndarray]:
     """Return a training row's image without augmentation, and as each epoch augments it."""
     size = config.images.resolved_size
-    epochs = (epoch_key(config.seed, epoch).numpy() for epoch in range(EPOCHS))
-    keys = [row_keys(epoch, np.array([row]))[0] for epoch in epochs]
+    keys = [row_keys(config.seed, epoch, np.array([row]))[0] for epoch in range(EPOCHS)]
     draws = [augment(pixels, size, config.images, key).numpy() for key in keys]
     return resize(pixels, size), np.stack(draws)

@@ -6,7 +6,7 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from kmlc.data.encoder_state import EncoderState
 from kmlc.models.boundary import BATCH, FrozenPart
 from kmlc.training import environment
 
-_PACKAGES = ("tensorflow", "tensorflow-text", "keras", "keras-hub", "pillow")
+_PACKAGES = ("tensorflow", "tensorflow-text", "keras", "keras-hub", "pillow", "simplejpeg", "cykooz-resizer")
 
 
 def store_key(part: FrozenPart, config: Config, state: EncoderState) -> str:
@@ -43,7 +43,7 @@ def store_key(part: FrozenPart, config: Config, state: EncoderState) -> str:
         "weights": weights.hexdigest(),
         "precision": environment.precision(config.train),
         "xla": environment.use_xla(config.train),
-        "packages": {name: version(name) for name in sorted({*_PACKAGES, keras.backend.backend()})},
+        "packages": {name: _version(name) for name in sorted({*_PACKAGES, keras.backend.backend()})},
         "backend": keras.backend.backend(),
         "gpu": environment.has_gpu(),
         "machine": [platform.platform(), _processor(), os.environ.get("TF_ENABLE_ONEDNN_OPTS")],
@@ -62,3 +62,10 @@ def _processor() -> str:
 
 def _settings_of(config: TowerConfig | CaptionsConfig, names: Sequence[str]) -> dict[str, Any]:
     return {name: getattr(config, name) for name in names}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # cykooz-resizer, on Linux arm64
+        return None

@@ -14,10 +14,12 @@ from kmlc.data.augment import (
     augment,
     brightness,
     contrast,
+    row_keys,
     saturation,
-    transform,
+    transform_matrix,
+    warp,
 )
-from kmlc.data.framing import resize
+from kmlc.data.crop_flip import resize
 from tests.data.augmenting import OFF, PHOTO, SYSTEM1, in_tf_data, key, ramps, recipe, recovered
 
 
@@ -106,6 +108,18 @@ def test_adding_a_transform_keeps_other_draws() -> None:
     assert np.corrcoef(plain.ravel(), brighter.ravel())[0, 1] > 0.8
 
 
+def transform(config: ImagesConfig, key: tf.Tensor) -> tf.Tensor:
+    return warp(ramps(20), transform_matrix(20, config, key))
+
+
+def test_rows_of_all_epochs_have_keys_of_their_own() -> None:
+    """Row 1 of an epoch had the key of row 0 of the next: the epoch and the row were added."""
+    keys = np.concatenate([row_keys(7, epoch, np.arange(50)) for epoch in range(20)])
+    assert len(np.unique(keys, axis=0)) == len(keys)
+    np.testing.assert_array_equal(keys[50:60], row_keys(7, 1, np.arange(10)))
+    assert not np.isin(keys[:, 0], row_keys(8, 0, np.arange(1))[:, 0]).any()
+
+
 def test_transforms_draw_independently() -> None:
     """The strengths of the transforms, measured in the images, are not correlated."""
     patch = np.full((2, 2, 3), 100, np.uint8)
@@ -128,7 +142,7 @@ def test_transforms_draw_independently() -> None:
         (replace(OFF, zoom=0.2), [1]),
         (replace(OFF, translation=0.2), [2, 3]),
     ):
-        images = in_tf_data(partial(transform, ramps(20), config), 300)
+        images = in_tf_data(partial(transform, config), 300)
         series += list(np.array([recovered(image) for image in images]).T[columns])
     assert all(np.std(each) > 0 for each in series)
     assert np.abs(np.corrcoef(series) - np.eye(len(series))).max() < 0.25

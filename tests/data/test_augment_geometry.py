@@ -10,7 +10,7 @@ from kmlc.config import ImagesConfig
 from kmlc.data.augment import (
     erase,
     inverse_affine,
-    transform,
+    transform_matrix,
     warp,
 )
 from tests.data.augmenting import OFF, PHOTO, in_tf_data, ramps, recovered
@@ -26,7 +26,7 @@ from tests.data.augmenting import OFF, PHOTO, in_tf_data, ramps, recovered
     ],
 )
 def test_transforms_cover_their_range_uniformly(config: ImagesConfig, bounds: tuple[float, ...]) -> None:
-    images = in_tf_data(lambda key: transform(ramps(40), config, key), 200)
+    images = in_tf_data(lambda key: warp(ramps(40), transform_matrix(40, config, key)), 200)
     found = np.array([recovered(image) for image in images]) - [0, 1, 0, 0]
     for values, bound in zip(found.T, bounds, strict=True):
         assert np.abs(values).max() <= bound + 1e-3

@@ -1,3 +1,5 @@
+import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,8 @@ from kmlc.config import CaptionsConfig, Config, FusionConfig, ImagesConfig, Trai
 from kmlc.data.batches import evaluation_batches, training_batches
 from kmlc.data.caption_encoders import caption_encoder
 from kmlc.data.columns import strings
+from kmlc.data.crop_flip import resize
 from kmlc.data.encoder_state import EncoderState
-from kmlc.data.framing import resize
 from kmlc.data.image_manifest import image_facts
 from kmlc.data.images import ORIENTATION, decode
 from kmlc.data.records import Records
@@ -77,6 +79,18 @@ def test_evaluation_is_in_order_without_augmentation(records: Records, config: C
     images = np.concatenate([batch["image"] for batch in found.as_numpy_iterator()])
     expected = [resize(decode(Path(str(path)).read_bytes()), 16) for path in records.images]
     np.testing.assert_array_equal(images, expected)
+
+
+def test_rows_are_forgotten_with_their_batches(records: Records, config: Config) -> None:
+    """TensorFlow kept each table, images and all, until the process ended: it never forgets a function."""
+    some = records.take(np.arange(3))
+    batches = evaluation_batches(some, config, caption_encoder(config.captions, EncoderState()))
+    assert len(next(iter(batches))["image"]) == 3
+    captions, alive = weakref.ref(some.captions), weakref.ref(some)
+    del some, batches
+    gc.collect()
+    assert alive() is None
+    assert captions() is None
 
 
 def test_images_in_memory_give_the_batches_of_their_files(records: Records, config: Config) -> None:

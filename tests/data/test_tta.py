@@ -10,7 +10,7 @@ from kmlc.config import CaptionsConfig, Config, ImagesConfig
 from kmlc.data.batches import evaluation_batches
 from kmlc.data.caption_encoders import NO_CAPTIONS
 from kmlc.data.columns import strings
-from kmlc.data.framing import framed
+from kmlc.data.crop_flip import crop_flip_resize
 from kmlc.data.images import decode
 from kmlc.data.tta import VIEWS, WHOLE, View
 from kmlc.tasks.rows import read_labelled
@@ -89,6 +89,6 @@ def test_batches_show_the_view(data: Path) -> None:
     for view in VIEWS["crops"]:
         (batch,) = evaluation_batches(broken, config, NO_CAPTIONS, view).as_numpy_iterator()
         pixels = [decode(Path(str(path)).read_bytes()) for path in records.images[:3]]
-        expected = [framed(each, view, 16) for each in pixels]
+        expected = [crop_flip_resize(each, view, 16) for each in pixels]
         np.testing.assert_array_equal(batch["image"][:3], expected)
         assert (batch["image"][3] == 128).all()

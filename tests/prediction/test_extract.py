@@ -10,7 +10,7 @@ import pytest
 import kmlc
 from kmlc.commands import features, predict
 from kmlc.config import TowerConfig
-from kmlc.data.framing import resize
+from kmlc.data.crop_flip import resize
 from kmlc.data.images import decode
 from kmlc.data.readers.npz import read_features
 from kmlc.errors import UserError
@@ -62,7 +62,7 @@ def test_vectors_are_what_the_tower_makes_of_the_images(
 ) -> None:
     rows = read_features(extracted)
     table = [line.split(",") for line in (data / "train.csv").read_text().splitlines()[1:]]
-    assert rows.ids == [cells[0] for cells in table]
+    assert rows.ids.tolist() == [cells[0] for cells in table]
     assert rows.names == ("1", "3", "18")
     labels = [[int(name in cells[1].split()) for name in rows.names] for cells in table]
     np.testing.assert_array_equal(rows.labels, labels)

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from kmlc.commands.predict import main
-from kmlc.data.framing import resize
+from kmlc.data.crop_flip import resize
 from kmlc.data.images import decode
 from kmlc.data.records import Records
 from kmlc.prediction.predictor import predict_logits

@@ -1,6 +1,7 @@
 """The oracles: what they hand out, and that they continue after a kill."""
 
 import itertools
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -206,7 +207,7 @@ def test_a_full_disk_is_one_line_and_the_search_continues_later(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_text", full)
+        patch.setattr(json, "dump", full)
         with pytest.raises(UserError, match="No space left"):
             it.tell(0, 0.5)
     reloaded = open_in(tmp_path, oracle())

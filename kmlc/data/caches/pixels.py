@@ -68,7 +68,8 @@ def _fill(folder: Path, missing: Mapping[str, Path], limit_bytes: int) -> None:
     """Decode files into their copies, in order, until the limit is reached or the disk is full."""
     room = limit_bytes - sum(file.stat().st_size for file in folder.glob("*.bmp"))
     pixels = tf.data.Dataset.from_tensor_slices(list(missing)).map(
-        lambda path: tf.numpy_function(_decoded, [path], tf.uint8), num_parallel_calls=tf.data.AUTOTUNE
+        lambda path: tf.numpy_function(_decoded, [path], tf.uint8, stateful=False),
+        num_parallel_calls=tf.data.AUTOTUNE,
     )
     with ProgressBar(len(missing), "decoding images:", unit="images") as bar:
         for copy, image in zip(missing.values(), pixels.as_numpy_iterator(), strict=True):

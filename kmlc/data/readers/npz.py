@@ -141,7 +141,10 @@ def _strings(path: Path, name: str, values: np.ndarray) -> np.ndarray:
         raise UserError(
             f"{path}: {name}: expected an array of strings; got {values.dtype} of shape {values.shape}"
         )
-    column = strings(values, len(values))
+    try:
+        column = strings(values, len(values))
+    except TypeError:  # half a surrogate pair
+        raise UserError(f"{path}: {name}: expected strings of Unicode text") from None
     first = np.unique(column, return_index=True)[1]
     for repeated in np.delete(np.arange(len(column)), first)[:1]:
         raise UserError(f"{path}: {name}: expected each string once; got {column[repeated]!r} again")

@@ -9,8 +9,8 @@ import tensorflow as tf
 from PIL import Image
 
 from kmlc.config import ImagesConfig
-from kmlc.data import framing
-from kmlc.data.framing import RandomFraming, framed, read_framed, resize
+from kmlc.data import crop_flip
+from kmlc.data.crop_flip import RandomCropFlip, crop_flip_resize, read_image, resize
 from kmlc.data.images import decode
 from kmlc.data.tta import View
 from tests.data.augmenting import OFF
@@ -48,7 +48,7 @@ def test_resize_agrees_with_tensorflow_and_pillow_to_the_rounding(
     height: int, width: int, size: int, with_pillow: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if with_pillow:
-        monkeypatch.setattr(framing, "cykooz_resizer", None)
+        monkeypatch.setattr(crop_flip, "cykooz_resizer", None)
     pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     found = resize(pixels, size).astype(float)
     signal = Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR)
@@ -70,19 +70,19 @@ def test_an_image_is_read_from_its_path_or_its_bytes_and_flipped(
     expected = resize(decode(content)[top : top + height, left : left + width], 9)
     expected = expected[:: -1 if upside_down else 1, :: -1 if mirrored else 1]
     for image in (str(tmp_path / f"é.{suffix}"), content):
-        np.testing.assert_array_equal(read_framed(image, 1, view, 9), expected)
+        np.testing.assert_array_equal(read_image(image, 1, view, 9), expected)
 
 
 def test_an_image_is_turned_before_it_is_framed() -> None:
     content = io.BytesIO()
     SMOOTH.save(content, "png")
-    expected = framed(np.asarray(SMOOTH).swapaxes(0, 1), View(mirrored=True), 12)
-    np.testing.assert_array_equal(read_framed(content.getvalue(), 5, View(mirrored=True), 12), expected)
+    expected = crop_flip_resize(np.asarray(SMOOTH).swapaxes(0, 1), View(mirrored=True), 12)
+    np.testing.assert_array_equal(read_image(content.getvalue(), 5, View(mirrored=True), 12), expected)
 
 
 def test_crop_keeps_at_least_the_fraction() -> None:
     windows = np.array(
-        [RandomFraming(ImagesConfig(crop=0.6), seed(each)).window(20, 30) for each in range(200)]
+        [RandomCropFlip(ImagesConfig(crop=0.6), seed(each)).window(20, 30) for each in range(200)]
     )
     top, left, height, width = windows.T
     assert (top >= 0).all()
@@ -99,13 +99,13 @@ def test_crop_keeps_at_least_the_fraction() -> None:
 
 
 def test_crop_of_1_keeps_the_image() -> None:
-    assert RandomFraming(ImagesConfig(crop=1), seed(0)).window(20, 30) == (0, 0, 20, 30)
+    assert RandomCropFlip(ImagesConfig(crop=1), seed(0)).window(20, 30) == (0, 0, 20, 30)
 
 
 def test_flips_only_in_allowed_directions() -> None:
     def outcomes(config: ImagesConfig) -> set[tuple[bool, bool]]:
-        framings = [RandomFraming(config, seed(number)) for number in range(40)]
-        return {(each.upside_down, each.mirrored) for each in framings}
+        crop_flips = [RandomCropFlip(config, seed(number)) for number in range(40)]
+        return {(each.upside_down, each.mirrored) for each in crop_flips}
 
     assert outcomes(ImagesConfig(horizontal_flip=True)) == {(False, False), (False, True)}
     assert outcomes(ImagesConfig(horizontal_flip=False, vertical_flip=True)) == {
@@ -117,15 +117,15 @@ def test_flips_only_in_allowed_directions() -> None:
 
 def test_draws_are_stable() -> None:
     """Switching a transform on must not change the draws of the others."""
-    one = RandomFraming(ImagesConfig(crop=0.5), seed(3))
-    other = RandomFraming(ImagesConfig(crop=0.5, vertical_flip=True, crop_area=0.5), seed(3))
+    one = RandomCropFlip(ImagesConfig(crop=0.5), seed(3))
+    other = RandomCropFlip(ImagesConfig(crop=0.5, vertical_flip=True, crop_area=0.5), seed(3))
     assert one.draws == other.draws
     assert one.mirrored == other.mirrored
 
 
 def windows(config: ImagesConfig, height: int, width: int, count: int) -> np.ndarray:
     """Return top, left, height and width of many random crops."""
-    return np.array([RandomFraming(config, seed(number)).window(height, width) for number in range(count)])
+    return np.array([RandomCropFlip(config, seed(number)).window(height, width) for number in range(count)])
 
 
 def simulated(config: ImagesConfig, height: int, width: int, count: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Framing: the window of an image that is seen, resized to the input size, flipped or not."""
+"""Crop, antialiased resizing and flips of an image, in one pass."""
 
 import math
 import threading
@@ -22,7 +22,7 @@ TRIES = 10
 """Number of rectangles that are drawn to find one that fits, as in torchvision."""
 
 
-class Framing(Protocol):
+class CropFlip(Protocol):
     """Which window of an image is seen, and how it is flipped."""
 
     @property
@@ -38,7 +38,7 @@ class Framing(Protocol):
 
 
 @dataclass(frozen=True)
-class RandomFraming:
+class RandomCropFlip:
     """The window and the flips of an augmented image, the part of augmentation that comes with the resizing.
 
     First a crop, of which each side keeps at least the fraction `config.crop`. Then, if `config.crop_area` is
@@ -101,28 +101,29 @@ def _place(side: int, kept: int, draw: float) -> int:
     return int((side - kept + 1) * draw)
 
 
-def read_framed(image: str | bytes, orientation: int, framing: Framing, size: int) -> np.ndarray:
+def read_image(image: str | bytes, orientation: int, crop_flip: CropFlip, size: int) -> np.ndarray:
     """Return the window of an image file, (size, size, 3), given its path or its bytes."""
     content = Path(image).read_bytes() if isinstance(image, str) else image
-    # Blue comes first where a row is read backwards: copying it byte by byte is three times as fast.
-    pixels = framed(turn(decode(content, blue_first=framing.mirrored), orientation), framing, size)
-    return pixels[..., ::-1] if framing.mirrored else pixels
+    # Decoded as BGR where it is mirrored, as copying the bytes of a row in reverse order is faster.
+    whole = turn(decode(content, blue_first=crop_flip.mirrored), orientation)
+    pixels = crop_flip_resize(whole, crop_flip, size)
+    return pixels[..., ::-1] if crop_flip.mirrored else pixels
 
 
-def framed(image: np.ndarray, framing: Framing, size: int) -> np.ndarray:
+def crop_flip_resize(image: np.ndarray, crop_flip: CropFlip, size: int) -> np.ndarray:
     """Return the window of a decoded image, uint8 (height, width, 3) → (size, size, 3)."""
-    top, left, height, width = framing.window(*image.shape[:2])
+    top, left, height, width = crop_flip.window(*image.shape[:2])
     pixels = resize(image[top : top + height, left : left + width], size)
-    if framing.mirrored:
+    if crop_flip.mirrored:
         pixels = pixels[:, ::-1]
-    return pixels[::-1] if framing.upside_down else pixels
+    return pixels[::-1] if crop_flip.upside_down else pixels
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
     """Resize an image to a square with Pillow's antialiased bilinear filter, (height, width, 3) uint8.
 
-    The library uses the processor's vector instructions; its levels differ from Pillow's by rounding. It
-    releases Python's lock, so images are resized in parallel.
+    `cykooz-resizer` uses the processor's vector instructions, equals Pillow up to rounding and releases
+    Python's lock, so images are resized in parallel. Where it is not installed, Pillow resizes.
     """
     if cykooz_resizer is None:
         return _resize_with_pillow(image, size)
