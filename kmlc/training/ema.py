@@ -8,8 +8,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from kmlc.training.adamw import FusedAdamW
 
-class EMAAdamW(keras.optimizers.AdamW):
+
+class EMAAdamW(FusedAdamW):
     """AdamW that also updates EMA weights.
 
     After update t (from 0) of the weights w, `ema = m·ema + (1-m)·w` with `m = min(momentum, t / (t + 9))`.

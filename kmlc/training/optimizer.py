@@ -5,6 +5,7 @@ from functools import partial
 import keras
 
 from kmlc.config import TrainConfig
+from kmlc.training.adamw import FusedAdamW
 from kmlc.training.ema import EMAAdamW
 
 
@@ -14,7 +15,7 @@ def build_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
     Example:
         model.compile(build_optimizer(TrainConfig(learning_rate=0.001, ema=0.999)), loss)
     """
-    adamw = partial(EMAAdamW, config.ema) if config.ema else keras.optimizers.AdamW
+    adamw = partial(EMAAdamW, config.ema) if config.ema else FusedAdamW
     return adamw(
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
