@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kmlc.commands.train import parse
@@ -96,6 +96,7 @@ def types_of(value: Any) -> Any:
     return [types_of(each) for each in value] if isinstance(value, list) else type(value)
 
 
+@settings(max_examples=40)
 @given(values(Config))
 @example(Config(run="1e-4", data="null", table=TableConfig(train="~", test="#")))
 def test_saved_settings_are_loaded_equal(config: Config) -> None:
@@ -107,6 +108,7 @@ def test_saved_settings_are_loaded_equal(config: Config) -> None:
         assert types_of(loaded) == types_of(config)
 
 
+@settings(max_examples=40)
 @given(st.data())
 def test_settings_given_as_flags_are_saved_and_loaded_equal(data: st.DataObject) -> None:
     """Every setting, whatever its value: it is refused as a flag, or a run with it can be read."""

@@ -32,7 +32,7 @@ from kmlc.printable import printable
 
 ALL = 20_000
 """About what the shares of the tests, given to `fuzz`, come to."""
-INPUTS = int(os.environ.get("FUZZ", "80"))
+INPUTS = int(os.environ.get("FUZZ", "40"))
 LARGE = 2_000
 SECONDS = 120
 """The most that one call may take; generous, because the machine may be busy."""

@@ -40,7 +40,11 @@ def rows_of(folder: Path) -> tuple[list[Path], list[str]]:
 
 @pytest.mark.parametrize(
     ("names", "tta", "built_in"),
-    [(["both"], "none", False), (["words", "both", "elsewhere"], "flip", False), (["both"], "none", True)],
+    [
+        (["both"], "none", False),
+        pytest.param(["words", "both", "elsewhere"], "flip", False, marks=pytest.mark.slow),
+        (["both"], "none", True),
+    ],
 )
 def test_the_library_predicts_what_the_command_writes(
     names: list[str], tta: str, built_in: bool, runs: Path, data: Path, tmp_path: Path

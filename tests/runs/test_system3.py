@@ -41,6 +41,7 @@ def arrays(run: RunDirectory) -> dict[str, np.ndarray]:
     return found
 
 
+@pytest.mark.slow
 def test_thresholds_are_the_best_points_of_the_validation_curves(
     run: RunDirectory, arrays: dict[str, np.ndarray]
 ) -> None:

@@ -78,6 +78,7 @@ def assert_equal(one: keras.layers.Layer, other: keras.layers.Layer) -> None:
         np.testing.assert_array_equal(weight, expected)
 
 
+@pytest.mark.slow
 def test_only_the_mix_is_trained(
     late_run: RunDirectory, image_run: RunDirectory, caption_run: RunDirectory
 ) -> None:

@@ -97,6 +97,7 @@ def test_the_second_run_reads_what_the_first_computed(
     assert "cache.views 3 has no effect: without augmentation all views of an image are the same" in out
 
 
+@pytest.mark.slow
 def test_more_views_use_those_that_are_there(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """With the first view cached and another one missing, computing no rows of the first was a traceback."""
     augmented = [*flags, "--images.horizontal_flip=true", "--cache.folder=cache"]
@@ -105,6 +106,7 @@ def test_more_views_use_those_that_are_there(flags: list[str], capsys: pytest.Ca
     assert "views of images once" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_without_a_cache_the_run_is_the_same(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     main([*flags, "--run=one", "--cache.folder=cache"])
     main([*flags, "--run=two", "--cache.folder=other", "--cache.gigabytes=0"])
@@ -113,6 +115,7 @@ def test_without_a_cache_the_run_is_the_same(flags: list[str], capsys: pytest.Ca
     assert_same_run("one", "two")
 
 
+@pytest.mark.slow
 def test_a_damaged_cache_is_computed_again(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     main([*flags, "--run=one", "--cache.folder=cache"])
     for values in Path("cache/frozen").glob("*/values"):
@@ -176,6 +179,7 @@ def test_prediction_equals_the_evaluation_of_training(flags: list[str]) -> None:
     np.testing.assert_array_equal(logits, read_arrays(run.logits)["validation_logits"])
 
 
+@pytest.mark.slow
 def test_augmentation_without_views_computes_as_before(
     flags: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -217,6 +221,7 @@ def test_a_tower_trained_from_a_layer_on(flags: list[str], capsys: pytest.Captur
     assert_same_run("one", "two")
 
 
+@pytest.mark.slow
 def test_late_fusion_takes_the_whole_model_of_a_run(flags: list[str]) -> None:
     main([*flags, "--run=image", "--captions.encoder=none"])
     late = ["--fusion.name=late", "--fusion.image_run=image", "--run=both"]

@@ -176,6 +176,7 @@ def test_a_stopped_study_goes_on_where_it_was(
     pd.testing.assert_frame_equal(metrics(read(study)), metrics(read(whole)), check_exact=True)
 
 
+@pytest.mark.slow
 def test_a_stop_before_the_last_epoch_is_in_the_table(
     config: StudyConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

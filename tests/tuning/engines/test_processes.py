@@ -42,6 +42,7 @@ def test_two_workers_share_the_trials(tmp_path: Path) -> None:
     assert files == {"log", "oracle.json", "study.yaml", "worker-1.txt", "worker-2.txt"}
 
 
+@pytest.mark.slow
 def test_the_trial_of_a_killed_worker_is_tried_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -53,6 +54,7 @@ def test_the_trial_of_a_killed_worker_is_tried_again(
     assert capsys.readouterr().out == "trial 1: its worker died; trying again\n"
 
 
+@pytest.mark.slow
 def test_a_trial_that_kills_three_workers_fails_and_the_search_continues(tmp_path: Path) -> None:
     fake = Fake(tmp_path / "log", deadly=2, times=99)
     outcomes = run_search(tmp_path, fake, Processes, workers=2)
