@@ -1,7 +1,9 @@
 """From records to batches: tf.data pipelines that decode, augment and encode."""
 
+import re
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +17,7 @@ from kmlc.data.crop_flip import CropFlip, RandomCropFlip, read_image
 from kmlc.data.images import PLACEHOLDER
 from kmlc.data.records import Records
 from kmlc.data.tta import WHOLE, View
+from kmlc.errors import UserError
 
 VERSION = 2
 """To be increased with every change of how images are decoded, turned, resized or augmented, or captions are
@@ -93,8 +96,24 @@ def evaluation_batches(
     return rows.kept_with(batches.prefetch(tf.data.AUTOTUNE))
 
 
+@contextmanager
+def unreadable_images() -> Iterator[None]:
+    """Raise a `UserError` for an image that went missing or broke since it was checked.
+
+    TensorFlow makes an error of its own of what is raised while a batch is read.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        found = re.search(f"UserError: (.*{_UNREADABLE}.*)", error.message)
+        if found is None:
+            raise
+        raise UserError(found[1]) from None
+
+
 Inputs = dict[str, tf.Tensor]
 """A batch of inputs by name."""
+_UNREADABLE = "the image cannot be read any more"
 
 
 class _Rows:
@@ -225,5 +244,11 @@ class _Rows:
         for place, (row, crop_flip) in enumerate(zip(rows, crop_flips, strict=True)):
             if crop_flip is not None:
                 orientation = int(self.records.orientations[row])
-                pixels[place] = read_image(self.records.images[row], orientation, crop_flip, size)
+                try:
+                    pixels[place] = read_image(self.records.images[row], orientation, crop_flip, size)
+                except MemoryError:
+                    raise
+                except Exception as error:  # it was read before; decoders raise anything on broken data
+                    reason = " ".join(str(getattr(error, "strerror", None) or error).split())
+                    raise UserError(f"{self.records.ids[row]}: {_UNREADABLE}: {reason[:200]}") from None
         return pixels

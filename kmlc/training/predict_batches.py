@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kmlc.data.batches import unreadable_images
 from kmlc.progress import ProgressBar
 
 
@@ -19,11 +20,15 @@ def predict_batches(
         batches: its inputs by name.
         progress: a callback of the prediction.
 
+    Raises:
+        UserError: if an image cannot be read any more.
+
     Example:
         predict_batches(model, batches, PredictionProgress(len(batches), 32))
     """
     trace_prediction(model, batches.element_spec)
-    return model.predict(batches, verbose=0, callbacks=[progress])
+    with unreadable_images():
+        return model.predict(batches, verbose=0, callbacks=[progress])
 
 
 def trace_prediction(model: keras.Model, batch: Any) -> None:

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from kmlc.config import Config
-from kmlc.data.batches import evaluation_batches, training_batches
+from kmlc.data.batches import evaluation_batches, training_batches, unreadable_images
 from kmlc.data.caption_encoders import caption_encoder
 from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
@@ -148,7 +148,7 @@ def _train(
         splits["test"] = prepared.test
     if config.train.evaluate_training:
         splits["training"] = training
-    with _resume_hint(run, history):
+    with _resume_hint(run, history), unreadable_images():
         values = parts.values({"training": training, **splits}, encode)
         evaluated = {
             name: EvaluationSet(

@@ -10,7 +10,7 @@ import tensorflow as tf
 from PIL import Image
 
 from kmlc.config import CaptionsConfig, Config, FusionConfig, ImagesConfig, TrainConfig
-from kmlc.data.batches import evaluation_batches, training_batches
+from kmlc.data.batches import evaluation_batches, training_batches, unreadable_images
 from kmlc.data.caption_encoders import caption_encoder
 from kmlc.data.columns import strings
 from kmlc.data.crop_flip import resize
@@ -18,6 +18,7 @@ from kmlc.data.encoder_state import EncoderState
 from kmlc.data.image_manifest import image_facts
 from kmlc.data.images import ORIENTATION, decode
 from kmlc.data.records import Records
+from kmlc.errors import UserError
 from kmlc.models.build import build_model
 from kmlc.tasks.rows import read_labelled
 
@@ -91,6 +92,21 @@ def test_rows_are_forgotten_with_their_batches(records: Records, config: Config)
     gc.collect()
     assert alive() is None
     assert captions() is None
+
+
+@pytest.mark.parametrize(("content", "reason"), [(None, "No such file or directory"), (b"", "")])
+def test_an_image_that_breaks_later_is_one_line(
+    content: bytes | None, reason: str, records: Records, config: Config, tmp_path: Path
+) -> None:
+    """TensorFlow's error was a page long, and named no row."""
+    file = tmp_path / "copy.jpg"
+    if content is not None:
+        file.write_bytes(content)
+    one = replace(records.take(np.arange(1)), images=strings([str(file)]))
+    found = evaluation_batches(one, config, caption_encoder(config.captions, EncoderState()))
+    expected = f"^{one.ids[0]}: the image cannot be read any more: {reason}"
+    with pytest.raises(UserError, match=expected), unreadable_images():
+        list(found.as_numpy_iterator())
 
 
 def test_images_in_memory_give_the_batches_of_their_files(records: Records, config: Config) -> None:
