@@ -74,6 +74,7 @@ def test_no_room_besides_special_tokens_is_an_error(size: int) -> None:
         fit_vocabulary(CAPTIONS, size)
 
 
+@pytest.mark.slow
 def test_other_processes_and_threads_fit_the_same_vocabulary() -> None:
     """The trainer's own order of characters, and with it ties between pairs, differs between processes."""
     code = (

@@ -41,6 +41,8 @@ TINY = Config(
 
 # Towers whose training takes long to trace: the default run builds and calls them, and trains the others.
 HEAVY = [
+    "advanced_cnn",
+    "resnet18",
     "resnet50",
     "inceptionv3",
     "efficientnetb0",

@@ -148,7 +148,9 @@ def test_damaged_best_weights_do_not_become_those_of_the_finished_run(
     assert train(config).finished
 
 
-@pytest.mark.parametrize("damaged", [None, b"", b"{}", b"\x00\xff"])
+@pytest.mark.parametrize(
+    "damaged", [b"{}", *(pytest.param(each, marks=pytest.mark.slow) for each in (None, b"", b"\x00\xff"))]
+)
 def test_a_damaged_file_of_the_start_is_one_line(config: Config, damaged: bytes | None) -> None:
     run = start(config)
     names = sorted(run.manifest.files)
