@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kmlc.errors import UserError
+from kmlc.tensorflow_variables import VARIABLES
 
 if TYPE_CHECKING:
     # Imported by `load`, as TensorFlow takes seconds.
@@ -15,9 +17,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# TensorFlow reads it when it is imported. Its default is to use oneDNN on some processors only; without it a
-# step of `system2` takes twice as long on one of AMD (docs/speed.md).
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+if "tensorflow" not in sys.modules:  # it would not read them again
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", VARIABLES["TF_ENABLE_ONEDNN_OPTS"])
 
 
 def load(*runs: str | PathLike[str], tta: str = "none") -> Predictor:

@@ -15,21 +15,13 @@ from kmlc.commands import INTERRUPTED
 from kmlc.errors import UserError, was_interrupt
 from kmlc.printable import one_line, printable_output
 from kmlc.program import program
+from kmlc.tensorflow_variables import VARIABLES
 
 CLOSED_PIPE = 128 + signal.SIGPIPE
 """The exit code where the reader of the output is gone, that of a program that the signal ends."""
 BACKENDS = ("tensorflow", "jax", "torch")
 """What KERAS_BACKEND may be: those that train."""
 
-TENSORFLOW = {
-    # Messages on missing GPUs help nobody; errors are Python exceptions.
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    # Freed memory is kept for the next step. The system would zero each page of it anew, a fifth of a step.
-    "TF_CPU_ALLOCATOR_USE_BFC": "true",
-    # The most memory of this allocator, a terabyte; its default, 64 GB, is less than some machines have.
-    "TF_CPU_BFC_MEM_LIMIT_IN_MB": str(2**20),
-}
-"""Environment variables that TensorFlow reads when it starts; what the user has set is not changed."""
 LONGEST = 2000
 """The most characters of an error that are printed; a value in it may have millions."""
 
@@ -64,7 +56,7 @@ def command(body: Callable[[Sequence[str]], None]) -> Main:
 
     @functools.wraps(body)
     def main(argv: Sequence[str] | None = None) -> int:
-        for variable, value in TENSORFLOW.items():
+        for variable, value in VARIABLES.items():
             os.environ.setdefault(variable, value)
         name = program("" if module in ("__main__", "overview") else module)
         with (

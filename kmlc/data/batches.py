@@ -18,6 +18,7 @@ from kmlc.data.images import PLACEHOLDER
 from kmlc.data.records import Records
 from kmlc.data.tta import WHOLE, View
 from kmlc.errors import UserError
+from kmlc.printable import one_line
 
 VERSION = 2
 """To be increased with every change of how images are decoded, turned, resized or augmented, or captions are
@@ -250,5 +251,6 @@ class _Rows:
                     raise
                 except Exception as error:  # it was read before; decoders raise anything on broken data
                     reason = " ".join(str(getattr(error, "strerror", None) or error).split())
-                    raise UserError(f"{self.records.ids[row]}: {_UNREADABLE}: {reason[:200]}") from None
+                    name = one_line(str(self.records.ids[row]))
+                    raise UserError(f"{name}: {_UNREADABLE}: {reason[:200]}") from None
         return pixels

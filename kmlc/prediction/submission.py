@@ -17,6 +17,7 @@ from kmlc.errors import UserError
 from kmlc.files import same_file
 from kmlc.markdown import counted, metric_title
 from kmlc.prediction.predictor import Predictor
+from kmlc.settings import checked
 from kmlc.tasks.rows import read_test, read_test_labels
 from kmlc.tasks.task import Task, Thresholds
 from kmlc.training.outputs import check_output
@@ -54,6 +55,7 @@ def predict_table(
         config = dataclasses.replace(config, data=data)
     if anywhere is not None:
         config = dataclasses.replace(config, images=dataclasses.replace(config.images, anywhere=anywhere))
+    config = checked(config)
     _check_outputs(out, proba, predictor, config)
     if without is not None and not predictor.reads(without):
         raise UserError(f"--without {without}: expected a run that reads {without}; got {predictor.name}")

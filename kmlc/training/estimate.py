@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from kmlc.config import Config
-from kmlc.data.batches import evaluation_batches, training_batches
+from kmlc.data.batches import evaluation_batches, training_batches, unreadable_images
 from kmlc.data.caption_encoders import CaptionEncoder, caption_encoder
 from kmlc.data.records import LabelledData
 from kmlc.setting_flags import setting_types
@@ -145,7 +145,8 @@ def _step_seconds(parts: SplitModel, prepared: PreparedData, encode: CaptionEnco
         training, many, encode, values=parts.values_to_time(training, prepared.splits)
     )
     timer = _StepTimer()
-    parts.rest.fit(batches, steps_per_epoch=STEPS + 1, shuffle=False, verbose=0, callbacks=[timer])
+    with unreadable_images():
+        parts.rest.fit(batches, steps_per_epoch=STEPS + 1, shuffle=False, verbose=0, callbacks=[timer])
     step = median(timer.seconds[1:])
     return max(0.0, timer.seconds[0] - step), step
 

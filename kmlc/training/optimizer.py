@@ -15,7 +15,9 @@ def build_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
     Example:
         model.compile(build_optimizer(TrainConfig(learning_rate=0.001, ema=0.999)), loss)
     """
-    adamw = partial(EMAAdamW, config.ema) if config.ema else FusedAdamW
+    # On PyTorch Keras has a faster AdamW of its own.
+    plain = FusedAdamW if keras.backend.backend() == "tensorflow" else keras.optimizers.AdamW
+    adamw = partial(EMAAdamW, config.ema) if config.ema else plain
     return adamw(
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,

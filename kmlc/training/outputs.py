@@ -1,7 +1,10 @@
 """Where results may be written: over no input, no image, no other data, and no file of a run or a study."""
 
+import csv
 import os
+import zipfile
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 from PIL import Image
@@ -59,15 +62,19 @@ def check_output(
             inside = any(place.is_relative_to(os.path.realpath(folder)) for place in places)
             if inside and not _is_result(path, config):
                 raise UserError(
-                    f"{path}: expected a new file, or an earlier result of predict, as any other file in the "
+                    f"{path}: expected a new file, or an earlier result, as any other file in the "
                     f"data folder {folder} may be needed; delete it, or write to another name"
                 )
 
 
 def _is_result(path: Path, config: Config) -> bool:
-    """Return whether a file begins as a submission or a table of probabilities does."""
-    with path.open("rb") as stream:
-        return stream.readline(1024).startswith(f"{config.table.image_column},".encode())
+    """Return whether a file holds feature vectors, or predictions: a table without captions."""
+    if path.suffix == ".npz" and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return {"X.npy", "ids.npy"} <= {*archive.namelist()}
+    with path.open(encoding="utf-8", errors="replace", newline="") as stream:
+        columns = next(csv.reader(islice(stream, 1)), [])
+    return columns[:1] == [config.table.image_column] and config.table.caption_column not in columns
 
 
 def _is_image(path: Path) -> bool:

@@ -13,7 +13,7 @@ from kmlc.models.image.tower import image_tower
 from kmlc.models.listing import read_parameters
 from kmlc.models.mlp import mlp
 from kmlc.settings import CONFIGS, layered, model_names
-from tests.helpers import run_command
+from tests.helpers import ROOT, run_command
 
 FEATURES = EncoderState(feature_means=(0.0,) * 20, feature_deviations=(1.0,) * 20)
 """Statistics of the feature vectors that a model without images is built for: those of its sample."""
@@ -60,10 +60,10 @@ def test_every_model_is_listed(
     assert not list(tmp_path.iterdir())
 
 
-def test_listing_imports_neither_tensorflow_nor_keras(tmp_path: Path) -> None:
+def test_listing_imports_neither_tensorflow_nor_keras() -> None:
     """They take seconds."""
     code = "import sys; from kmlc.commands.train import main; main(['--models']); print(*sys.modules)"
-    done = run_command(tmp_path, "-c", code)
+    done = run_command(ROOT, "-c", code)
     assert done.returncode == 0, done.stderr
     assert {"kmlc.models.listing"} <= {*done.stdout.split()}
     assert not {"tensorflow", "keras", "pandas", "sklearn"} & {*done.stdout.split()}

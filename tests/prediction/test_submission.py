@@ -255,7 +255,7 @@ def test_the_data_is_not_overwritten(
     )
     (folder / "notes.csv").write_text("to do")
     assert main([*arguments, "--out", str(folder / "notes.csv")]) == 2
-    assert "notes.csv: expected a new file, or an earlier result of predict" in capsys.readouterr().err
+    assert "notes.csv: expected a new file, or an earlier result" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["data/41.jpg", "data/1.jpg", "link.csv", "hard.csv"])

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -46,6 +47,13 @@ def test_nothing_but_a_result_is_replaced_in_a_data_folder(name: str, tmp_path: 
     check_output(data / "new.csv", [config])
     (data / "submission.csv").write_text("ImageID,Labels\n1.jpg,3\n")
     check_output(data / "submission.csv", [config])
+    (data / "submission.csv").write_text('"ImageID","Labels"\n"a\rb.jpg","3"\n')
+    check_output(data / "submission.csv", [config])
+    np.savez(data / "features.npz", X=np.zeros((1, 2)), ids=np.array(["1.jpg"]))
+    check_output(data / "features.npz", [config])
+    (data / "more.csv").write_text("ImageID,Labels,Caption\n1.jpg,3,A dog\n")
+    with pytest.raises(UserError, match=r"more\.csv: expected a new file"):
+        check_output(data / "more.csv", [config])
     check_output(tmp_path / "elsewhere", [config])
 
 

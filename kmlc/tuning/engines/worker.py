@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TextIO, cast
 
 from kmlc.printable import PrintableStream
+from kmlc.tensorflow_variables import VARIABLES
 
 
 def environment() -> dict[str, str]:
@@ -15,15 +16,13 @@ def environment() -> dict[str, str]:
     What the user has set is not changed.
     """
     threads = str(len(_cores()) or os.cpu_count())
-    ours = {
+    ours = VARIABLES | {
         # With other numbers of threads TensorFlow adds up in another order, and the results differ. These are
         # the numbers that it takes in a process of its own, whatever cores a worker is held to.
         "TF_NUM_INTRAOP_THREADS": threads,
         "TF_NUM_INTEROP_THREADS": threads,
         # The first worker would take all memory of a GPU that several share.
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-        # Errors of TensorFlow are Python exceptions.
-        "TF_CPP_MIN_LOG_LEVEL": "3",
     }
     return ours | {name: os.environ[name] for name in ours if name in os.environ}
 
