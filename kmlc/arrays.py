@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kmlc.errors import UserError
+from kmlc.errors import UserError, reason_of
 from kmlc.files import write_with
 
 _NPZ = "an .npz file, as numpy.savez writes"
@@ -67,8 +67,7 @@ def read_arrays(
     except IsADirectoryError:
         raise UserError(f"{path}: a folder; expected {_NPZ}") from None
     except Exception as error:  # zipfile and NumPy raise anything on damaged bytes
-        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
-        raise UserError(f"{path}: damaged; expected {_NPZ} ({reason})") from None
+        raise UserError(f"{path}: damaged; expected {_NPZ} ({reason_of(error)})") from None
 
 
 def _check_size(path: Path, size: int) -> None:

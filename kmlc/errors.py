@@ -14,6 +14,11 @@ class WriteError(UserError):
     """A file that could not be written, for example because the disk is full, read-only or not permitted."""
 
 
+def reason_of(error: Exception) -> str:
+    """Return what an error says, on one line; of an error of the system without its number and file."""
+    return " ".join(str(getattr(error, "strerror", None) or error).split())
+
+
 def was_interrupt(error: BaseException) -> bool:
     """Return whether an exception is, or has replaced, a KeyboardInterrupt.
 

@@ -10,14 +10,14 @@ import tensorflow as tf
 
 from kmlc.config import Config
 from kmlc.data.augment import augment_resized_batch, row_keys, uniform
-from kmlc.data.boundary_values import BoundaryValues, StoredValues
+from kmlc.data.boundary_values import BoundaryValues, Inputs, StoredValues
 from kmlc.data.caption_encoders import NO_CAPTIONS, CaptionEncoder
 from kmlc.data.columns import STRING, encoded, strings
 from kmlc.data.crop_flip import CropFlip, RandomCropFlip, read_image
 from kmlc.data.images import PLACEHOLDER
 from kmlc.data.records import Records
 from kmlc.data.tta import WHOLE, View
-from kmlc.errors import UserError
+from kmlc.errors import UserError, reason_of
 from kmlc.printable import one_line
 
 VERSION = 2
@@ -112,8 +112,6 @@ def unreadable_images() -> Iterator[None]:
         raise UserError(found[1]) from None
 
 
-Inputs = dict[str, tf.Tensor]
-"""A batch of inputs by name."""
 _UNREADABLE = "the image cannot be read any more"
 
 
@@ -242,15 +240,14 @@ class _Rows:
         """Read, decode and resize the images of a batch; those without a crop_flip are the placeholder."""
         size = self.config.images.resolved_size
         pixels = np.full((len(rows), size, size, 3), PLACEHOLDER, np.uint8)
+        orientations = self.records.orientations[rows].tolist()
         for place, (row, crop_flip) in enumerate(zip(rows, crop_flips, strict=True)):
             if crop_flip is not None:
-                orientation = int(self.records.orientations[row])
                 try:
-                    pixels[place] = read_image(self.records.images[row], orientation, crop_flip, size)
+                    pixels[place] = read_image(self.records.images[row], orientations[place], crop_flip, size)
                 except MemoryError:
                     raise
                 except Exception as error:  # it was read before; decoders raise anything on broken data
-                    reason = " ".join(str(getattr(error, "strerror", None) or error).split())
                     name = one_line(str(self.records.ids[row]))
-                    raise UserError(f"{name}: {_UNREADABLE}: {reason[:200]}") from None
+                    raise UserError(f"{name}: {_UNREADABLE}: {reason_of(error)[:200]}") from None
         return pixels

@@ -10,7 +10,7 @@ class FusedAdamW(keras.optimizers.AdamW):
     """Keras's AdamW, up to rounding; on the TensorFlow backend one operation updates a weight.
 
     Keras reads and writes a weight and its moments in ten. Without weight decay it also subtracts zeros from
-    all weights, which is left out here. The weights of an embedding are updated by Keras.
+    all weights, which is skipped here. The weights of an embedding are updated by Keras.
     """
 
     def __init__(self, learning_rate: float = 0.001, weight_decay: float = 0.004, **arguments: Any) -> None:
