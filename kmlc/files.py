@@ -208,6 +208,16 @@ def write_with(path: Path, write: Callable[[Path], object]) -> None:
         write(temporary)
 
 
+def link(source: Path, target: Path) -> None:
+    """Give a file a second name, for files that are replaced and never written into; a copy if need be."""
+    with replacing(target) as temporary:
+        temporary.unlink(missing_ok=True)
+        try:
+            os.link(source, temporary)
+        except OSError:  # another disk, or one without links
+            shutil.copyfile(source, temporary)
+
+
 def check_room(path: Path, size: int) -> None:
     """Raise if the disk has no space for a file of `size` bytes at `path`, or no file may be as large.
 

@@ -9,7 +9,7 @@ from kmlc.config import Config
 from kmlc.markdown import metric_title
 from kmlc.progress import ProgressBar, duration
 from kmlc.tasks.task import Task
-from kmlc.training.checkpoint import save_state, save_weights
+from kmlc.training.checkpoint import save_best_state, save_state
 from kmlc.training.divergence import check_loss
 from kmlc.training.early_stopping import best_epoch, monitored, should_stop
 from kmlc.training.ema import ema_weights
@@ -22,12 +22,12 @@ Logs = dict[str, float]
 
 
 class EpochRecorder(keras.callbacks.Callback):
-    """At the end of an epoch validates, saves the best weights, sets the learning rate and saves the state.
+    """At the end of an epoch validates, sets the learning rate and saves the state.
 
     The metrics are added to the epoch's logs, where later callbacks find them. Only history.csv is written
     after the state: a run that is killed before the state is saved repeats the epoch, with the same result.
-    With `train.ema` the EMA weights are validated and saved as the best ones; the state has both. The time
-    to save an epoch is in the seconds of the next one.
+    With `train.ema` the EMA weights are validated; the state has both. The time to save an epoch is in the
+    seconds of the next one.
 
     Args:
         run: the run directory.
@@ -63,13 +63,14 @@ class EpochRecorder(keras.callbacks.Callback):
             now = time.monotonic()
             seconds, self.start = now - self.start, now
             metrics = {name: float(value) for name, value in logs.items()}
-            history = [*self.history, metrics | {"seconds": seconds}]
-            if best_epoch(history, metric) == epoch:
-                save_weights(self.run.best_weights, self.whole)
-                self.run.record_best_weights()
+        history = [*self.history, metrics | {"seconds": seconds}]
         optimizer.learning_rate = learning_rate(history, self.config.train)
         self.model.stop_training = should_stop(history, metric, self.config.train.early_stopping)
-        save_state(self.run.checkpoint, self.whole, history, self.run.manifest.started)
+        started = self.run.manifest.started
+        if best_epoch(history, metric) == epoch:
+            save_best_state(self.run.best_state, self.run.checkpoint, self.whole, history, started)
+        else:
+            save_state(self.run.checkpoint, self.whole, history, started)
         # After the state is saved, so that the history never has an epoch that a resumed run does not find.
         self.history.append(history[-1])
         write_history(self.run.history, self.history)

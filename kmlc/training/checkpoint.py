@@ -1,7 +1,7 @@
-"""Checkpoints of a run: the weights of the best epoch, and the state after the last finished epoch."""
+"""Checkpoints of a run: the state after the last epoch and after the best one, and the frozen weights."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from kmlc.arrays import read_arrays, write_arrays
 from kmlc.errors import UserError
-from kmlc.files import check_room, write_with
+from kmlc.files import check_room, link, write_with
 from kmlc.models.submodel import constants
 from kmlc.training.history import History
 from kmlc.weights_file import load_weights_file
@@ -46,7 +46,7 @@ def _weights_alone(model: keras.Model) -> keras.Model:
 def save_state(path: Path, model: keras.Model, history: History, started: str = "") -> None:
     """Write weights, optimizer state, seeds of random layers and history into one file, whole or not at all.
 
-    Frozen weights in inference mode are not written: no training changes them; the best weights have them.
+    Frozen weights in inference mode are not written, as no training changes them (`save_frozen`).
 
     Args:
         path: the `.npz` file.
@@ -55,10 +55,16 @@ def save_state(path: Path, model: keras.Model, history: History, started: str = 
             them, so they need no state of their own.
         started: when the run started, as its manifest says; no other run resumes from the file.
     """
-    arrays = {f"variable_{number:05d}": np.asarray(value) for number, value in enumerate(_values(model))}
-    arrays["history"], arrays["started"] = np.array(json.dumps(history)), np.array(started)
-    path.parent.mkdir(exist_ok=True)
-    write_arrays(path, arrays)
+    _write(path, _variables(model), started, {"history": np.array(json.dumps(history))})
+
+
+def save_best_state(best: Path, path: Path, model: keras.Model, history: History, started: str = "") -> None:
+    """Write the state after the best epoch so far under two names: `best`, and `path` of the last epoch.
+
+    `path` comes second: a kill may leave it an epoch behind, which is repeated, and `best` is written again.
+    """
+    save_state(best, model, history, started)
+    link(best, path)
 
 
 def load_state(path: Path, model: keras.Model, started: str = "", columns: Iterable[str] = ()) -> History:
@@ -75,18 +81,58 @@ def load_state(path: Path, model: keras.Model, started: str = "", columns: Itera
     Raises:
         UserError: if the file is damaged, of another run, or does not fit the model.
     """
-    arrays, variables = read_arrays(path), _variables(model)
-    saved, run = (arrays.pop(name, None) for name in ("history", "started"))
-    if str(run) != started:
+    variables = _variables(model)
+    values, others = _read(path, variables, started)
+    history = _history(path, str(others.get("history")), set(columns))
+    _assign(variables, values)
+    return history
+
+
+def save_frozen(path: Path, model: keras.Model, started: str) -> None:
+    """Write the frozen weights in inference mode, once for the whole run; no file if there are none."""
+    if variables := constants(model):
+        _write(path, variables, started)
+
+
+def load_frozen(path: Path, model: keras.Model, started: str) -> None:
+    """Restore what `save_frozen` wrote.
+
+    Raises:
+        UserError: as `load_state`.
+    """
+    if variables := constants(model):
+        _assign(variables, _read(path, variables, started)[0])
+
+
+def _write(
+    path: Path, variables: Sequence[Any], started: str, others: Mapping[str, np.ndarray] | None = None
+) -> None:
+    arrays = {
+        f"variable_{number:05d}": np.asarray(keras.ops.convert_to_numpy(variable))
+        for number, variable in enumerate(variables)
+    }
+    path.parent.mkdir(exist_ok=True)
+    write_arrays(path, {**arrays, "started": np.array(started), **(others or {})})
+
+
+def _read(
+    path: Path, variables: Sequence[Any], started: str
+) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+    """Return the values of variables, and the file's other arrays by name."""
+    arrays = read_arrays(path)
+    if str(arrays.pop("started", None)) != started:
         raise UserError(f"{path}: expected the state of this run; got that of another one")
-    values = [arrays[name] for name in sorted(arrays)]
+    names = sorted(name for name in arrays if name.startswith("variable_"))
+    values = [arrays.pop(name) for name in names]
     kinds = [(tuple(each.shape), keras.backend.standardize_dtype(each.dtype)) for each in variables]
     if [(array.shape, str(array.dtype)) for array in values] != kinds:
         raise UserError(f"{path}: does not fit the model that config.yaml describes; it cannot be resumed")
-    history = _history(path, str(saved), set(columns))
-    for variable, array in zip(variables, values, strict=True):
-        variable.assign(array)
-    return history
+    return values, arrays
+
+
+def _assign(variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 def _history(path: Path, text: str, names: set[str]) -> History:
@@ -113,7 +159,3 @@ def _variables(model: keras.Model) -> list[Any]:
     constant = {id(variable) for variable in constants(model)}
     changing = (variable for variable in model.variables if id(variable) not in constant)
     return [*changing, *model.optimizer.variables]
-
-
-def _values(model: keras.Model) -> list[np.ndarray]:
-    return [keras.ops.convert_to_numpy(variable) for variable in _variables(model)]

@@ -122,16 +122,14 @@ def _measure_cost(config: Config, data: LabelledData) -> Cost:
     first_evaluation, row = _row_seconds(parts, prepared, encode)
     metrics = _metrics_seconds(task, prepared.validation.labels)
     with tempfile.TemporaryDirectory() as folder:
-        saving = _seconds(
-            lambda: save_weights(Path(folder) / "best.weights.h5", model),
-            lambda: save_state(Path(folder) / "state.npz", model, []),
-        )
+        saving = _seconds(lambda: save_state(Path(folder) / "state.npz", model, []))
+        saving_best = _seconds(lambda: save_weights(Path(folder) / "best.weights.h5", model))
 
     training, validation, test = len(prepared.training), len(prepared.validation), len(prepared.test)
     steps = training / config.train.batch_size
     evaluated = validation + test + (training if config.train.evaluate_training else 0)
     return Cost(
-        start=built + first + first_evaluation + evaluated * row + metrics,
+        start=built + first + first_evaluation + evaluated * row + metrics + saving_best,
         epoch=steps * step + validation * row + metrics + saving,
     )
 
@@ -169,10 +167,9 @@ def _metrics_seconds(task: Task, labels: np.ndarray) -> float:
     return _seconds(lambda: task.metrics(labels, logits, task.fit(labels, logits)))
 
 
-def _seconds(*work: Callable[[], object]) -> float:
+def _seconds(work: Callable[[], object]) -> float:
     began = time.perf_counter()
-    for each in work:
-        each()
+    work()
     return time.perf_counter() - began
 
 

@@ -1,12 +1,11 @@
 """The manifest of a run: when it started and finished, and the SHA-256 of the files that are read later.
 
 Training writes it last: when a run starts, after the files that resuming needs; when it finishes, after those
-that prediction and reports need. Between the two it gets the hash of the best weights with each best epoch. A
-directory with a manifest is a run.
+that prediction and reports need. A directory with a manifest is a run.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,16 +46,6 @@ def write_manifest(folder: Path, names: Iterable[str], started: str, finished: s
         finished: when it finished; None if it has not.
     """
     write_json(folder / NAME, asdict(Manifest(started, finished, _hashes(folder, names))))
-
-
-def extend_manifest(folder: Path, names: Iterable[str]) -> None:
-    """Write the hashes of further files, or of files that were replaced, into the manifest of a run.
-
-    Raises:
-        UserError: if there is none, or it is damaged.
-    """
-    manifest = read_manifest(folder)
-    write_json(folder / NAME, asdict(replace(manifest, files={**manifest.files, **_hashes(folder, names)})))
 
 
 def _hashes(folder: Path, names: Iterable[str]) -> dict[str, str]:

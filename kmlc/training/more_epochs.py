@@ -1,12 +1,11 @@
 """A finished run continued to more epochs, without training its epochs again."""
 
-import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 from kmlc.config import Config
-from kmlc.files import replacing
+from kmlc.files import link
 from kmlc.settings import load_config, save_config
 from kmlc.training.auto_settings import resolve_as
 from kmlc.training.manifest import verified
@@ -48,12 +47,12 @@ def continue_from(finished: RunDirectory, path: Path, config: Config) -> None:
         "data_report",
         "environment",
         "history",
-        "best_weights",
     ]
-    sources = [*(verified(getattr(finished, name)) for name in files), finished.checkpoint]
-    sources += [path for path in finished.cleaned.values() if path.is_file()]
+    sources = [verified(getattr(finished, name)) for name in files]
+    states = [finished.checkpoint, finished.best_state, finished.frozen_weights]
+    sources += [path for path in [*states, *finished.cleaned.values()] if path.is_file()]
     for source in sources:
-        _link(source, path / source.relative_to(finished.path))
+        link(source, path / source.relative_to(finished.path))
     # TensorBoard alone writes into its files; a link would share them.
     shutil.copytree(finished.tensorboard, run.tensorboard, dirs_exist_ok=True)
     save_config(run.config, config)
@@ -69,13 +68,3 @@ def _check(finished: RunDirectory, config: Config) -> None:
         raise ValueError(f"expected more than {earlier.train.epochs} epochs; got {config.train.epochs}")
     if config != replace(earlier, run=config.run, train=replace(earlier.train, epochs=config.train.epochs)):
         raise ValueError(f"{finished.path}: its settings differ in more than run and train.epochs")
-
-
-def _link(source: Path, target: Path) -> None:
-    """Link a file to a second name: runs replace their files and never write into them."""
-    with replacing(target) as temporary:
-        temporary.unlink(missing_ok=True)
-        try:
-            os.link(source, temporary)
-        except OSError:  # another disk, or one without links
-            shutil.copyfile(source, temporary)

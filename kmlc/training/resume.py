@@ -45,6 +45,8 @@ def check_unfinished(run: RunDirectory) -> None:
     if run.finished:
         left = "" if run.report.is_file() else f"; {command_line('report', run.path)} writes its report"
         raise UserError(f"{run.path}: this run is finished; there is nothing to continue{left}")
+    if run.checkpoint.is_file() and not run.best_state.is_file():
+        raise UserError(f"{run.path}: {run.best_state.name} is missing in its checkpoint; start a new run")
 
 
 def check_not_started(run: RunDirectory) -> None:

@@ -10,7 +10,7 @@ from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.lock import is_locked
 from kmlc.program import command_line
-from kmlc.training.manifest import NAME, Manifest, extend_manifest, now, read_manifest, write_manifest
+from kmlc.training.manifest import NAME, Manifest, now, read_manifest, write_manifest
 
 RUNS = Path("runs")
 
@@ -78,6 +78,16 @@ class RunDirectory:
     def checkpoint(self) -> Path:
         """The state after the last finished epoch, for resuming."""
         return self.path / "checkpoint" / "state.npz"
+
+    @property
+    def best_state(self) -> Path:
+        """The state after the best epoch so far."""
+        return self.checkpoint.with_name("best.npz")
+
+    @property
+    def frozen_weights(self) -> Path:
+        """The frozen weights, which these states leave out."""
+        return self.checkpoint.with_name("frozen.npz")
 
     @property
     def best_weights(self) -> Path:
@@ -165,12 +175,7 @@ class RunDirectory:
 
     def start(self, started: str | None = None) -> None:
         """Write the manifest of a run that starts now, or that continues one which started earlier."""
-        # A run that continues another one has its best weights.
-        write_manifest(self.path, _names([*self._of_start, self.best_weights]), started or now())
-
-    def record_best_weights(self) -> None:
-        """Write the hash of the best weights, which were just written, into the manifest."""
-        extend_manifest(self.path, [self.best_weights.name])
+        write_manifest(self.path, _names(self._of_start), started or now())
 
     def finish(self) -> None:
         """Write the manifest of the run, which finishes now."""

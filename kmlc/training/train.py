@@ -26,10 +26,11 @@ from kmlc.tasks.rows import read_labelled
 from kmlc.training import environment
 from kmlc.training.auto_settings import resolve
 from kmlc.training.callbacks import EpochRecorder, Progress
-from kmlc.training.checkpoint import load_state, load_weights
+from kmlc.training.checkpoint import load_frozen, load_state, load_weights, save_frozen, save_weights
 from kmlc.training.compile import compiled_model
 from kmlc.training.divergence import DivergenceError
 from kmlc.training.early_stopping import best_epoch, monitored, should_stop
+from kmlc.training.ema import ema_weights
 from kmlc.training.evaluation import EvaluationSet, Validation
 from kmlc.training.frozen import split_model
 from kmlc.training.history import History, columns, write_history
@@ -129,12 +130,13 @@ def _train(
     rows = f"{counted(len(training), 'row')} to train on, {len(validating):,} to validate on"
     print(f"{rows}; run directory {run.path}")
     if run.checkpoint.is_file():
-        load_weights(verified(run.best_weights), model)  # for the frozen ones, which the state has not
+        load_frozen(run.frozen_weights, model, run.manifest.started)
         expected = columns(metrics_of(config))
         history = load_state(run.checkpoint, model, run.manifest.started, expected)
         write_history(run.history, history)  # a kill between the two files leaves it an epoch short
         print(f"Continuing after epoch {len(history)} of {config.train.epochs}")
     else:
+        save_frozen(run.frozen_weights, model, run.manifest.started)
         history = []
     print(f"{model.name}: {model.count_params():,} parameters", flush=True)
     if ignored := ignored_settings(config):
@@ -161,7 +163,10 @@ def _train(
         diverged = _fit(model, run, config, batches, steps, validation, history, callbacks)
         if not history:
             raise _record_failure(run, config, f"{diverged}, before any epoch was finished")
-        load_weights(verified(run.best_weights), model)
+        load_state(run.best_state, model, run.manifest.started)
+        with ema_weights(model):
+            save_weights(run.best_weights, model)
+        load_weights(run.best_weights, model)
         best = best_epoch(history, monitored(config, task)) + 1
         if diverged:
             score = f"{metric_title(task.objective)} {history[best - 1][f'val_{task.objective}']:.4f}"

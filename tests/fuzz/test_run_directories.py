@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from kmlc.commands.compare import main as compare
 from kmlc.commands.predict import main as predict
 from kmlc.commands.train import main as train
-from kmlc.files import write_json
-from kmlc.training.manifest import NAME, extend_manifest, read_manifest
+from kmlc.files import sha256, write_json
+from kmlc.training.manifest import NAME, read_manifest
 from tests.fuzz.harness import Finding, Sandbox, fuzz
 from tests.fuzz.strategies import EDITS, Edit, edited
 from tests.fuzz.submissions import read_submission
@@ -60,8 +60,10 @@ def damage(
         file.write_text(json.dumps(_changed(content, value)))
     elif how == "link":
         file.symlink_to(file.name)
-    if stranger and file.name != NAME and file.name in read_manifest(run).files:
-        extend_manifest(run, [file.name])
+    if stranger and file.is_file() and file.name != NAME and file.name in read_manifest(run).files:
+        manifest = read_manifest(run)
+        hashes = {**manifest.files, file.name: sha256(file)}
+        write_json(run / NAME, asdict(replace(manifest, files=hashes)))
     return file
 
 

@@ -11,7 +11,7 @@ import pytest
 from kmlc.arrays import read_arrays, write_arrays
 from kmlc.errors import UserError
 from kmlc.files import check_room
-from kmlc.training.checkpoint import load_state, load_weights, save_state, save_weights
+from kmlc.training.checkpoint import load_state, load_weights, save_best_state, save_state, save_weights
 
 INPUTS = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
 TARGETS = np.ones((8, 1), np.float32)
@@ -42,6 +42,21 @@ def test_a_restored_model_continues_bit_for_bit(tmp_path: Path, policy: str) -> 
     for _ in range(3):
         assert model.train_on_batch(INPUTS, TARGETS) == other.train_on_batch(INPUTS, TARGETS)
     for one, two in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_the_best_state_stays_when_later_ones_are_written(tmp_path: Path) -> None:
+    best, last, model = tmp_path / "best.npz", tmp_path / "state.npz", compiled()
+    model.train_on_batch(INPUTS, TARGETS)
+    save_best_state(best, last, model, [{"loss": 0.1}])
+    expected = model.get_weights()
+    model.train_on_batch(INPUTS, TARGETS)
+    model.train_on_batch(INPUTS, TARGETS)
+    save_state(last, model, [{"loss": 0.1}, {"loss": 0.2}])
+    other = compiled()
+    assert len(load_state(last, other)) == 2
+    assert load_state(best, other) == [{"loss": 0.1}]
+    for one, two in zip(expected, other.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
 
 

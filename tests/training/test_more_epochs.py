@@ -121,7 +121,7 @@ def test_an_interrupted_copy_can_be_repeated(
 ) -> None:
     """Killed before any of its files, the directory is not yet a run: config.yaml is written last."""
     run, config = RunDirectory(tmp_path / "longer"), settings(data, tmp_path / "longer", 2)
-    for name in ("_link", "save_config"):
+    for name in ("link", "save_config"):
         real, calls = getattr(more_epochs, name), 0
 
         def killed(*arguments: object, real: Callable[..., None] = real, allowed: int) -> None:
@@ -131,7 +131,7 @@ def test_an_interrupted_copy_can_be_repeated(
                 raise KeyboardInterrupt
             real(*arguments)
 
-        for allowed in range(10 if name == "_link" else 1):
+        for allowed in range(10 if name == "link" else 1):
             calls = 0
             with monkeypatch.context() as patch:
                 patch.setattr(
@@ -149,7 +149,7 @@ def test_an_interrupted_copy_can_be_repeated(
         "rows",
         "data_report",
         "history",
-        "best_weights",
+        "best_state",
         "checkpoint",
     ):
         assert getattr(run, name).read_bytes() == getattr(short, name).read_bytes()

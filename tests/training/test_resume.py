@@ -137,14 +137,18 @@ def test_damaged_best_weights_do_not_become_those_of_the_finished_run(
         patch.setattr("kmlc.training.train.write_results", stopped)
         with pytest.raises(KeyboardInterrupt):
             train(config)
-    whole = run.best_weights.read_bytes()
+    whole = run.best_state.read_bytes()
     flipped = bytearray(whole)
-    flipped[-1] ^= 1
-    run.best_weights.write_bytes(flipped)
-    with pytest.raises(UserError, match=r"run/best\.weights\.h5: changed since training wrote it"):
+    flipped[len(whole) // 2] ^= 1
+    run.best_state.unlink()  # it may share its content with the last state
+    run.best_state.write_bytes(flipped)
+    with pytest.raises(UserError, match=r"run/checkpoint/best\.npz: damaged"):
         train(config)
     assert not run.finished
-    run.best_weights.write_bytes(whole)
+    run.best_state.unlink()
+    with pytest.raises(UserError, match=r"run: best\.npz is missing in its checkpoint; start a new run"):
+        train(config)
+    run.best_state.write_bytes(whole)
     assert train(config).finished
 
 
