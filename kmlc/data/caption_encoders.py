@@ -1,10 +1,12 @@
 """Caption encoders: from captions to the caption inputs of a model, prepared once and encoded inside tf.data.
 
+Preparing runs TensorFlow's operations one by one: to trace a function of them takes a second.
+
 A new encoder is a function here and a line in `_ENCODERS`; if it is fitted to the training captions, a
 second function does that, with a line in `_FITTERS`. The layers behind the inputs are in `kmlc.models`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +33,7 @@ class CaptionEncoder:
     """
 
     inputs: Callable[[tf.Tensor], dict[str, tf.Tensor]]
-    prepare: Callable[[tf.Tensor], tf.Tensor] | None = None
+    prepare: Callable[[tf.Tensor], np.ndarray] | None = None
 
     def __call__(self, captions: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the caption inputs of one batch of captions."""
@@ -41,7 +43,7 @@ class CaptionEncoder:
         """Return what is kept of each caption of a column, shape (rows, ...)."""
         if self.prepare is None:
             return captions
-        example = self.prepare(tf.constant([""])).numpy()
+        example = self.prepare(tf.constant([""]))
         kept = np.empty((len(captions), *example.shape[1:]), example.dtype)
         for start in range(0, len(captions), CHUNK):
             some = captions[start : start + CHUNK]
@@ -63,16 +65,12 @@ def reads_any(config: CaptionsConfig, captions: Iterable[str], batch: int = 256)
     """
     # All words are unknown pieces, which an empty caption does not have.
     encode = caption_encoder(config, EncoderState(SPECIAL_TOKENS))
-
-    def reads(captions: tf.Tensor) -> tf.Tensor:
-        inputs = encode(tf.concat([[""], captions], axis=0))
-        return tf.reduce_any([tf.reduce_any(value != value[:1]) for value in inputs.values()])
-
-    def written() -> Iterator[list[str]]:
-        return chunks((caption for caption in captions if caption.strip()), batch)
-
-    batches = tf.data.Dataset.from_generator(written, output_signature=tf.TensorSpec((None,), tf.string))
-    return any(batches.map(reads).as_numpy_iterator())
+    written = (caption for caption in captions if caption.strip())
+    for some in chunks(written, batch):
+        inputs = encode(tf.constant(["", *some]))
+        if any(tf.reduce_any(value != value[:1]) for value in inputs.values()):
+            return True
+    return False
 
 
 def fit_captions(config: CaptionsConfig, captions: Iterable[str]) -> EncoderState:

@@ -6,13 +6,13 @@ from itertools import chain, repeat
 
 import tensorflow as tf
 
-# Not public, but the only way to train on exactly the words that the tokenizer will look up.
-from keras_hub.src.tokenizers.word_piece_tokenizer import MAX_BYTES_PER_WORD, pretokenize
+# Not public, as `pretokenize` in `kmlc.data.tokenizer`.
+from keras_hub.src.tokenizers.word_piece_tokenizer import MAX_BYTES_PER_WORD
 from tokenizers import Tokenizer, models, trainers
 
 from kmlc.data.columns import chunks
 from kmlc.data.encoder_state import SPECIAL_TOKENS
-from kmlc.data.tokenizer import with_plain_spaces
+from kmlc.data.tokenizer import split_words
 from kmlc.errors import UserError
 
 MIN_FREQUENCY = 2
@@ -66,8 +66,7 @@ def _count_words(captions: Iterable[str]) -> dict[str, int]:
     """Return how often each word occurs, split and lower-cased as the tokenizer will do it."""
     words: Counter[bytes] = Counter()
     for some in chunks(captions):
-        spaced = with_plain_spaces(tf.constant(some, tf.string))
-        split = pretokenize(spaced, lowercase=True)
+        split = split_words(tf.constant(some, tf.string), lowercase=True)
         words.update(split.flat_values.numpy().tolist())
     # The tokenizer takes longer words for unknown.
     return {word.decode(): count for word, count in words.items() if 0 < len(word) <= MAX_BYTES_PER_WORD}

@@ -17,6 +17,13 @@ class FusedAdamW(keras.optimizers.AdamW):
         super().__init__(learning_rate, weight_decay, **arguments)
         self.weight_decay = weight_decay or None
 
+    def _backend_update_step(
+        self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
+    ) -> None:
+        """Update all weights; what their updates share is computed once, not traced for each of them."""
+        self._shared: dict[tf.DType, dict[str, tf.Tensor]] = {}
+        super()._backend_update_step(grads, trainable_variables, learning_rate)
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update a weight and its moments."""
         # Keras squares the gradients of an embedding before it adds up those of the same token.
@@ -24,17 +31,25 @@ class FusedAdamW(keras.optimizers.AdamW):
             super().update_step(gradient, variable, learning_rate)
             return
         dtype, index = variable.dtype, self._get_variable_index(variable)
-        update = tf.cast(self.iterations + 1, dtype)
-        beta_1, beta_2 = tf.cast(self.beta_1, dtype), tf.cast(self.beta_2, dtype)
+        if dtype not in self._shared:
+            self._shared[dtype] = self._numbers(learning_rate, dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[index].value.handle,
             v=self._velocities[index].value.handle,
-            beta1_power=beta_1**update,
-            beta2_power=beta_2**update,
-            lr=tf.cast(learning_rate, dtype),
-            beta1=beta_1,
-            beta2=beta_2,
-            epsilon=tf.cast(self.epsilon, dtype),
             grad=tf.cast(gradient, dtype),
+            **self._shared[dtype],
         )
+
+    def _numbers(self, learning_rate: Any, dtype: tf.DType) -> dict[str, tf.Tensor]:
+        """Return the numbers of an update, the same for all weights of a dtype."""
+        update = tf.cast(self.iterations + 1, dtype)
+        beta_1, beta_2 = tf.cast(self.beta_1, dtype), tf.cast(self.beta_2, dtype)
+        return {
+            "beta1_power": beta_1**update,
+            "beta2_power": beta_2**update,
+            "lr": tf.cast(learning_rate, dtype),
+            "beta1": beta_1,
+            "beta2": beta_2,
+            "epsilon": tf.cast(self.epsilon, dtype),
+        }
