@@ -235,14 +235,16 @@ class CaptionsConfig:
     """The caption encoder.
 
     Attributes:
-        encoder: none uses no captions; bigram and trigram count letter n-grams; bert is a KerasHub BERT. It
-            becomes none where no training caption has anything that it reads.
+        encoder: none uses no captions; bigram and trigram count letter n-grams; tfidf weights words and
+            pairs of words; bert is a KerasHub BERT. It becomes none where no training caption has anything
+            that it reads.
         cross_words: bigram and trigram only; also count n-grams that span the gap between two words.
         preset: bert only; KerasHub preset, or a KerasHub or Hugging Face folder; null is from scratch.
         trainable: bert only; false freezes the encoder.
         pooling: bert only; pools token vectors into one vector: mean, max, or the vector of the first token.
         sequence_length: bert only; maximum number of tokens; longer captions are truncated.
-        vocabulary_size: bert from scratch; maximum number of word pieces fitted to the training captions.
+        vocabulary_size: bert from scratch and tfidf; maximum number of word pieces, or of the most frequent
+            words and pairs of words, fitted to the training captions.
         layers: bert from scratch; number of Transformer layers.
         heads: bert from scratch; attention heads in a layer.
         hidden_dim: bert from scratch; width of a token vector.
@@ -250,7 +252,7 @@ class CaptionsConfig:
         dropout: bert from scratch; dropout rate.
     """
 
-    encoder: Literal["none", "bigram", "trigram", "bert"] = "bert"
+    encoder: Literal["none", "bigram", "trigram", "tfidf", "bert"] = "bert"
     cross_words: bool = True
     preset: str | None = None
     trainable: bool = True
@@ -274,6 +276,7 @@ class FusionConfig:
             gated weights them by a trained gate; late mixes the logits of each branch by trained weights.
         hidden_dim: width of the dense layer before the logits; 0 omits it.
         dropout: dropout rate before the logits.
+        l2: L2 penalty of the dense layers, added to the loss: this times the sum of their squared weights.
         modality_dropout: fraction of the training rows that have both an image and a caption whose image or,
             equally often, caption is dropped.
         image_run: late only; a finished run with the image branch alone; its weights are loaded and frozen.
@@ -283,6 +286,7 @@ class FusionConfig:
     name: Literal["concat", "join", "gated", "late"] = "concat"
     hidden_dim: NonNegativeInt = 1024
     dropout: ClosedUnitInterval = 0.5
+    l2: NonNegativeFloat = 0.0
     modality_dropout: ClosedUnitInterval = 0.0
     image_run: str | None = None
     caption_run: str | None = None

@@ -136,7 +136,7 @@ def test_a_config_file_may_have_dotted_keys(tmp_path: Path, text: str) -> None:
         (["--train.xla", "maybe"], ["--train.xla: expected auto, or true or false; got maybe"]),
         (
             ["--captions.encoder", "brt"],
-            ["--captions.encoder: expected one of none, bigram, trigram, bert; got brt"],
+            ["--captions.encoder: expected one of none, bigram, trigram, tfidf, bert; got brt"],
         ),
         (["--split.validation", "1"], ["a number above 0 and below 1; got 1"]),
         (["--train.ema=1"], ["--train.ema: expected a number from 0 to below 1; got 1"]),

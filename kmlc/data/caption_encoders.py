@@ -58,11 +58,16 @@ NO_CAPTIONS = CaptionEncoder(lambda captions: {})
 def reads_any(config: CaptionsConfig, captions: Iterable[str], batch: int = 256) -> bool:
     """Return whether an encoder, not fitted yet, reads anything in any of the captions.
 
-    It reads nothing where captions are missing, empty or blank; bigrams and trigrams read only a to z.
+    It reads nothing where captions are missing, empty or blank; bigrams and trigrams read only a to z,
+    TF-IDF words of two letters or more.
 
     Example:
         reads_any(CaptionsConfig(encoder="bert"), ["", " "])  # False
     """
+    if config.encoder == "tfidf":
+        from kmlc.data.tfidf import has_term
+
+        return any(map(has_term, captions))
     # All words are unknown pieces, which an empty caption does not have.
     encode = caption_encoder(config, EncoderState(SPECIAL_TOKENS))
     written = (caption for caption in captions if caption.strip())
@@ -123,6 +128,13 @@ def _letter_ngrams(n: int) -> Callable[[CaptionsConfig, EncoderState], CaptionEn
     return build
 
 
+def _tfidf(config: CaptionsConfig, state: EncoderState) -> CaptionEncoder:
+    # scikit-learn takes a second to import, and the other encoders do not need it; likewise below.
+    from kmlc.data import tfidf
+
+    return CaptionEncoder(tfidf.term_inputs, tfidf.packer(state))
+
+
 def _bert(config: CaptionsConfig, state: EncoderState) -> CaptionEncoder:
     # KerasHub takes seconds to import, and the other encoders do not need it.
     from kmlc.data import tokenizer
@@ -139,5 +151,18 @@ def _fit_bert(config: CaptionsConfig, captions: Iterable[str]) -> EncoderState:
     return EncoderState(fit_vocabulary(captions, config.vocabulary_size))
 
 
-_ENCODERS = {"none": _none, "bigram": _letter_ngrams(2), "trigram": _letter_ngrams(3), "bert": _bert}
-_FITTERS = {"bert": _fit_bert}
+def _fit_tfidf(config: CaptionsConfig, captions: Iterable[str]) -> EncoderState:
+    from kmlc.data.tfidf import fit_terms
+
+    terms, idf = fit_terms(captions, config.vocabulary_size)
+    return EncoderState(terms=terms, idf=idf)
+
+
+_ENCODERS = {
+    "none": _none,
+    "bigram": _letter_ngrams(2),
+    "trigram": _letter_ngrams(3),
+    "tfidf": _tfidf,
+    "bert": _bert,
+}
+_FITTERS = {"tfidf": _fit_tfidf, "bert": _fit_bert}

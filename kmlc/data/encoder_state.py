@@ -35,6 +35,8 @@ class EncoderState:
         backbone: the sizes of a pretrained BERT; None where there is none.
         feature_means: the mean of each column of the feature vectors; empty where images are read.
         feature_deviations: the standard deviation of each column, 0 of a constant one.
+        terms: the words and pairs of words of TF-IDF; empty with other encoders.
+        idf: the inverse document frequency of each term.
     """
 
     vocabulary: tuple[str, ...] = ()
@@ -42,6 +44,8 @@ class EncoderState:
     backbone: BertSizes | None = None
     feature_means: tuple[float, ...] = ()
     feature_deviations: tuple[float, ...] = ()
+    terms: tuple[str, ...] = ()
+    idf: tuple[float, ...] = ()
 
 
 def save_encoder_state(path: Path, state: EncoderState) -> None:
@@ -59,7 +63,8 @@ def load_encoder_state(path: Path) -> EncoderState:
     Example:
         state = load_encoder_state(Path("runs/2026-01-31-hybrid/encoder.json"))
     """
-    values = read_json(path, dict)
+    # Runs of before there was TF-IDF have no terms.
+    values = {"terms": [], "idf": []} | read_json(path, dict)
     try:
         _check(EncoderState, values)
         _check_state(values)
@@ -79,6 +84,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "backbone": (dict, type(None)),
     "feature_means": (list,),
     "feature_deviations": (list,),
+    "terms": (list,),
+    "idf": (list,),
     "dropout": (float, int),
 }
 """The JSON types of each key; those of all others are whole numbers."""
@@ -111,6 +118,16 @@ def _check_state(saved: dict[str, Any]) -> None:
         raise ValueError(f"feature_deviations: expected 0 or more, got {min(deviations)}")
     if len(means) != len(deviations):
         raise ValueError(f"feature_deviations: expected {len(means)} as feature_means, got {len(deviations)}")
+    _check_terms(saved["terms"], saved["idf"])
+
+
+def _check_terms(terms: list[Any], idf: list[Any]) -> None:
+    if not all(isinstance(term, str) for term in terms) or len(set(terms)) < len(terms):
+        raise ValueError("terms: expected strings, each once")
+    if not all(type(number) is float and number > 0 for number in idf):
+        raise ValueError("idf: expected numbers above 0 with a decimal point")
+    if len(terms) != len(idf):
+        raise ValueError(f"idf: expected {len(terms)} as terms, got {len(idf)}")
 
 
 def _check_sizes(saved: dict[str, Any]) -> None:

@@ -1,9 +1,11 @@
 """A branch of a model: the embedding of one modality, an input of the fusion."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 from keras import ops
+
+from kmlc.models.terms import Embedding, Terms
 
 Inputs = dict[str, keras.KerasTensor]
 """The inputs of a model by name."""
@@ -15,14 +17,17 @@ class Branch:
 
     Attributes:
         name: image or caption.
-        embedding: float (batch, width).
+        embedding: float (batch, width), or terms.
         present: int32 mask (batch, 1), 1 for a row that has the modality, 0 for one that lacks it.
     """
 
     name: str
-    embedding: keras.KerasTensor
+    embedding: Embedding
     present: keras.KerasTensor
 
-    def masked(self) -> keras.KerasTensor:
+    def masked(self) -> Embedding:
         """Return the embedding with zeros in rows that lack the modality."""
+        if isinstance(self.embedding, Terms):
+            weights = self.embedding.weights
+            return replace(self.embedding, weights=weights * ops.cast(self.present, weights.dtype))
         return self.embedding * ops.cast(self.present, self.embedding.dtype)

@@ -1,6 +1,7 @@
 """Fusions: from the embeddings of the branches to logits. A new one is a function and a line in `FUSIONS`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import keras
 from keras import layers, ops
@@ -9,6 +10,7 @@ from kmlc.config import FusionConfig
 from kmlc.errors import UserError
 from kmlc.models.branch import Branch
 from kmlc.models.submodel import Submodel
+from kmlc.models.terms import Embedding, Terms, TermsDense
 
 Heads = Mapping[str, int]
 """The number of classes of each head by its name; the logits of the heads are concatenated in this order."""
@@ -61,13 +63,12 @@ def gated(branches: Sequence[Branch], heads: Heads, config: FusionConfig) -> ker
         raise UserError("fusion.hidden_dim: expected a whole number above 0 with fusion.name gated; got 0")
     embeddings = [branch.masked() for branch in branches]
     first, second = (
-        layers.Dense(config.hidden_dim, activation="tanh", name=f"{branch.name}_hidden")(embedding)
+        _dense([embedding], config.hidden_dim, config, f"{branch.name}_hidden", "tanh")
         for branch, embedding in zip(branches, embeddings, strict=True)
     )
-    joined = layers.Concatenate(name="join")(embeddings)
-    gate = layers.Dense(config.hidden_dim, activation="sigmoid", name="gate")(joined)
+    gate = _dense(_joined(embeddings), config.hidden_dim, config, "gate", "sigmoid")
     fused = gate * first + (1 - gate) * second
-    return _classifier(fused, heads, config)
+    return _classifier([fused], heads, config)
 
 
 def late(branches: Sequence[Branch], heads: Heads, config: FusionConfig) -> keras.KerasTensor:
@@ -86,10 +87,8 @@ def late(branches: Sequence[Branch], heads: Heads, config: FusionConfig) -> kera
         return concat(branches, heads, config)
     logits = []
     for branch in branches:
-        branch_head = head(branch.embedding.shape[-1], heads, config)
         frozen = is_from_run(branch.name, config)
-        branch_head.trainable = not frozen
-        logits.append(Submodel(branch_head, inference=frozen, name=f"{branch.name}_head")(branch.masked()))
+        logits.append(_head_of([branch.masked()], heads, config, f"{branch.name}_head", frozen))
     present = layers.Concatenate(name="present")([branch.present for branch in branches])
     return MixLogits(name="mix")([*logits, present])
 
@@ -108,26 +107,72 @@ def is_from_run(branch: str, config: FusionConfig) -> bool:
     return bool(config.image_run if branch == "image" else config.caption_run)
 
 
-def head(width: int, heads: Heads, config: FusionConfig) -> keras.Model:
-    """Return a model from embeddings (batch, width) to logits: dense and ReLU, dropout, dense."""
-    embedding = keras.Input((width,))
-    x = embedding
-    if config.hidden_dim:
-        x = layers.Dense(config.hidden_dim, activation="relu", name="hidden")(x)
-    return keras.Model(embedding, _classifier(x, heads, config))
-
-
 def _head_of(
-    embeddings: Sequence[keras.KerasTensor], heads: Heads, config: FusionConfig
+    embeddings: Sequence[Embedding],
+    heads: Heads,
+    config: FusionConfig,
+    name: str = "head",
+    frozen: bool = False,
 ) -> keras.KerasTensor:
-    joined = layers.Concatenate(name="join")(embeddings) if len(embeddings) > 1 else embeddings[0]
-    return Submodel(head(joined.shape[-1], heads, config), inference=False, name="head")(joined)
+    """Return the logits of a model of its own over embeddings: dense and ReLU, dropout, dense."""
+    joined = _joined(embeddings)
+    inputs = [_input_like(each) for each in joined]
+    x = inputs
+    if config.hidden_dim:
+        x = [_dense(inputs, config.hidden_dim, config, "hidden", "relu")]
+    model = keras.Model(_tensors(inputs), _classifier(x, heads, config))
+    model.trainable = not frozen
+    return Submodel(model, inference=frozen, name=name)(_tensors(joined))
 
 
-def _classifier(x: keras.KerasTensor, heads: Heads, config: FusionConfig) -> keras.KerasTensor:
-    x = layers.Dropout(config.dropout)(x)
-    logits = [layers.Dense(classes, dtype="float32", name=name)(x) for name, classes in heads.items()]
+def _joined(embeddings: Sequence[Embedding]) -> list[Embedding]:
+    """Return embeddings concatenated, but terms, which stay apart as the last."""
+    whole = [each for each in embeddings if not isinstance(each, Terms)]
+    terms = [each for each in embeddings if isinstance(each, Terms)]
+    return [*([layers.Concatenate(name="join")(whole)] if len(whole) > 1 else whole), *terms]
+
+
+def _input_like(embedding: Embedding) -> Embedding:
+    if isinstance(embedding, Terms):
+        return replace(embedding, ids=keras.Input((None,), dtype="int32"), weights=keras.Input((None,)))
+    return keras.Input(embedding.shape[1:])
+
+
+def _tensors(embeddings: Sequence[Embedding]) -> keras.KerasTensor | list[keras.KerasTensor]:
+    """Return what a model takes for embeddings: a single tensor, or a list."""
+    tensors = []
+    for each in embeddings:
+        tensors += [each.ids, each.weights] if isinstance(each, Terms) else [each]
+    return tensors if len(tensors) > 1 else tensors[0]
+
+
+def _classifier(embeddings: Sequence[Embedding], heads: Heads, config: FusionConfig) -> keras.KerasTensor:
+    x = [_dropped(each, config.dropout) for each in embeddings]
+    logits = [_dense(x, classes, config, name, dtype="float32") for name, classes in heads.items()]
     return layers.Concatenate(dtype="float32", name="heads")(logits) if len(logits) > 1 else logits[0]
+
+
+def _dropped(embedding: Embedding, rate: float) -> Embedding:
+    if isinstance(embedding, Terms):
+        return replace(embedding, weights=layers.Dropout(rate)(embedding.weights))
+    return layers.Dropout(rate)(embedding)
+
+
+def _dense(
+    embeddings: Sequence[Embedding],
+    units: int,
+    config: FusionConfig,
+    name: str,
+    activation: str | None = None,
+    dtype: str | None = None,
+) -> keras.KerasTensor:
+    """Apply a dense layer to embeddings as `_joined` returns them."""
+    penalty = keras.regularizers.L2(config.l2) if config.l2 else None
+    *rest, last = embeddings
+    if isinstance(last, Terms):
+        layer = TermsDense(last.width, units, activation, penalty, name=name, dtype=dtype)
+        return layer([last.ids, last.weights, *rest])
+    return layers.Dense(units, activation, kernel_regularizer=penalty, name=name, dtype=dtype)(last)
 
 
 class MixLogits(layers.Layer):

@@ -8,7 +8,7 @@ from kmlc.data.caption_encoders import caption_encoder, fit_captions, reads_any,
 from kmlc.data.columns import strings
 from kmlc.data.encoder_state import SPECIAL_TOKENS, EncoderState
 
-Encoder = Literal["none", "bigram", "trigram", "bert"]
+Encoder = Literal["none", "bigram", "trigram", "tfidf", "bert"]
 
 
 @pytest.mark.parametrize(
@@ -19,11 +19,11 @@ Encoder = Literal["none", "bigram", "trigram", "bert"]
         (["\u200b\ufe0f"], []),  # a space without width and an invisible selector
         (["7!"], ["bert"]),
         (["😀"], ["bert"]),
-        (["你好"], ["bert"]),
-        (["كلب"], ["bert"]),
-        (["", "ab"], ["bigram", "bert"]),
-        (["dog"] * 300, ["bigram", "trigram", "bert"]),
-        ([" "] * 300 + ["word " * 10_000], ["bigram", "trigram", "bert"]),
+        (["你好"], ["tfidf", "bert"]),
+        (["كلب"], ["tfidf", "bert"]),
+        (["", "ab"], ["bigram", "tfidf", "bert"]),
+        (["dog"] * 300, ["bigram", "trigram", "tfidf", "bert"]),
+        ([" "] * 300 + ["word " * 10_000], ["bigram", "trigram", "tfidf", "bert"]),
     ],
 )
 def test_what_an_encoder_reads(captions: list[str], reading: list[str]) -> None:

@@ -25,6 +25,7 @@ SIZES = BertSizes(30, 2, 2, 8, 16, 0.1, 12)
         EncoderState((*SPECIAL_TOKENS, "a", "zwölf")),
         EncoderState((*SPECIAL_TOKENS, "A"), lowercase=False, backbone=SIZES),
         EncoderState(SPECIAL_TOKENS, backbone=replace(SIZES, dropout=0)),
+        EncoderState(terms=("bus", "红 bus"), idf=(1.0, 3.123456789012345)),
     ],
 )
 def test_state_is_read_back_equal(state: EncoderState, tmp_path: Path) -> None:
@@ -45,6 +46,12 @@ def test_state_is_read_back_equal(state: EncoderState, tmp_path: Path) -> None:
         ({"feature_means": [1]}, "feature_means, feature_deviations: expected numbers with a decimal point"),
         ({"feature_deviations": ["1"]}, "feature_means, feature_deviations: expected numbers with a"),
         ({"feature_means": [0.0], "feature_deviations": [-0.5]}, "feature_deviations: expected 0 or more"),
+        ({"terms": ["a", "a"]}, "terms: expected strings, each once"),
+        ({"terms": ["a", 1]}, "terms: expected strings, each once"),
+        ({"terms": ["a"]}, "idf: expected 1 as terms, got 0"),
+        ({"terms": ["a"], "idf": [1]}, "idf: expected numbers above 0 with a decimal point"),
+        ({"terms": ["a"], "idf": [0.0]}, "idf: expected numbers above 0 with a decimal point"),
+        ({"idf": {}}, "idf: expected list, got dict"),
         ({"backbone": 3}, "backbone: expected dict, got int"),
         ({"backbone": {}}, "expected the keys vocabulary_size, num_layers"),
         ({"backbone": asdict(SIZES) | {"num_heads": True}}, "num_heads: expected int, got bool"),
@@ -63,6 +70,14 @@ def test_wrong_value_ends_in_one_line(change: dict[str, Any], message: str, tmp_
     assert f"{path}: damaged" in str(raised.value)
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_state_of_an_older_run_has_no_terms(tmp_path: Path) -> None:
+    path = tmp_path / "encoder.json"
+    save_encoder_state(path, EncoderState((*SPECIAL_TOKENS, "a")))
+    older = {key: value for key, value in json.loads(path.read_text()).items() if key not in ("terms", "idf")}
+    path.write_text(json.dumps(older))
+    assert load_encoder_state(path) == EncoderState((*SPECIAL_TOKENS, "a"))
 
 
 @pytest.mark.parametrize("content", [b"", b'{"vocabulary": ["a"', b"[]", b"\xff\xfe", b"{}"])

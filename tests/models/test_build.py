@@ -26,6 +26,8 @@ STATE = EncoderState(
     (*SPECIAL_TOKENS, "a", "dog", "bus", "##s"),
     feature_means=(0.0,) * 5,
     feature_deviations=(1.0,) * 5,
+    terms=("bus", "dog", "dogs"),
+    idf=(1.5, 1.0, 2.0),
 )
 CLASSES = 3
 ROWS = 6
@@ -68,6 +70,8 @@ MODELS = {
     "hybrid last + trigram": settings("hybrid", "trigram", sequence="last"),
     "captions alone": settings("none", "bert"),
     "letters alone": settings("none", "bigram"),
+    "terms alone": settings("none", "tfidf"),
+    "terms": settings("simple_cnn", "tfidf"),
     "join": settings("simple_cnn", "bert", "join"),
     "gated": settings("simple_cnn", "bert", "gated"),
     "late": settings("simple_cnn", "bert", "late"),

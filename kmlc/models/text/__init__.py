@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 
-import keras
-
 from kmlc.config import CaptionsConfig
 from kmlc.data.encoder_state import EncoderState
 from kmlc.models.branch import Inputs
+from kmlc.models.terms import Embedding
 from kmlc.models.text.bert import bert
 from kmlc.models.text.ngrams import ngrams
+from kmlc.models.text.tfidf import tfidf
 
-TOWERS: dict[str, Callable[[CaptionsConfig, EncoderState], tuple[Inputs, keras.KerasTensor]]] = {
+TOWERS: dict[str, Callable[[CaptionsConfig, EncoderState], tuple[Inputs, Embedding]]] = {
     "bigram": ngrams(2),
     "trigram": ngrams(3),
+    "tfidf": tfidf,
     "bert": bert,
 }
 """By `captions.encoder`: functions from settings and encoder state to the inputs and the embedding."""
