@@ -56,7 +56,7 @@ class TermsDense(layers.Layer):
         self.width, self.units = width, units
         self.activation, self.kernel_regularizer = keras.activations.get(activation), kernel_regularizer
 
-    def build(self, input_shape: Sequence[tuple[int | None, ...]]) -> None:
+    def build(self, input_shape: Sequence[tuple[Any, ...]]) -> None:
         """Add the weights, with the initial values of a `Dense` for each kernel."""
         self.kernel = self._add_kernel("kernel", self.width)
         self.rest_kernels = [self._add_kernel("rest_kernel", shape[-1]) for shape in input_shape[2:]]
@@ -78,6 +78,6 @@ class TermsDense(layers.Layer):
             x += ops.matmul(embedding, rest_kernel)
         return self.activation(x)
 
-    def compute_output_shape(self, input_shape: Sequence[tuple[int | None, ...]]) -> tuple[int | None, int]:
+    def compute_output_shape(self, input_shape: Sequence[tuple[Any, ...]]) -> tuple[Any, int]:
         """Return (batch, units)."""
         return input_shape[0][0], self.units

@@ -36,16 +36,22 @@ def sparse_and_dense(with_image: bool) -> tuple[keras.Model, keras.Model]:
 
 
 def joined(sparse: keras.Model) -> list[np.ndarray]:
-    """The weights as those of a `Dense`: one kernel and the bias."""
-    *kernels, bias = sparse.get_weights()
-    return [np.concatenate(kernels), bias]
+    """The trained weights as those of `Dense` layers, which have one kernel: that of the image first."""
+    found: list[np.ndarray] = []
+    for weight in sparse.trainable_weights:
+        value = np.array(weight)
+        if weight.name == "rest_kernel":
+            found[-1] = np.concatenate([value, found[-1]])
+        else:
+            found.append(value)
+    return found
 
 
 @pytest.mark.parametrize("with_image", [False, True])
 def test_equals_a_dense_layer(with_image: bool) -> None:
     sparse, dense = sparse_and_dense(with_image)
     inputs = [IDS, WEIGHTS, *([IMAGE] if with_image else [])]
-    whole = np.hstack([WHOLE, IMAGE]) if with_image else WHOLE
+    whole = np.hstack([IMAGE, WHOLE]) if with_image else WHOLE
     np.testing.assert_allclose(sparse(inputs), dense(whole), atol=1e-6)
     assert sparse.output.shape == (None, UNITS)
     for model in (sparse, dense):  # one step with a rate of 1: the gradient
@@ -78,26 +84,18 @@ def fused(name: str, hidden: int, sparse: bool) -> keras.Model:
     return keras.Model([image, *([ids, weights] if sparse else [caption]), *present], logits)
 
 
-def by_path(model: keras.Model) -> dict[str, np.ndarray]:
-    return {weight.path: np.array(weight) for weight in model.weights if "seed" not in weight.path}
-
-
 @pytest.mark.parametrize("hidden", [0, 6])
 @pytest.mark.parametrize("name", list(FUSIONS))
 def test_fusions_of_terms_equal_those_of_whole_vectors(name: str, hidden: int) -> None:
     if name == "gated" and not hidden:
         return
     sparse, dense = fused(name, hidden, True), fused(name, hidden, False)
-    found = by_path(sparse)
-    for weight in dense.weights:
-        if "seed" in weight.path:
-            continue
-        rest = found.get(weight.path.replace("kernel", "rest_kernel"))
-        weight.assign(found[weight.path] if rest is None else np.concatenate([rest, found[weight.path]]))
+    for weight, value in zip(dense.trainable_weights, joined(sparse), strict=True):
+        weight.assign(value)
     masks = [np.array([[1], [0], [1], [1], [0]], np.int32), np.array([[1], [1], [1], [0], [0]], np.int32)]
     expected = np.asarray(dense([IMAGE, WHOLE, *masks]))
     np.testing.assert_allclose(sparse([IMAGE, IDS, WEIGHTS, *masks]), expected, atol=1e-5)
-    kernels = [value for path, value in found.items() if "kernel" in path and "mix" not in path]
+    kernels = [value for value in joined(sparse) if value.ndim == 2 and len(value) > 2]  # not those of `mix`
     penalty = 0.01 * sum(np.square(kernel).sum() for kernel in kernels)
     for model in (sparse, dense):
         assert float(sum(model.losses)) == pytest.approx(penalty, rel=1e-5)

@@ -203,10 +203,15 @@ def test_a_killed_run_resumes_bit_for_bit(folder: Path, data: Path) -> None:
     assert [line.split()[1] for line in log if line.startswith("epoch ")] == ["1/3", "2/3", "3/3"]
 
 
+TERMS = ["--tower.name=simple_cnn", "--captions.encoder=tfidf"]
+TERMS += ["--fusion.modality_dropout=0.3", "--fusion.l2=0.001"]
+
+
 @pytest.mark.slow
-def test_a_killed_hybrid_resumes_bit_for_bit(data: Path, tmp_path: Path) -> None:
-    """The same with an LSTM, attention and BERT, which have random layers of their own."""
-    whole, killed = (train_command(data, name, model=[]) for name in ("whole", "killed"))
+@pytest.mark.parametrize("model", [[], TERMS])
+def test_other_killed_models_resume_bit_for_bit(model: list[str], data: Path, tmp_path: Path) -> None:
+    """The same with an LSTM, attention and BERT, which have random layers of their own, and with terms."""
+    whole, killed = (train_command(data, name, model=model) for name in ("whole", "killed"))
     assert run_command(tmp_path, str(ROOT / "train.py"), *whole).returncode == 0
     assert interrupted(tmp_path, signal.SIGKILL, *killed).returncode == -signal.SIGKILL
     assert run_command(tmp_path, str(ROOT / "train.py"), *killed).returncode == 0
