@@ -41,7 +41,7 @@ class PreparedData:
         training: the training rows.
         validation: the validation rows.
         test: the held-out test rows; none where `split.test` is 0.
-        encoder_state: word pieces, sizes of a pretrained BERT, statistics of feature vectors.
+        encoder_state: word pieces, sizes of a pretrained BERT, terms, statistics of feature vectors.
     """
 
     config: Config
