@@ -3,9 +3,6 @@
 from dataclasses import fields
 from typing import Any
 
-from keras_hub.models import BertBackbone
-from keras_hub.tokenizers import BertTokenizer
-
 from kmlc.data.encoder_state import BertSizes, EncoderState
 from kmlc.errors import UserError
 
@@ -19,6 +16,9 @@ def preset_state(preset: str) -> EncoderState:
     Raises:
         UserError: if the preset cannot be downloaded or read.
     """
+    from keras_hub.models import BertBackbone  # takes a second
+    from keras_hub.tokenizers import BertTokenizer
+
     tokenizer = from_preset(BertTokenizer, preset)
     settings = from_preset(BertBackbone, preset, load_weights=False).get_config()
     sizes = BertSizes(**{field.name: settings[field.name] for field in fields(BertSizes)})

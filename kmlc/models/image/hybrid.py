@@ -4,7 +4,6 @@ import warnings
 
 import keras
 from keras import layers
-from keras_hub.layers import TransformerEncoder
 
 from kmlc.config import TowerConfig
 
@@ -32,6 +31,8 @@ def hybrid(size: int, config: TowerConfig) -> keras.Model:
     Example:
         hybrid(64, TowerConfig(sequence="last"))
     """
+    from keras_hub.layers import TransformerEncoder  # takes a second
+
     images = keras.Input((size, size, 3))
     x = images
     for number, filters in enumerate(CONVOLUTIONS, start=1):

@@ -2,7 +2,6 @@
 
 import keras
 from keras import layers
-from keras_hub.models import ResNetBackbone
 
 from kmlc.config import TowerConfig
 
@@ -17,6 +16,8 @@ def resnet18(size: int, config: TowerConfig) -> keras.Model:
     Returns:
         A model from images to embeddings of shape (batch, 512).
     """
+    from keras_hub.models import ResNetBackbone  # takes a second
+
     return _pooled(
         ResNetBackbone(
             input_conv_filters=[64],
@@ -32,8 +33,10 @@ def resnet18(size: int, config: TowerConfig) -> keras.Model:
 
 def resnet18_imagenet() -> keras.Model:
     """Return the same with KerasHub's ImageNet weights, which are downloaded."""
+    from keras_hub.models import ResNetBackbone
+
     return _pooled(ResNetBackbone.from_preset("resnet_18_imagenet"))
 
 
-def _pooled(backbone: ResNetBackbone) -> keras.Model:
+def _pooled(backbone: keras.Model) -> keras.Model:
     return keras.Model(backbone.input, layers.GlobalAveragePooling2D()(backbone.output))

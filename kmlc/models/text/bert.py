@@ -5,7 +5,6 @@ from typing import Any
 
 import keras
 from keras import layers, ops
-from keras_hub.models import BertBackbone
 
 from kmlc.config import CaptionsConfig
 from kmlc.data.encoder_state import BertSizes, EncoderState
@@ -35,6 +34,8 @@ def bert(config: CaptionsConfig, state: EncoderState) -> tuple[Inputs, keras.Ker
     Raises:
         UserError: if `sequence_length` exceeds that of the pretrained encoder.
     """
+    from keras_hub.models import BertBackbone  # takes a second
+
     sizes = _sizes(config, state)
     longest = sizes.max_sequence_length
     if config.sequence_length > longest:
@@ -47,7 +48,7 @@ def bert(config: CaptionsConfig, state: EncoderState) -> tuple[Inputs, keras.Ker
     return inputs, Pool(config.pooling, name=POOL)([tokens, inputs["padding_mask"]])
 
 
-def token_encoder(backbone: BertBackbone) -> keras.Model:
+def token_encoder(backbone: keras.Model) -> keras.Model:
     """Return a BERT without the dense layer over its first token, which no pooling here uses."""
     return keras.Model(backbone.input, backbone.output["sequence_output"])
 
