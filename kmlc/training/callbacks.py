@@ -95,9 +95,9 @@ class EpochBar(keras.callbacks.Callback):
         self.bar = ProgressBar(self.params["steps"], name, step=settings.batch_size, stream=self.stream)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Advance the bar."""
+        """Advance the bar; several steps may be trained in one call."""
         self.bar.set_postfix_str(f"loss {(logs or {}).get('loss', float('nan')):.4f}", refresh=False)
-        self.bar.update()
+        self.bar.update(batch + 1 - self.bar.n)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Remove the bar."""

@@ -10,7 +10,7 @@ class DivergenceError(Exception):
 
 
 def check_loss(loss: float, step: int) -> None:
-    """Check the mean loss of an epoch's steps so far; steps count from 1.
+    """Check the mean loss of an epoch's steps so far; steps count from 1, it is the last of those of a call.
 
     Loss scaling (float16) is not in this loss: an overflow of scaled gradients, which skips a step, passes.
 

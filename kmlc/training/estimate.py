@@ -21,7 +21,7 @@ from kmlc.tasks.task import Task
 from kmlc.training import environment
 from kmlc.training.auto_settings import resolve_image_size
 from kmlc.training.checkpoint import save_state, save_weights
-from kmlc.training.compile import compiled_model
+from kmlc.training.compile import compiled_model, steps_per_execution
 from kmlc.training.evaluation import EvaluationSet
 from kmlc.training.frozen import SplitModel, split_model
 from kmlc.training.prepare import PreparedData, prepare_data
@@ -50,7 +50,7 @@ SETTINGS_WITHOUT_COST = (
 """Settings, and groups of settings, that hardly change the seconds of a step."""
 
 STEPS = 20
-"""Maximum number of steps that are timed, after the first."""
+"""Maximum number of steps, or of calls of several, that are timed, after the first."""
 FEWEST_STEPS = 3
 SECONDS = 5.0
 """Once `FEWEST_STEPS` have taken this long, no further step is timed."""
@@ -139,14 +139,17 @@ def _step_seconds(parts: SplitModel, prepared: PreparedData, encode: CaptionEnco
     config, training = prepared.config, prepared.training
     # More epochs, in case one has fewer batches than steps to time.
     many = replace(config, train=replace(config.train, epochs=STEPS + 1))
-    batches, _ = training_batches(
+    batches, steps = training_batches(
         training, many, encode, values=parts.values_to_time(training, prepared.splits)
     )
     timer = _StepTimer()
+    together = steps_per_execution(parts.rest, config.train.batch_size, steps)
+    parts.rest.steps_per_execution = together
+    timed = together * (STEPS + 1)
     with unreadable_images():
-        parts.rest.fit(batches, steps_per_epoch=STEPS + 1, shuffle=False, verbose=0, callbacks=[timer])
-    step = median(timer.seconds[1:])
-    return max(0.0, timer.seconds[0] - step), step
+        parts.rest.fit(batches, steps_per_epoch=timed, shuffle=False, verbose=0, callbacks=[timer])
+    call = median(timer.seconds[1:])
+    return max(0.0, timer.seconds[0] - call), call / together
 
 
 def _row_seconds(parts: SplitModel, prepared: PreparedData, encode: CaptionEncoder) -> tuple[float, float]:

@@ -1,5 +1,7 @@
 """`keras.Model.predict` on batches of any size, traced once, with progress."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -26,9 +28,19 @@ def predict_batches(
     Example:
         predict_batches(model, batches, PredictionProgress(len(batches), 32))
     """
-    trace_prediction(model, batches.element_spec)
-    with unreadable_images():
+    with unreadable_images(), _one_by_one(model):
+        trace_prediction(model, batches.element_spec)
         return model.predict(batches, verbose=0, callbacks=[progress])
+
+
+@contextmanager
+def _one_by_one(model: keras.Model) -> Iterator[None]:
+    """Predict each batch by itself, as it is traced, whatever number of steps the model is trained in."""
+    in_training, model.steps_per_execution = model.steps_per_execution, 1
+    try:
+        yield
+    finally:
+        model.steps_per_execution = in_training
 
 
 def trace_prediction(model: keras.Model, batch: Any) -> None:

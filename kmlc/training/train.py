@@ -27,7 +27,7 @@ from kmlc.training import environment
 from kmlc.training.auto_settings import resolve
 from kmlc.training.callbacks import EpochRecorder, Progress
 from kmlc.training.checkpoint import load_frozen, load_state, load_weights, save_frozen, save_weights
-from kmlc.training.compile import compiled_model
+from kmlc.training.compile import compiled_model, steps_per_execution
 from kmlc.training.divergence import DivergenceError
 from kmlc.training.early_stopping import best_epoch, monitored, should_stop
 from kmlc.training.ema import ema_weights
@@ -222,8 +222,10 @@ def _fit(
     done = len(history) >= config.train.epochs
     if done or should_stop(history, monitored(config, task), config.train.early_stopping):
         return None
+    trained = validation.rows.model
+    trained.steps_per_execution = steps_per_execution(trained, config.train.batch_size, steps)
     try:
-        validation.rows.model.fit(
+        trained.fit(
             batches,
             initial_epoch=len(history),
             epochs=config.train.epochs,
