@@ -46,7 +46,7 @@ def test_version_of_a_command(capsys: pytest.CaptureFixture[str]) -> None:
         ),
         (
             ["zzz"],
-            "kmlc: error: zzz: no such command; expected train, tune, predict, report, captions",
+            "kmlc: error: zzz: no such command; expected train, tune, predict, evaluate, report",
         ),
         (["--verison"], "kmlc: error: --verison: no such flag (did you mean --version?)"),
         (["train", "--seed"], "kmlc train: error: --seed: expected one argument"),

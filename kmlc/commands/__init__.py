@@ -4,7 +4,7 @@ import signal
 from collections.abc import Sequence
 from importlib import import_module
 
-NAMES = ("train", "tune", "predict", "report", "captions", "compare", "features")
+NAMES = ("train", "tune", "predict", "evaluate", "report", "captions", "compare", "features")
 
 INTERRUPTED = 128 + signal.SIGINT
 """The exit code after Ctrl-C, that of a program that the signal ends."""

@@ -1,6 +1,6 @@
 """From a file of feature vectors to records: they take the place of images (system 5)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from kmlc.config import Config
 from kmlc.data.columns import CHUNK, STRING, RowView
 from kmlc.data.data_report import TableReport
 from kmlc.data.known_labels import KnownLabelReader, KnownLabels
+from kmlc.data.known_rows import KnownRows
 from kmlc.data.labels import Vocabulary
 from kmlc.data.readers.npz import Features
 from kmlc.data.records import LabelledData, Records, unknown_labels
@@ -66,10 +67,7 @@ class FeatureRows:
             UserError: if they have no labels.
         """
         if not self.rows.names:
-            raise UserError(
-                f"{self.source}: no array y; expected class numbers of shape (rows,), or 0 and 1 of shape "
-                "(rows, classes)"
-            )
+            raise self._unlabelled()
         rows, report = self.rows, self._report()
         report.label_counts = dict(zip(rows.names, rows.labels.sum(axis=0).tolist(), strict=True))
         vocabulary = Vocabulary(rows.names, rows.names, self.config.labels.delimiter)
@@ -86,6 +84,28 @@ class FeatureRows:
             return None
         names = [[self.rows.names[place] for place in np.flatnonzero(row)] for row in self.rows.labels]
         return KnownLabels.of_rows(names, task.vocabulary)
+
+    def read_known(self, task: KnownLabelReader) -> KnownRows:
+        """Return the rows, all of them, with their labels.
+
+        Raises:
+            UserError: if they have no labels.
+        """
+        records, report = self.read_test()
+        known = self.read_test_labels(task, records)
+        if known is None:
+            raise self._unlabelled()
+        return KnownRows.of(records, known, {}, report)
+
+    def training_columns(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return nothing: feature vectors have no table."""
+        return {}
+
+    def _unlabelled(self) -> UserError:
+        return UserError(
+            f"{self.source}: no array y; expected class numbers of shape (rows,), or 0 and 1 of shape "
+            "(rows, classes)"
+        )
 
     def _records(self, labels: np.ndarray) -> Records:
         count = len(self.rows.ids)

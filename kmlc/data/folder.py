@@ -13,8 +13,10 @@ from kmlc.data.image_facts import NO_IMAGE, OUTSIDE
 from kmlc.data.image_manifest import image_facts
 from kmlc.data.image_paths import image_paths
 from kmlc.data.known_labels import KnownLabelReader, KnownLabels
+from kmlc.data.known_rows import KnownRows
 from kmlc.data.labels import LabelReader
 from kmlc.data.readers import read_test_table, read_training_table
+from kmlc.data.readers.class_folders import folder_instead_of
 from kmlc.data.readers.table import Table
 from kmlc.data.records import LabelledData, Records, unknown_labels
 from kmlc.errors import UserError
@@ -74,7 +76,50 @@ class DataFolder:
         Raises:
             UserError: if a file or column is missing, or the table has no rows.
         """
-        table, config = read_test_table(self.config, self.path, self.config.table.test)
+        return self._records(*read_test_table(self.config, self.path, self.config.table.test))
+
+    def read_known(self, task: KnownLabelReader) -> KnownRows:
+        """Read the rows with labels: the test rows if they have any, otherwise those of the training table.
+
+        They are read as rows to predict: an unreadable image becomes a placeholder image.
+
+        Raises:
+            UserError: if a file or column is missing, or the table has no rows.
+        """
+        names = self.config.table
+        test, labels = self.path / names.test, self.path / names.test_labels
+        if labels.is_file() if test.is_file() else folder_instead_of(test).is_dir():
+            table, config = read_test_table(self.config, self.path, names.test)
+            records, report = self._records(table, config)
+            known = self.read_test_labels(task, records)
+            if known is not None:
+                return KnownRows.of(records, known, table.columns, report)
+        table, config = read_training_table(self.config, self.path)
+        records, report = self._records(table, config)
+        rows = np.setdiff1d(np.arange(len(table)), table.unreadable)
+        known = task.read_known_labels(config, table, rows)
+        if known is None:
+            raise UserError(f"{table.path}: expected rows with labels; got none")
+        known = replace(known, rows=rows[list(known.rows)].tolist())
+        return KnownRows.of(records, known, table.columns, report)
+
+    def training_columns(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return the columns of the training table for the rows of these image names.
+
+        Raises:
+            UserError: if the table cannot be read, or lacks one of the rows.
+        """
+        table, config = read_training_table(self.config, self.path)
+        ids = table.column(config.table.image_column, "table.image_column").tolist()
+        places = {name: place for place, name in reversed([*enumerate(ids)])}
+        missing = next((name for name in names if name not in places), None)
+        if missing is not None:
+            raise UserError(f"{table.path}: {missing} is gone since the run was started")
+        rows = [places[name] for name in names]
+        return {name: values[rows] for name, values in table.columns.items()}
+
+    def _records(self, table: Table, config: Config) -> tuple[Records, TableReport]:
+        """Check the rows of a table that are to be predicted."""
         ids = table.column(config.table.image_column, "table.image_column")
         if not len(ids):
             raise UserError(f"{table.path}: no rows; expected one for each image to predict")

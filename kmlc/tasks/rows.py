@@ -16,6 +16,7 @@ from kmlc.data.data_report import TableReport
 from kmlc.data.feature_rows import FeatureRows
 from kmlc.data.folder import DataFolder
 from kmlc.data.known_labels import KnownLabelReader, KnownLabels
+from kmlc.data.known_rows import KnownRows
 from kmlc.data.readers.npz import Features, read_features
 from kmlc.data.records import LabelledData, Records
 from kmlc.errors import UserError
@@ -75,6 +76,37 @@ def read_test_labels(config: Config, task: KnownLabelReader, records: Records) -
         labels = read_test_labels(config, trained.task, records)
     """
     return _source(config).read_test_labels(task, records)
+
+
+def read_known(config: Config, task: KnownLabelReader) -> KnownRows:
+    """Read the rows with labels that a finished run is evaluated on.
+
+    They are the test rows if these have labels, otherwise the rows of the training table; either are read as
+    rows to predict.
+
+    Args:
+        config: the settings.
+        task: the task, with the vocabulary to encode labels with.
+
+    Raises:
+        UserError: if a file or column is missing, or there are no rows.
+
+    Example:
+        rows = read_known(config, trained.task)
+    """
+    return _source(config).read_known(task)
+
+
+def training_columns(config: Config, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return all columns of the training table, for the rows of these image names; none of feature vectors.
+
+    Raises:
+        UserError: if the table cannot be read, or lacks one of the rows.
+
+    Example:
+        training_columns(config, split["validation"])["Caption"]
+    """
+    return _source(config).training_columns(names)
 
 
 def training_images(config: Config, names: Sequence[str]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
@@ -13,6 +14,7 @@ from kmlc.data.data_report import TableReport
 from kmlc.data.known_labels import KnownLabels
 from kmlc.data.labels import Targets, Vocabulary
 from kmlc.data.readers.table import Table
+from kmlc.objectives.bootstrap import Resampled
 
 if TYPE_CHECKING:
     # The command line imports this module; these take seconds.
@@ -26,6 +28,21 @@ Metrics = dict[str, float | None]
 """Metrics by name; None where one is not defined."""
 Thresholds = Mapping[str, float]
 """The fitted thresholds by name."""
+
+
+@dataclass(frozen=True)
+class LabelPredictions:
+    """True and predicted labels of a set of rows.
+
+    Attributes:
+        labels: true labels, bool (rows, classes); labels that are unknown to the run come last.
+        scores: float of the same shape, higher for a more probable label.
+        predicted: predicted labels, bool of the same shape.
+    """
+
+    labels: np.ndarray
+    scores: np.ndarray
+    predicted: np.ndarray
 
 
 class Task(Protocol):
@@ -85,6 +102,14 @@ class Task(Protocol):
 
     def metrics(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> Metrics:
         """Return the metrics of a whole set of rows; the labels may be those of `KnownLabels`."""
+
+    def resampled(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> Resampled:
+        """Return the function that computes `metrics` for resamples of the rows."""
+
+    def label_predictions(
+        self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds
+    ) -> LabelPredictions:
+        """Return the true and predicted labels of a set of rows, as a submission has them."""
 
     def details(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> dict[str, Any]:
         """Return further entries of metrics.json for a set of rows, by name, as plain values."""

@@ -67,6 +67,30 @@ def check_output(
                 )
 
 
+def check_output_folder(
+    folder: Path, names: Iterable[str], configs: Iterable[Config], runs: Iterable[Path] = ()
+) -> None:
+    """Check before the work that results can be written into a folder, which may be new.
+
+    Args:
+        folder: the folder; the one that it is in exists.
+        names: the files to write.
+        configs: as those of `check_output`.
+        runs: likewise.
+
+    Raises:
+        UserError: as `check_output`, of the folder or of a file in it.
+
+    Example:
+        check_output_folder(Path("evaluation"), ["evaluation.json"], [Config(data="my_folder")])
+    """
+    configs, runs = list(configs), list(runs)
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: expected a folder; got a file")
+    for path in [folder / name for name in names] if folder.is_dir() else [folder]:
+        check_output(path, configs, runs=runs)
+
+
 def _is_result(path: Path, config: Config) -> bool:
     """Return whether a file holds feature vectors, or predictions: a table without captions."""
     if path.suffix == ".npz" and zipfile.is_zipfile(path):

@@ -1,7 +1,8 @@
 """Hashes of what a run uses of each row, so that a resumed run finds what changed in the data meanwhile."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,40 @@ def changed_rows(path: Path, config: Config, splits: Mapping[str, Records]) -> s
         if len(rows):
             found.append(f"{len(rows):,} of {len(ids):,} {name} (first: {ids[rows[0]]})")
     return " and ".join(found) or None
+
+
+def rows_of_splits(
+    path: Path, config: Config, split: Mapping[str, Sequence[str]], records: Records
+) -> dict[str, np.ndarray]:
+    """Return which rows of any data are rows of each split of a run, bool (rows,).
+
+    A row is known by its image or its feature vector, under any name; in a run of captions alone, where
+    several rows may have one caption, by its name and its caption.
+
+    Args:
+        path: what `save_row_hashes` wrote.
+        config: the settings of the run.
+        split: the names of its rows.
+        records: the other rows.
+
+    Example:
+        rows_of_splits(run.rows, config, load_split(run), records)["training"]
+    """
+    what = {"image": "images", "features": "feature vectors", "none": "captions"}[config.tower.input]
+    names = [name for each in split.values() for name in each]
+    saved, hashes = read_arrays(path)[what], _hashes(config, {"": records})[what]
+    if saved.shape != (len(names),):
+        raise ValueError(f"{path.name}: expected {len(names):,} hashes of {what}")
+    nameless = what != "captions"
+    known, own = (
+        zip(itertools.repeat("") if nameless else ids, each.tolist(), strict=False)
+        for ids, each in ((names, saved), (records.ids.tolist(), hashes))
+    )
+    places = {key: place for place, key in enumerate(known)}
+    found = np.array([places.get(key, -1) for key in own], np.int64)
+    ends = np.cumsum([0, *map(len, split.values())])
+    spans = zip(split, ends, ends[1:], strict=False)
+    return {name: (found >= start) & (found < end) for name, start, end in spans}
 
 
 def _hashes(config: Config, splits: Mapping[str, Records]) -> dict[str, np.ndarray]:

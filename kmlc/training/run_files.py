@@ -65,13 +65,37 @@ def load_validation(run: RunDirectory, task: Task) -> tuple[np.ndarray, np.ndarr
     Raises:
         UserError: if the file is missing, changed or damaged.
     """
-    saved = read_arrays(verified(run.logits))
-    shape = len(load_split(run)["validation"]), sum(task.heads.values())
-    labels, logits = (saved.get(f"validation_{name}", np.empty(0)) for name in ("labels", "logits"))
+    return load_evaluated(run, task, "validation")
+
+
+def load_evaluated(run: RunDirectory, task: Task, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the labels, uint8, and the logits, float32, of the rows of a split: (rows, classes) each.
+
+    Args:
+        run: a finished run.
+        task: its task.
+        split: one of `evaluated_splits`.
+
+    Raises:
+        UserError: if the file is missing, changed or damaged.
+    """
+    saved = read_arrays(verified(run.logits), [f"{split}_labels", f"{split}_logits"])
+    shape = len(load_split(run)[split]), sum(task.heads.values())
+    labels, logits = (saved.get(f"{split}_{name}", np.empty(0)) for name in ("labels", "logits"))
     whole = (labels.shape, labels.dtype, logits.shape, logits.dtype) == (shape, np.uint8, shape, np.float32)
     if not whole or labels.max(initial=0) > 1 or not np.isfinite(logits).all():
-        raise _damaged(run.logits, f"labels and logits of {shape[0]} validation rows and {shape[1]} classes")
+        raise _damaged(run.logits, f"labels and logits of {shape[0]} {split} rows and {shape[1]} classes")
     return labels, logits
+
+
+def evaluated_splits(run: RunDirectory) -> list[str]:
+    """Return the splits of which a finished run has logits.
+
+    Raises:
+        UserError: if the file is missing, changed or damaged.
+    """
+    saved = read_arrays(verified(run.logits))
+    return [split for split in SPLITS if f"{split}_logits" in saved]
 
 
 @contextmanager

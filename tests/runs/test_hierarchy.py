@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kmlc.commands.evaluate import main as evaluate
 from kmlc.files import read_json
 from kmlc.prediction.predictor import load_predictor
 from kmlc.prediction.single_row import predict_one
@@ -110,3 +111,18 @@ def test_two_runs_predict_one_image_together(
     assert shown[0] == shown[1]
     assert [line for line in shown[0] if not line.startswith("  ")][:2] == ["superclass", "subclass"]
     assert [line.split(":")[0] for line in shown[0][-2:]] == ["superclass", "subclass"]
+
+
+def test_the_run_is_evaluated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On its validation rows, and on the test rows with labels, among them rows of the held-out class."""
+    monkeypatch.chdir(folder)
+    assert evaluate(["run", "--resamples=30"]) == 0
+    saved = read_json(folder / "run" / "evaluation" / "evaluation.json")
+    expected = read_json(folder / "run" / "metrics.json")["validation"]
+    assert {name: each["value"] for name, each in saved["metrics"].items()} == expected
+    assert [each["name"] for each in saved["classes"]][:2] == ["superclass 0 red", "superclass 1 green"]
+    assert {each["value"]: each["rows"] for each in saved["slices"]}["1"] >= 10
+    assert evaluate(["run", "--resamples=30", "--data=data", "--against=run"]) == 0
+    compared = read_json(folder / "run" / "evaluation-against-run" / "evaluation.json")
+    assert compared["rows"] == 6
+    assert compared["metrics"]["hierarchical_f1"]["difference"] == {"value": 0, "low": 0, "high": 0}

@@ -10,8 +10,15 @@ from kmlc.data.known_labels import KnownLabels
 from kmlc.data.labels import Vocabulary
 from kmlc.errors import UserError
 from kmlc.tasks.registry import task_of
-from kmlc.tasks.rows import read_labelled, read_test, read_test_labels, training_images
-from tests.helpers import findings, make_data
+from kmlc.tasks.rows import (
+    read_known,
+    read_labelled,
+    read_test,
+    read_test_labels,
+    training_columns,
+    training_images,
+)
+from tests.helpers import draw, findings, make_data
 
 FEATURES = TowerConfig("mlp")
 
@@ -81,8 +88,11 @@ def test_feature_vectors_without_labels_are_predicted_and_not_trained_on(tmp_pat
     assert records.features[:].tolist() == [[0.5], [2.0]]
     task = task_of(config, Vocabulary(("cat", "dog"), ("cat", "dog")))
     assert read_test_labels(config, task, records) is None
-    with pytest.raises(UserError, match=r"rows\.npz: no array y; expected class numbers of shape \(rows,\)"):
-        read_labelled(config)
+    for read in (read_labelled, lambda config: read_known(config, task)):
+        with pytest.raises(
+            UserError, match=r"rows\.npz: no array y; expected class numbers of shape \(rows,\)"
+        ):
+            read(config)
 
 
 @pytest.mark.parametrize("without", ["images", "captions"])
@@ -99,3 +109,37 @@ def test_what_is_ignored_need_not_be_there(without: Literal["images", "captions"
     assert set(findings(report)) <= {"record that is not valid CSV"}
     assert [image == "" for image in records.images] == [without == "images"] * 2
     assert [caption == "" for caption in records.captions] == [without == "captions"] * 2
+
+
+def known_rows(folder: Path) -> dict[str, list[int]]:
+    """Return the labels cat and dog of each row that a run is evaluated on."""
+    config = Config(data=str(folder), tower=TowerConfig("simple_cnn"))
+    found = read_known(config, task_of(config, Vocabulary(("cat", "dog"), ("cat", "dog"))))
+    return dict(zip(found.records.ids.tolist(), found.labels.tolist(), strict=True))
+
+
+def test_a_run_is_evaluated_on_test_rows_with_labels_or_else_on_training_rows(tmp_path: Path) -> None:
+    """In class folders and in tables."""
+    for name in ("train/cat/0.jpg", "train/dog/1.jpg", "test/2.jpg", "data/3.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        draw(tmp_path / name, ["1"], np.random.default_rng(0))
+    assert known_rows(tmp_path) == {"train/cat/0.jpg": [1, 0], "train/dog/1.jpg": [0, 1]}
+    (tmp_path / "test" / "dog").mkdir()
+    (tmp_path / "test" / "2.jpg").rename(tmp_path / "test" / "dog" / "2.jpg")
+    assert known_rows(tmp_path) == {"test/dog/2.jpg": [0, 1]}
+    (tmp_path / "train.csv").write_text("ImageID,Labels\n3.jpg,cat dog\n")
+    shutil.rmtree(tmp_path / "test")
+    assert known_rows(tmp_path) == {"3.jpg": [1, 1]}
+    (tmp_path / "test.csv").write_text("ImageID\n4.jpg\n")
+    assert known_rows(tmp_path) == {"3.jpg": [1, 1]}
+    (tmp_path / "test_labels.csv").write_text("ImageID,Labels\n4.jpg,cat\n")
+    assert known_rows(tmp_path) == {"4.jpg": [1, 0]}
+
+
+def test_columns_of_the_training_table_by_image_name(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("ImageID,Labels,source\n1.jpg,1,web\n2.jpg,3,print\n1.jpg,3,other\n")
+    config = Config(data=str(tmp_path), tower=TowerConfig("none"))
+    assert training_columns(config, ["2.jpg", "1.jpg"])["source"].tolist() == ["print", "web"]
+    with pytest.raises(UserError, match=r"train\.csv: 9\.jpg is gone since the run was started"):
+        training_columns(config, ["1.jpg", "9.jpg"])
+    assert training_columns(Config(tower=FEATURES), ["0"]) == {}

@@ -9,7 +9,7 @@ from PIL import Image
 
 from kmlc.config import CaptionsConfig, Config, TableConfig, TowerConfig
 from kmlc.errors import UserError
-from kmlc.training.outputs import check_output
+from kmlc.training.outputs import check_output, check_output_folder
 
 
 @pytest.mark.parametrize(
@@ -148,3 +148,22 @@ def test_nothing_is_written_into_a_study_but_into_its_runs(tmp_path: Path) -> No
             UserError, match=f"{path.name}: expected a file outside of the study {tmp_path}/study"
         ):
             check_output(path, [Config()])
+
+
+def test_results_go_into_a_new_folder_or_beside_other_files(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "manifest.json").touch()
+    (tmp_path / "there").mkdir()
+    for folder in (tmp_path / "new", tmp_path / "there", tmp_path / "run" / "evaluation"):
+        check_output_folder(folder, ["a.json"], [Config()], [tmp_path / "run"])
+    (tmp_path / "there" / "a.json").mkdir()
+    for folder, message in (
+        (tmp_path / "no" / "such", "no: no such folder to write such in"),
+        (tmp_path / "run" / "manifest.json", "expected a folder; got a file"),
+        (tmp_path / "run" / "plots", "got one of the run"),
+        (tmp_path / "there", r"a\.json: expected a file to write, it is a folder"),
+    ):
+        with pytest.raises(UserError, match=message):
+            check_output_folder(folder, ["a.json"], [Config()], [tmp_path / "run"])
+    with pytest.raises(UserError, match="which is not used"):
+        check_output_folder(tmp_path / "run" / "evaluation", ["a.json"], [Config()])

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from kmlc.config import CaptionsConfig, Config, TowerConfig, TrainConfig
-from kmlc.data.columns import RowView
+from kmlc.data.columns import RowView, strings
 from kmlc.errors import UserError
 from kmlc.files import write_text
 from kmlc.tasks.rows import read_labelled
 from kmlc.training.prepare import load_prepared_data, prepare_data, save_prepared_data
+from kmlc.training.row_hashes import rows_of_splits
 from kmlc.training.run_directory import RunDirectory, create_run
+from kmlc.training.run_files import load_split
 from kmlc.training.train import train
 from tests.helpers import draw, edit, make_data
 
@@ -117,3 +119,28 @@ def test_a_resumed_run_keeps_its_names_of_labels(config: Config) -> None:
     data = read_labelled(config)
     assert data.vocabulary.names[0] == "human"
     assert load_prepared_data(run, data).vocabulary.names[0] == "1"
+
+
+def test_rows_are_known_by_their_images(config: Config, tmp_path: Path) -> None:
+    """Under other names too; a row without a readable image is none of the run's."""
+    run = start(config)
+    split, records = load_split(run), read_labelled(config).records
+    renamed = replace(records, ids=strings(f"new-{name}" for name in records.ids))
+    assert renamed.facts is not None
+    renamed.facts["sha256"][3] = b""
+    found = rows_of_splits(run.rows, config, split, renamed)
+    for name, rows in split.items():
+        assert set(records.ids[found[name]].tolist()) == set(rows) - {records.ids[3]}
+
+
+def test_rows_of_captions_alone_are_known_by_name_and_caption(config: Config) -> None:
+    config = replace(config, tower=TowerConfig("none"))
+    run = start(config)
+    records = read_labelled(config).records
+    captions = records.captions.copy()
+    captions[:2] = "another"
+    ids = records.ids.copy()
+    ids[2:4] = ["x.jpg", "y.jpg"]
+    changed = replace(records, captions=captions, ids=ids)
+    found = rows_of_splits(run.rows, config, load_split(run), changed)
+    assert np.flatnonzero(found["training"] | found["validation"]).tolist() == list(range(4, 20))

@@ -12,10 +12,17 @@ import pytest
 from kmlc.arrays import read_arrays, write_arrays
 from kmlc.data.labels import Vocabulary
 from kmlc.errors import UserError
-from kmlc.files import read_json
+from kmlc.files import read_json, write_json
 from kmlc.tasks.hierarchy.vocabulary import HierarchyVocabulary
 from kmlc.training.run_directory import RunDirectory
-from kmlc.training.run_files import load_split, load_task, load_thresholds, load_validation
+from kmlc.training.run_files import (
+    evaluated_splits,
+    load_evaluated,
+    load_split,
+    load_task,
+    load_thresholds,
+    load_validation,
+)
 
 LOADERS: dict[str, Callable[[RunDirectory], Any]] = {
     "labels.json": load_task,
@@ -103,3 +110,20 @@ def test_labels_that_are_no_hierarchy_are_refused(change: dict[str, Any]) -> Non
         HierarchyVocabulary.from_json(HIERARCHY | change)
     with pytest.raises(ValueError, match="expected the keys"):
         Vocabulary.from_json(HIERARCHY)
+
+
+def test_the_rows_of_every_split_are_read(run: RunDirectory) -> None:
+    assert evaluated_splits(run) == ["validation"]
+    saved, names = read_arrays(run.logits), load_split(run)["validation"]
+    more = {f"test_{name}": saved[f"validation_{name}"][:2] for name in ("labels", "logits")}
+    write_arrays(run.logits, saved | more)
+    write_json(run.split, {"training": [], "validation": names, "test": names[:2]})
+    update_manifest(run)
+    assert evaluated_splits(run) == ["validation", "test"]
+    labels, logits = load_evaluated(run, load_task(run), "test")
+    np.testing.assert_array_equal(labels, more["test_labels"])
+    np.testing.assert_array_equal(logits, more["test_logits"])
+    with pytest.raises(
+        UserError, match="damaged; expected labels and logits of 0 training rows and 3 classes"
+    ):
+        load_evaluated(run, load_task(run), "training")

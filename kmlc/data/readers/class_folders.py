@@ -57,10 +57,10 @@ def read_training_folders(folder: Path, config: TableConfig) -> Table:
         table = read_training_folders(Path("my_folder"), TableConfig())
         labels = table.columns["Labels"]
     """
-    root = _folder_instead_of(folder / config.train)
+    root = folder_instead_of(folder / config.train)
     reserved = set[Path]()
     if not root.is_dir() or root == folder:
-        root, reserved = folder, {_folder_instead_of(folder / config.test), folder / config.images}
+        root, reserved = folder, {folder_instead_of(folder / config.test), folder / config.images}
     labels, skipped = _images_of_classes(folder, [each for each in _folders(root) if each not in reserved])
     skipped["folder that is no class (table.test, table.images)"] = [
         _name(folder, each) for each in _folders(root) if each in reserved
@@ -69,7 +69,7 @@ def read_training_folders(folder: Path, config: TableConfig) -> Table:
         found = ", ".join(sorted(set(labels.values()))) or "none"
         raise UserError(
             f"{folder / config.train}: no such file; expected it, or images in folders named by two or more "
-            f"labels, as {_folder_instead_of(Path(config.train))}/cat/1.jpg or cat/1.jpg; found {found}"
+            f"labels, as {folder_instead_of(Path(config.train))}/cat/1.jpg or cat/1.jpg; found {found}"
         )
     skipped["image outside the class folders"], others = _images_and_others(folder, root)
     if root != folder:  # the data folder itself may hold tables and a README too
@@ -96,7 +96,7 @@ def read_test_folder(folder: Path, config: TableConfig) -> Table:
     Example:
         names = read_test_folder(Path("my_folder"), TableConfig()).columns["ImageID"]
     """
-    root = _folder_instead_of(folder / config.test)
+    root = folder_instead_of(folder / config.test)
     if not root.is_dir():
         raise UserError(f"{folder / config.test}: no such file; expected it, or images in {root.name}/")
     start = _start_of_names(folder, config)
@@ -108,14 +108,14 @@ def read_test_folder(folder: Path, config: TableConfig) -> Table:
     return _table(root, labels, skipped, config)
 
 
-def _folder_instead_of(table: Path) -> Path:
+def folder_instead_of(table: Path) -> Path:
     """Return the folder that is read if a table is missing: `train` for `train.csv`."""
     return table.parent / table.stem
 
 
 def _start_of_names(folder: Path, config: TableConfig) -> Path:
     """Return the folder that image names are relative to."""
-    return _folder_instead_of(folder / config.test) if (folder / config.train).is_file() else folder
+    return folder_instead_of(folder / config.test) if (folder / config.train).is_file() else folder
 
 
 def _images_of_classes(folder: Path, classes: Iterable[Path]) -> tuple[dict[str, str], dict[str, list[str]]]:

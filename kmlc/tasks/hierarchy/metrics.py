@@ -28,16 +28,39 @@ def evaluate_classes(true: Classes, predicted: Classes, hierarchy: Hierarchy) ->
     Example:
         evaluate_classes(hierarchy.classes(labels), decode(logits, hierarchy, "joint"), hierarchy)
     """
+    sums = row_counts(true, predicted, hierarchy).sum(axis=1)
+    return {name: float(value) for name, value in metrics_of_sums(sums, len(true.superclasses)).items()}
+
+
+def row_counts(true: Classes, predicted: Classes, hierarchy: Hierarchy) -> np.ndarray:
+    """Return what each row adds to the metrics of `evaluate_classes`, float64 of shape (6, rows).
+
+    They are: whether the superclass is right, whether the subclass is; the size of the intersection of both
+    sets, of the predicted and of the true one; whether the predicted classes are consistent.
+    """
     true_sets, predicted_sets = _ancestor_sets(true, hierarchy), _ancestor_sets(predicted, hierarchy)
-    true_positives = (true_sets & predicted_sets).sum()
-    return {
-        "superclass_accuracy": float(np.mean(true.superclasses == predicted.superclasses)),
-        "subclass_accuracy": float(np.mean(true.subclasses == predicted.subclasses)),
-        "hierarchical_precision": float(true_positives / predicted_sets.sum()),
-        "hierarchical_recall": float(true_positives / true_sets.sum()),
-        "hierarchical_f1": float(f1_of_counts(true_positives, predicted_sets.sum(), true_sets.sum())),
-        "consistency": float(np.mean(hierarchy.consistent(predicted))),
-    }
+    sets = [np.sum(each, axis=1) for each in (true_sets & predicted_sets, predicted_sets, true_sets)]
+    correct = [one == other for one, other in zip(true, predicted, strict=True)]
+    return np.stack([*correct, *sets, hierarchy.consistent(predicted)]).astype(np.float64)
+
+
+def metrics_of_sums(sums: np.ndarray, rows: np.ndarray | int) -> dict[str, np.ndarray]:
+    """Return the metrics of `evaluate_classes` from sums of `row_counts`.
+
+    Args:
+        sums: float64 of shape (6, …).
+        rows: number of rows in each sum, of shape (…); without rows the metrics are NaN.
+    """
+    superclasses, subclasses, true_positives, predicted, true, consistent = sums
+    with np.errstate(invalid="ignore"):
+        return {
+            "superclass_accuracy": superclasses / rows,
+            "subclass_accuracy": subclasses / rows,
+            "hierarchical_precision": true_positives / predicted,
+            "hierarchical_recall": true_positives / true,
+            "hierarchical_f1": np.where(true > 0, f1_of_counts(true_positives, predicted, true), np.nan),
+            "consistency": consistent / rows,
+        }
 
 
 def _ancestor_sets(classes: Classes, hierarchy: Hierarchy) -> np.ndarray:

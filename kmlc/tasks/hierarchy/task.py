@@ -14,16 +14,23 @@ from kmlc.data.data_report import TableReport
 from kmlc.data.known_labels import KnownLabels
 from kmlc.data.labels import Targets, readable
 from kmlc.data.readers.table import Table
+from kmlc.objectives.bootstrap import Resampled
 from kmlc.sample.hierarchy import hierarchy_sample_folder
 from kmlc.tasks.hierarchy import LEVELS
 from kmlc.tasks.hierarchy.classes import Classes, Hierarchy
 from kmlc.tasks.hierarchy.decoding import decode, level_probabilities
 from kmlc.tasks.hierarchy.labels import read_known_labels, read_labels
 from kmlc.tasks.hierarchy.loss import build_hierarchy_loss
-from kmlc.tasks.hierarchy.metrics import evaluate_classes, superclass_confusion, weakest_subclasses
+from kmlc.tasks.hierarchy.metrics import (
+    evaluate_classes,
+    row_counts,
+    superclass_confusion,
+    weakest_subclasses,
+)
 from kmlc.tasks.hierarchy.novelty import fit_novelty_threshold, mark_novel, novelty_auroc, novelty_scores
+from kmlc.tasks.hierarchy.resampled import ResampledHierarchy
 from kmlc.tasks.hierarchy.vocabulary import HierarchyVocabulary
-from kmlc.tasks.task import Metrics, Thresholds
+from kmlc.tasks.task import LabelPredictions, Metrics, Thresholds
 
 _WEAKEST = 10
 _SHOWN = 5
@@ -153,6 +160,26 @@ class Hierarchical:
         for level, scores, novel in zip(LEVELS, self.scores(logits), self.novel(labels), strict=True):
             metrics[f"{level}_auroc"] = novelty_auroc(scores, novel)
         return metrics | {f"open_{name}": value for name, value in with_novelty.items()}
+
+    def resampled(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> Resampled:
+        """Return the function that computes `metrics` for resamples of the rows."""
+        true = self.hierarchy.classes(labels)
+        known = ~self.vocabulary.validation_only(labels)
+        return ResampledHierarchy(
+            row_counts(true, self.predict_known(logits), self.hierarchy) * known,
+            row_counts(true, self.predict(logits, thresholds), self.hierarchy),
+            known,
+            self.novel(labels),
+            self.scores(logits),
+        )
+
+    def label_predictions(
+        self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds
+    ) -> LabelPredictions:
+        """Return the labels of both levels, predicted with novelty; a novel row has none at the level."""
+        predicted = self.hierarchy.one_hot(self.predict(logits, thresholds))
+        scores = level_probabilities(logits, self.hierarchy)
+        return LabelPredictions(labels.astype(bool), scores, predicted.astype(bool))
 
     def details(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> dict[str, Any]:
         """Return more about a set of rows.

@@ -15,12 +15,14 @@ from kmlc.data.known_labels import KnownLabels
 from kmlc.data.labels import Targets, Vocabulary, canonical, kind_of
 from kmlc.data.readers.table import Table
 from kmlc.errors import UserError
+from kmlc.objectives.bootstrap import Resampled
 from kmlc.objectives.losses import LOSSES, build_loss
 from kmlc.objectives.metrics import AVERAGES, batch_macro_f1, evaluate, per_class, probabilities
+from kmlc.objectives.resampled_metrics import ResampledMultilabel
 from kmlc.objectives.thresholds import NoLabel, fit_thresholds, predict_labels
 from kmlc.sample import sample_folder
 from kmlc.tasks.multilabel.labels import read_known_labels, read_labels
-from kmlc.tasks.task import Metrics, Thresholds
+from kmlc.tasks.task import LabelPredictions, Metrics, Thresholds
 
 
 @dataclass(frozen=True)
@@ -117,11 +119,25 @@ class Multilabel:
 
         Labels that are unknown to the run are classes with a probability of 0, never predicted.
         """
+        found = self.label_predictions(labels, logits, thresholds)
+        by_batches = batch_macro_f1(labels, found.scores >= 0.5, self.config.train.batch_size)
+        return evaluate(labels, found.scores, found.predicted) | {"batch_macro_f1": by_batches}
+
+    def resampled(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> Resampled:
+        """Return the function that computes `metrics` for resamples of the rows."""
+        found = self.label_predictions(labels, logits, thresholds)
+        return ResampledMultilabel(found.labels, found.scores, found.predicted, self.config.train.batch_size)
+
+    def label_predictions(
+        self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds
+    ) -> LabelPredictions:
+        """Return true labels, probabilities and predicted labels."""
         unknown = ((0, 0), (0, labels.shape[1] - logits.shape[1]))
-        scores = np.pad(probabilities(logits), unknown)
-        predicted = np.pad(self.predict(logits, thresholds), unknown)
-        by_batches = batch_macro_f1(labels, scores >= 0.5, self.config.train.batch_size)
-        return evaluate(labels, scores, predicted) | {"batch_macro_f1": by_batches}
+        return LabelPredictions(
+            labels.astype(bool),
+            np.pad(probabilities(logits), unknown),
+            np.pad(self.predict(logits, thresholds), unknown),
+        )
 
     def details(self, labels: np.ndarray, logits: np.ndarray, thresholds: Thresholds) -> dict[str, Any]:
         """Return the metrics at 0.5, and those of each label."""
