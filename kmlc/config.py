@@ -342,16 +342,25 @@ class TrainConfig:
     Attributes:
         epochs: maximum number of epochs; short: --epochs.
         batch_size: rows in a batch.
-        learning_rate: initial learning rate.
-        weight_decay: decoupled weight decay of AdamW; 0 is plain Adam.
+        learning_rate: learning rate before the schedule.
+        schedule: plateau lowers the learning rate when the validation loss stops falling; cosine lowers it
+            with every update, to 0 after all `epochs`, also where early stopping ends sooner.
+        warmup: number of epochs, such as 0.5, in which the learning rate rises from 0, update by update.
+        image_rate: factor of the learning rate for the image tower, such as 0.1 for a pretrained one.
+        caption_rate: bert only; the same for the caption encoder.
+        layer_decay: further factor of it at the top level of either (a Transformer layer; about a twelfth of
+            a convolutional network), squared at the level below, and so on; 1 is off.
+        weight_decay: decoupled weight decay of AdamW, multiplied by each weight's learning rate; 0 is plain
+            Adam.
         accumulation: gradient accumulation; number of steps whose gradients are averaged for one update.
         ema: momentum of the exponential moving average (EMA) of the weights, which validates and predicts in
             their place; 0 is off. Statistics of batch normalisation are not averaged.
         monitor: metric for the best epoch and early stopping: objective (highest), loss (lowest validation
             loss), or none, which selects the last epoch.
         early_stopping: patience; stop after this many epochs without a better metric; 0 is off.
-        plateau_patience: reduce the learning rate after this many epochs without a lower loss; 0 is off.
-        plateau_factor: factor that multiplies the learning rate on a plateau.
+        plateau_patience: plateau only; reduce the learning rate after this many epochs without a lower loss;
+            0 is off.
+        plateau_factor: plateau only; factor that multiplies the learning rate on a plateau.
         evaluate_training: also compute the final metrics of the training rows, to show overfitting.
         precision: dtype policy; auto is mixed_float16 on a GPU, mixed_bfloat16 on a CPU with avx512_bf16 or
             amx_bf16, else float32; a run predicts in the precision of its training or in float32.
@@ -361,6 +370,11 @@ class TrainConfig:
     epochs: PositiveInt = 30
     batch_size: PositiveInt = 32
     learning_rate: PositiveFloat = 0.001
+    schedule: Literal["plateau", "cosine"] = "plateau"
+    warmup: NonNegativeFloat = 0.0
+    image_rate: PositiveFloat = 1.0
+    caption_rate: PositiveFloat = 1.0
+    layer_decay: OpenUnitInterval | Literal[1] = 1
     weight_decay: NonNegativeFloat = 0.0
     accumulation: PositiveInt = 1
     ema: HalfOpenUnitInterval = 0.0
@@ -371,6 +385,13 @@ class TrainConfig:
     evaluate_training: bool = False
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = "auto"
     xla: Literal["auto"] | bool = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse a warm-up that does not end."""
+        if self.warmup and self.warmup >= self.epochs:
+            raise UserError(
+                f"train.warmup: expected fewer epochs than train.epochs, {self.epochs}; got {self.warmup:g}"
+            )
 
 
 @dataclass(frozen=True)

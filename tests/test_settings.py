@@ -141,6 +141,13 @@ def test_a_config_file_may_have_dotted_keys(tmp_path: Path, text: str) -> None:
         (["--split.validation", "1"], ["a number above 0 and below 1; got 1"]),
         (["--train.ema=1"], ["--train.ema: expected a number from 0 to below 1; got 1"]),
         (["--thresholds.grid", "[0.5, 2]"], ["--thresholds.grid: expected a list", "got 2"]),
+        (
+            ["--train.warmup=3", "--epochs=3"],
+            ["train.warmup: expected fewer epochs than train.epochs, 3; got 3"],
+        ),
+        (["--train.image_rate=0"], ["--train.image_rate: expected", "got 0"]),
+        (["--train.layer_decay=1.1"], ["--train.layer_decay: expected", "got 1.1"]),
+        (["--train.schedule", "linear"], ["--train.schedule: expected one of plateau, cosine; got linear"]),
         (["--seed", "-1"], ["--seed: expected a whole number from 0 to 4294967295; got -1"]),
         (["--images.zoom", "1"], ["--images.zoom: expected a number from 0 to below 1; got 1"]),
         (["--images.crop_ratio", "0.5"], ["--images.crop_ratio: expected a number from 1 to 100; got 0.5"]),

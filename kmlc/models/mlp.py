@@ -10,6 +10,8 @@ from kmlc.config import TowerConfig
 from kmlc.data.encoder_state import EncoderState
 from kmlc.errors import UserError
 
+LAYER = "mlp"
+"""Name of the network's layer in a model."""
 FARTHEST = 1000.0
 """Largest standardised feature, in standard deviations: sums of larger ones can overflow in float16."""
 
@@ -45,7 +47,7 @@ def mlp(state: EncoderState, config: TowerConfig) -> keras.Model:
         if config.batch_norm:
             x = layers.BatchNormalization()(x)
         x = layers.Dropout(rate)(x)
-    return keras.Model(features, x, name="mlp")
+    return keras.Model(features, x, name=LAYER)
 
 
 class Standardize(layers.Layer):

@@ -41,7 +41,7 @@ def print_plan(config: StudyConfig, options: Options, study: Study | None = None
         print(f"{number:>{width}}/{count}  {format_values(values)}{seeds}  {left}")
         total += 0 if number in finished else config.seeds * cost.seconds(shared[number])
     by = f" on {workers} workers" if workers > 1 else ""
-    once = ", shared epochs trained once" if options.share else ""
+    once = ", shared epochs trained once" if shared != alone else ""
     left = f"{count - len(finished)} of " if len(finished) else ""
     print(f"{left}{counted(count, 'trial')}: about {duration(total / min(workers, count))}{by}{once}")
 

@@ -9,6 +9,7 @@ from kmlc.config import Config
 from kmlc.markdown import metric_title
 from kmlc.progress import ProgressBar, duration
 from kmlc.tasks.task import Task
+from kmlc.training.adamw import last_rate
 from kmlc.training.checkpoint import save_best_state, save_state
 from kmlc.training.divergence import check_loss
 from kmlc.training.early_stopping import best_epoch, monitored, should_stop
@@ -59,7 +60,7 @@ class EpochRecorder(keras.callbacks.Callback):
         metric = monitored(self.config, self.validation.task)
         with ema_weights(self.whole):
             logs |= {f"val_{name}": value for name, value in self.validation.metrics().items()}
-            logs["learning_rate"] = float(optimizer.learning_rate)
+            logs["learning_rate"] = last_rate(optimizer)
             now = time.monotonic()
             seconds, self.start = now - self.start, now
             metrics = {name: float(value) for name, value in logs.items()}

@@ -8,6 +8,8 @@ from kmlc.training import environment
 from kmlc.training.branches import check_branches, load_branches
 from kmlc.training.optimizer import build_optimizer
 from kmlc.training.prepare import PreparedData
+from kmlc.training.rate_factors import rate_factors
+from kmlc.training.schedule import schedule
 
 MOST_STEPS = 25
 """Steps that Keras may train in one call of TensorFlow."""
@@ -37,7 +39,10 @@ def compiled_model(prepared: PreparedData, task: Task, loss: keras.losses.Loss, 
     if fresh:
         load_pretrained(model, config)
         load_branches(model, config, prepared)
-    model.compile(build_optimizer(config.train), loss, jit_compile=environment.use_xla(config.train))
+    optimizer = build_optimizer(
+        config.train, rate_factors(model, config.train), schedule(config.train, len(prepared.training))
+    )
+    model.compile(optimizer, loss, jit_compile=environment.use_xla(config.train))
     # If the first step made its variables, TensorFlow's function of that step would keep them in memory.
     model.optimizer.build(model.trainable_variables)
     return model

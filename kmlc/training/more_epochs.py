@@ -25,7 +25,8 @@ def continue_from(finished: RunDirectory, path: Path, config: Config) -> None:
         config: its settings: those of the finished run, except `run` and a larger `train.epochs`.
 
     Raises:
-        ValueError: if the run is not finished, has no checkpoint left, or differs in more than that.
+        ValueError: if the run is not finished, has no checkpoint left, or differs in more than that; or if
+            its learning rates depend on how many epochs it has (`schedule: cosine`).
         UserError: if a file cannot be written.
 
     Example:
@@ -64,6 +65,8 @@ def _check(finished: RunDirectory, config: Config) -> None:
     earlier = load_config(verified(finished.config))
     if not (finished.finished and finished.checkpoint.is_file()):
         raise ValueError(f"{finished.path}: expected a finished run with its checkpoint")
+    if earlier.train.schedule == "cosine":
+        raise ValueError(f"{finished.path}: a run with train.schedule cosine cannot be made longer")
     if config.train.epochs <= earlier.train.epochs:
         raise ValueError(f"expected more than {earlier.train.epochs} epochs; got {config.train.epochs}")
     if config != replace(earlier, run=config.run, train=replace(earlier.train, epochs=config.train.epochs)):

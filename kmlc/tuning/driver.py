@@ -13,7 +13,7 @@ from kmlc.errors import UserError
 from kmlc.tasks.shared_rows import SharedRows
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.run_metrics import run_metrics
-from kmlc.tuning.grid import EPOCHS, Values, shares
+from kmlc.tuning.grid import EPOCHS, Values
 from kmlc.tuning.keep import drop_weights
 from kmlc.tuning.options import Options
 from kmlc.tuning.outcome import Outcome, Work
@@ -107,6 +107,6 @@ class Driver:
             if other.run.finished
             and other.run.checkpoint.is_file()
             and other.seed == trial.seed
-            and shares(other.values, trial.values)
+            and self.config.shares(other.values, trial.values)
         ]
         return max(shorter, key=lambda other: other.values[EPOCHS]).run.path if shorter else None

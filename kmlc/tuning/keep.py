@@ -2,7 +2,6 @@
 
 import shutil
 
-from kmlc.tuning.grid import shares
 from kmlc.tuning.records import TrialRun, ranking, results, started_runs
 from kmlc.tuning.study import Study, StudyConfig
 
@@ -34,4 +33,4 @@ def drop_weights(study: Study, config: StudyConfig, keep: int, share: bool) -> N
 def _is_continued(trial: TrialRun, config: StudyConfig) -> bool:
     """Return whether the next trial of a grid has the same values and more epochs."""
     is_last = config.search != "grid" or trial.number == config.trial_count
-    return not is_last and shares(trial.values, config.grid.trial(trial.number))
+    return not is_last and config.shares(trial.values, config.grid.trial(trial.number))

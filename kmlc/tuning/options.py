@@ -18,7 +18,8 @@ class Options:
         cpus: CPUs of a trial on Ray.
         gpus: GPUs of a trial on Ray, such as 0.5.
         keep: how many of the best trials keep their weights.
-        share: whether a trial continues one that differs from it in fewer epochs alone.
+        share: whether a trial continues one that differs from it in fewer epochs alone; none does with
+            `train.schedule: cosine`.
         cache: where decoded pixels are kept for the trials that read the same images: on disk, in the study;
             in memory, on Linux's file system there; or nowhere.
         cache_gb: maximum size of the cache, in gigabytes.

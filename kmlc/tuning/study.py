@@ -10,7 +10,7 @@ from kmlc.checksummed_json import read_checksummed, write_checksummed
 from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.settings import read_settings
-from kmlc.tuning.grid import EPOCHS, Grid, Values, shares
+from kmlc.tuning.grid import EPOCHS, SCHEDULE, Grid, Values, shares
 
 Search = Literal["grid", "random", "bayesian", "hyperband"]
 
@@ -72,6 +72,23 @@ class StudyConfig:
             return self.max_trials
         return self.grid.size if self.max_trials is None else min(self.grid.size, self.max_trials)
 
+    def shares(self, shorter: Values, longer: Values) -> bool:
+        """Return whether one trial is the first epochs of another: they differ in their epochs alone.
+
+        With `train.schedule: cosine` it is not: the learning rates depend on the number of epochs.
+        """
+        if not shares(shorter, longer):
+            return False
+        schedule = longer.get(SCHEDULE) or self._schedules[longer.get("model", self.grid.model)]
+        return bool(schedule != "cosine")
+
+    @functools.cached_property
+    def _schedules(self) -> dict[str, str]:
+        """The schedule of each model, where it does not vary."""
+        first, models = self.grid.first_values(), self.grid.vary.get("model")
+        names = models if isinstance(models, list) else [self.grid.model]
+        return {name: self.config({**first, "model": name}).train.schedule for name in names}
+
     def epochs_to_train(self, share: bool) -> dict[int, int]:
         """Return the maximum epochs of each trial, by its number; 1 in a search that draws its trials.
 
@@ -84,7 +101,7 @@ class StudyConfig:
         for number, values in enumerate(trials, start=1):
             found[number] = values.get(EPOCHS) or epochs(values.get("model", self.grid.model))
             # Trials that differ in their epochs alone are neighbours.
-            if share and number > 1 and shares(shorter := trials[number - 2], values):
+            if share and number > 1 and self.shares(shorter := trials[number - 2], values):
                 found[number] -= shorter[EPOCHS]
         return found
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from kmlc.tasks.shared_rows import SharedRows
 from kmlc.training.estimate import Cost
 from kmlc.training.run_directory import RunDirectory
 from kmlc.tuning.engines import worker
-from kmlc.tuning.grid import Grid
+from kmlc.tuning.grid import Grid, Range
 from kmlc.tuning.grid_file import read_grid
 from kmlc.tuning.options import Options
 from kmlc.tuning.records import TrialRun
@@ -27,6 +28,15 @@ def test_the_epochs_of_trials_that_share() -> None:
     assert list(REPORT2.epochs_to_train(share=False).values()) == [1, 3] * 8
     assert list(REPORT2.epochs_to_train(share=True).values()) == [1, 2] * 8
     assert replace(REPORT2, max_trials=3).epochs_to_train(share=True) == {1: 1, 2: 2, 3: 1}
+
+
+def test_trials_with_the_cosine_schedule_share_no_epochs() -> None:
+    """Their learning rates depend on the number of epochs."""
+    vary: dict[str, list[Any] | Range] = {"train.schedule": ["plateau", "cosine"], "train.epochs": [1, 3]}
+    varied = StudyConfig(Grid("own", "", "mlp", vary))
+    assert list(varied.epochs_to_train(share=True).values()) == [1, 2, 1, 3]
+    cosine = replace(REPORT2, settings={"train.schedule": "cosine"}, max_trials=4)
+    assert list(cosine.epochs_to_train(share=True).values()) == [1, 3, 1, 3]
 
 
 def test_epochs_that_do_not_vary_are_those_of_the_model() -> None:

@@ -41,7 +41,7 @@ LIGHT = ["--tower.name=simple_cnn", "--captions.encoder=bigram"]
 
 
 def train_command(data: Path, name: str, model: list[str] = LIGHT) -> list[str]:
-    # Accumulation, EMA weights, dropout and a plateau after every epoch: every state that must be resumed.
+    # Accumulation, EMA weights, dropout, the rate of each update and weight: every state that must be resumed.
     return [
         *TINY,
         *model,
@@ -50,7 +50,11 @@ def train_command(data: Path, name: str, model: list[str] = LIGHT) -> list[str]:
         "--train.epochs=3",
         "--train.accumulation=2",
         "--train.ema=0.9",
-        "--train.plateau_patience=1",
+        "--train.weight_decay=0.1",
+        "--train.schedule=cosine",
+        "--train.warmup=0.7",
+        "--train.image_rate=0.5",
+        "--train.layer_decay=0.8",
         "--thresholds.method=curve",
     ]
 

@@ -28,6 +28,7 @@ def test_settings_without_cost_do_not_change_the_cost_key() -> None:
     equal = [
         replace(plain, seed=7, run="elsewhere", objective="macro"),
         replace(plain, train=TrainConfig(epochs=3, learning_rate=0.5, monitor="loss", plateau_factor=0.1)),
+        replace(plain, train=TrainConfig(schedule="cosine", warmup=1, image_rate=0.1, layer_decay=0.8)),
         replace(plain, fusion=FusionConfig(dropout=0.9)),
         replace(plain, tower=TowerConfig(dropouts=[0.1])),
         replace(plain, loss=LossConfig("bce", class_weights=[1.0, 2.0])),

@@ -12,7 +12,7 @@ import pytest
 from kmlc.config import Config
 from kmlc.data.fraction import fraction_of
 from kmlc.files import read_json, write_text
-from kmlc.settings import config_from_flags, load_config
+from kmlc.settings import config_from_flags, load_config, save_config
 from kmlc.tasks.rows import read_labelled
 from kmlc.training import more_epochs
 from kmlc.training.auto_settings import resolve_as
@@ -30,6 +30,9 @@ EVERYTHING = [
     "--train.ema=0.9",
     "--train.accumulation=2",
     "--train.learning_rate=0.02",
+    "--train.warmup=0.7",
+    "--train.image_rate=0.5",
+    "--train.layer_decay=0.8",
 ]
 # A step this small changes no weight, and so no loss: the second epoch is not better than the first.
 STOPS_EARLY = ["--train.monitor=loss", "--train.early_stopping=1", "--train.learning_rate=1e-30"]
@@ -188,6 +191,14 @@ def test_only_epochs_may_differ(data: Path, short: RunDirectory, tmp_path: Path)
         continue_from(short, tmp_path / "longer", settings(data, tmp_path / "longer", 1))
     with pytest.raises(ValueError, match=r"differ in more than run and train\.epochs"):
         continue_from(short, tmp_path / "longer", replace(config, seed=1))
+    shutil.copytree(short.path, tmp_path / "cosine")
+    run = RunDirectory(tmp_path / "cosine")
+    save_config(
+        run.config, replace(load_config(run.config), train=replace(config.train, epochs=1, schedule="cosine"))
+    )
+    run.finish()
+    with pytest.raises(ValueError, match=r"cosine: a run with train\.schedule cosine cannot be made longer"):
+        continue_from(run, tmp_path / "longer", config)
     shutil.copytree(short.path, tmp_path / "unfinished")
     RunDirectory(tmp_path / "unfinished").start()
     with pytest.raises(ValueError, match="expected a finished run with its checkpoint"):
