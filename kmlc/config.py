@@ -118,7 +118,8 @@ class ImagesConfig:
     """Reading images, and augmenting them in training.
 
     Attributes:
-        size: height and width after resizing, in pixels; auto is 224, or 64 on the built-in sample.
+        size: height and width after resizing, in pixels; auto is that of tower.preset, else 224, or 64 on the
+            built-in sample.
         max_pixels: images with more pixels than this are not read: excluded from training, a placeholder
             image in prediction.
         anywhere: also read images outside the image folder, to which absolute paths, `..` and links lead.
@@ -176,8 +177,10 @@ class TowerConfig:
     """The image model.
 
     Attributes:
-        name: architecture; none uses no images, mlp takes feature vectors in their place; the command
-            `train.py --models` lists the others.
+        name: architecture; none uses no images, mlp takes feature vectors in their place; preset is that of
+            `preset`; the command `train.py --models` lists the others.
+        preset: image backbone that is loaded with its weights in the place of `name`: a KerasHub preset, an
+            `hf://` name, or a KerasHub or Hugging Face folder.
         weights: none is random initialisation; imagenet; or a weights file (*.weights.h5) of the backbone.
         trainable: all, none, or `from LAYER`: that layer of the backbone and all after it.
         dropout: dropout rate after the backbone.
@@ -193,6 +196,7 @@ class TowerConfig:
     name: Literal[
         "none",
         "mlp",
+        "preset",
         "hybrid",
         "simple_cnn",
         "cnn2",
@@ -206,6 +210,7 @@ class TowerConfig:
         "mobilenetv2",
         "convnext_tiny",
     ] = "hybrid"
+    preset: str | None = None
     weights: str = "none"
     trainable: str = "all"
     dropout: ClosedUnitInterval = 0.0
@@ -220,7 +225,12 @@ class TowerConfig:
     @property
     def in_inference_mode(self) -> bool:
         """Whether the backbone stays in inference mode: a pretrained one, or one that is frozen."""
-        return self.weights != "none" or self.trainable == "none"
+        return self.weights != "none" or self.preset is not None or self.trainable == "none"
+
+    @property
+    def title(self) -> str:
+        """The architecture, or the preset that has it, for messages."""
+        return self.preset or self.name
 
     @property
     def input(self) -> Literal["none", "features", "image"]:

@@ -145,9 +145,10 @@ def _layered(layers: Sequence[_Layer]) -> Config:
     parser = _parser()
     settings = Namespace()
     values: dict[str, Any] = {}
-    for source, layer in layers:
-        _check_keys(layer, source)
-        _check_values(layer, source)
+    for source, given in layers:
+        _check_keys(given, source)
+        _check_values(given, source)
+        layer = _with_one_tower(given, source)
         try:
             settings = parser.parse_object(Namespace(copy.deepcopy(dict(layer))), settings, defaults=False)
         except UserError as error:
@@ -161,7 +162,26 @@ def _layered(layers: Sequence[_Layer]) -> Config:
     for key, value in values.items():
         if is_of_strings(value, setting_types().get(key)):
             config = _replaced(config, key, value)
+    if (config.tower.name == "preset") != (config.tower.preset is not None):
+        raise UserError("tower.preset: expected a preset with tower.name preset; got null")
     return config
+
+
+def _with_one_tower(layer: Mapping[str, Any], source: str) -> Mapping[str, Any]:
+    """Return a layer in which `tower.name` and `tower.preset`, given alone, undoes the other one below it.
+
+    Raises:
+        UserError: if both are given.
+    """
+    name, preset = layer.get("tower.name"), layer.get("tower.preset")
+    if preset is None:
+        alone = name not in (None, "preset") and "tower.preset" not in layer
+        return {**layer, "tower.preset": None} if alone else layer
+    if name not in (None, "preset"):
+        raise UserError(
+            f"{source}tower.name: expected it left out, or preset, with tower.preset {preset}; got {name}"
+        )
+    return {**layer, "tower.name": "preset"}
 
 
 def dotted(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -224,6 +224,40 @@ def test_values_that_end_in_a_traceback_later_are_refused_at_once(flags: list[st
 
 
 @pytest.mark.parametrize(
+    ("flags", "name", "preset"),
+    [
+        ([], "hybrid", None),
+        (["--tower.preset=vit"], "preset", "vit"),
+        (["--tower.preset=vit", "--tower.name=preset"], "preset", "vit"),
+        (["--config=with_preset.yaml"], "preset", "deit"),
+        (["--config=with_preset.yaml", "--tower.preset=vit"], "preset", "vit"),
+        (["--config=with_preset.yaml", "--tower.name=resnet18"], "resnet18", None),
+        (["--config=with_preset.yaml", "--tower.dropout=0.1"], "preset", "deit"),
+    ],
+)
+def test_a_preset_takes_the_place_of_the_tower_below_it(
+    flags: list[str], name: str, preset: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("with_preset.yaml").write_text("tower: {preset: deit}")
+    config = config_of("--model=hybrid", *flags)
+    assert (config.tower.name, config.tower.preset) == (name, preset)
+    assert checked(config) == config
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (["--tower.preset=vit", "--tower.name=vgg16"], "tower.name: expected it left out, or preset, with"),
+        (["--tower.name=preset"], "tower.preset: expected a preset with tower.name preset; got null"),
+    ],
+)
+def test_a_tower_has_either_a_name_or_a_preset(flags: list[str], expected: str) -> None:
+    with pytest.raises(UserError, match=expected):
+        config_from_flags(flags)
+
+
+@pytest.mark.parametrize(
     ("config", "expected"),
     [
         (Config(train=TrainConfig(epochs=0)), "train.epochs: expected a whole number from 1 to"),

@@ -26,6 +26,25 @@ class BertSizes:
 
 
 @dataclass(frozen=True)
+class ImageBackbone:
+    """An image backbone of KerasHub that was read from a preset: all that a run needs of it but its weights.
+
+    Attributes:
+        name: its class, in `kmlc.models.image.families.FAMILIES`.
+        arguments: of that class: strings, numbers, booleans, null and lists of them.
+        size: height and width of the images that the preset is for, in pixels.
+        scale: factor of red, green and blue, from 0 to 255.
+        offset: what is added to them then.
+    """
+
+    name: str
+    arguments: dict[str, Any]
+    size: int
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class EncoderState:
     """What was fitted to the training rows or read from a preset before the model was built.
 
@@ -37,6 +56,7 @@ class EncoderState:
         feature_deviations: the standard deviation of each column, 0 of a constant one.
         terms: the words and pairs of words of TF-IDF; empty with other encoders.
         idf: the inverse document frequency of each term.
+        image_backbone: the image backbone of `tower.preset`; None without one.
     """
 
     vocabulary: tuple[str, ...] = ()
@@ -46,6 +66,7 @@ class EncoderState:
     feature_deviations: tuple[float, ...] = ()
     terms: tuple[str, ...] = ()
     idf: tuple[float, ...] = ()
+    image_backbone: ImageBackbone | None = None
 
 
 def save_encoder_state(path: Path, state: EncoderState) -> None:
@@ -63,8 +84,8 @@ def load_encoder_state(path: Path) -> EncoderState:
     Example:
         state = load_encoder_state(Path("runs/2026-01-31-hybrid/encoder.json"))
     """
-    # Runs of before there was TF-IDF have no terms.
-    values = {"terms": [], "idf": []} | read_json(path, dict)
+    # Earlier runs have neither TF-IDF nor image backbones of presets.
+    values = {"terms": [], "idf": [], "image_backbone": None} | read_json(path, dict)
     try:
         _check(EncoderState, values)
         _check_state(values)
@@ -72,10 +93,17 @@ def load_encoder_state(path: Path) -> EncoderState:
             _check(BertSizes, values["backbone"])
             _check_sizes(values["backbone"])
             values["backbone"] = BertSizes(**values["backbone"])
+        if values["image_backbone"] is not None:
+            _check(ImageBackbone, values["image_backbone"])
+            _check_image_backbone(values["image_backbone"])
+            values["image_backbone"] = ImageBackbone(**_with_tuples(values["image_backbone"]))
     except ValueError as error:
         raise UserError(f"{path}: damaged; expected the encoder state of a run ({error})") from None
-    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    return EncoderState(**values | lists)
+    return EncoderState(**_with_tuples(values))
+
+
+def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -86,12 +114,17 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "feature_deviations": (list,),
     "terms": (list,),
     "idf": (list,),
+    "image_backbone": (dict, type(None)),
     "dropout": (float, int),
+    "name": (str,),
+    "arguments": (dict,),
+    "scale": (list,),
+    "offset": (list,),
 }
 """The JSON types of each key; those of all others are whole numbers."""
 
 
-def _check(kind: type[EncoderState | BertSizes], saved: dict[str, Any]) -> None:
+def _check(kind: type[EncoderState | BertSizes | ImageBackbone], saved: dict[str, Any]) -> None:
     """Raise a `ValueError` unless a file holds exactly the fields of a dataclass."""
     names = [field.name for field in fields(kind)]
     if sorted(saved) != sorted(names):
@@ -138,3 +171,19 @@ def _check_sizes(saved: dict[str, Any]) -> None:
             raise ValueError(f"{name}: expected 1 or more, got {value}")
     if saved["hidden_dim"] % saved["num_heads"]:
         raise ValueError(f"hidden_dim: expected a multiple of num_heads, got {saved['hidden_dim']}")
+
+
+def _check_image_backbone(saved: dict[str, Any]) -> None:
+    if saved["size"] < 1:
+        raise ValueError(f"size: expected 1 or more, got {saved['size']}")
+    for name in ("scale", "offset"):
+        if [type(number) for number in saved[name]] != [float] * 3:
+            raise ValueError(f"{name}: expected 3 numbers with a decimal point")
+    for name, value in saved["arguments"].items():
+        if not _is_plain(value):
+            raise ValueError(f"arguments: {name}: expected a string, number, boolean, null or lists of them")
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether a value holds no objects, from which Keras would build layers and functions."""
+    return all(map(_is_plain, value)) if isinstance(value, list) else not isinstance(value, dict)

@@ -4,7 +4,6 @@ from dataclasses import fields
 from typing import Any
 
 from kmlc.data.encoder_state import BertSizes, EncoderState
-from kmlc.errors import UserError
 
 
 def preset_state(preset: str) -> EncoderState:
@@ -27,11 +26,8 @@ def preset_state(preset: str) -> EncoderState:
 
 def from_preset(kind: Any, preset: str, **arguments: object) -> Any:
     """Load one part of a pretrained model; the message of a failure says what to pass instead."""
-    try:
+    from kmlc.data.preset_loading import loading  # imports KerasHub, which takes a second
+
+    expected = "the folder of a KerasHub or Hugging Face BERT, or null to train an encoder from scratch"
+    with loading("captions.preset", preset, expected):
         return kind.from_preset(preset, **arguments)
-    except Exception as error:  # many kinds, from a refused connection to a missing file
-        reason = " ".join(str(error).split())[:160]
-        raise UserError(
-            f"captions.preset: {preset!r} could not be loaded ({reason}); pass the folder of a KerasHub or "
-            "Hugging Face BERT, or null to train an encoder from scratch"
-        ) from None

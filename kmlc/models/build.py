@@ -11,7 +11,7 @@ from kmlc.errors import UserError
 from kmlc.models import image, text
 from kmlc.models.branch import Branch, Inputs
 from kmlc.models.fusion import FUSIONS, Heads, is_from_run
-from kmlc.models.image.tower import LAYER, image_tower, load_tower_weights
+from kmlc.models.image.tower import LAYER, image_tower
 from kmlc.models.mlp import mlp
 from kmlc.models.submodel import Submodel
 from kmlc.models.text import pretrained
@@ -29,7 +29,7 @@ def load_pretrained(model: keras.Model, config: Config) -> None:
     if preset is not None and not is_from_run("caption", config.fusion):
         pretrained.load_weights(model, preset)
     if config.tower.input == "image" and not is_from_run("image", config.fusion):
-        load_tower_weights(model.get_layer(LAYER).model, image.TOWERS[config.tower.name], config.tower)
+        image.load_pretrained(model.get_layer(LAYER).model, config.tower)
 
 
 def build_model(config: Config, heads: Heads, state: EncoderState) -> keras.Model:
@@ -74,7 +74,7 @@ def _image_branch(inputs: Inputs, config: Config, state: EncoderState) -> Branch
     size = config.images.resolved_size
     frozen = is_from_run("image", config.fusion)
     settings = replace(config.tower, trainable="none") if frozen else config.tower
-    tower = image_tower(image.TOWERS[config.tower.name], size, settings)
+    tower = image_tower(image.tower_of(settings, state), size, settings)
     inputs["image"] = keras.Input((size, size, 3), name="image")
     embedding = Submodel(tower, inference=frozen, name=LAYER)(inputs["image"])
     return Branch("image", embedding, _presence("image_present", inputs, config))

@@ -25,6 +25,7 @@ def list_models() -> None:
         )
     print("\nParameters are those of the image tower, without captions and head.")
     print(f"Train one: {command_line('train', '--model', 'NAME')}")
+    print(f"With an image backbone of KerasHub: {command_line('train', '--tower.preset', 'PRESET')}")
 
 
 def read_parameters() -> dict[str, int]:

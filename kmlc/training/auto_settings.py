@@ -5,12 +5,36 @@ by each process (`kmlc.training.environment`).
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 from kmlc.config import IMAGE_SIZE, SAMPLE_IMAGE_SIZE, Config, LabelKind
 from kmlc.data.caption_encoders import reads_any
+from kmlc.data.encoder_state import ImageBackbone, load_encoder_state
 from kmlc.data.records import Records
 from kmlc.models.image import TOWERS
 from kmlc.objectives.losses import mean_class_alpha
+from kmlc.training.manifest import verified
+from kmlc.training.run_directory import existing_run
+
+
+def read_image_backbone(config: Config) -> ImageBackbone | None:
+    """Return the image backbone of `tower.preset`, from the run `fusion.image_run` if that has it already.
+
+    Returns:
+        None without a preset.
+
+    Raises:
+        UserError: if the preset or the run cannot be read.
+    """
+    if config.tower.preset is None or config.tower.input != "image":
+        return None
+    if config.fusion.image_run is not None:
+        state = load_encoder_state(verified(existing_run(Path(config.fusion.image_run)).encoder))
+        if state.image_backbone is not None:
+            return state.image_backbone
+    from kmlc.models.image.presets import read_preset  # imports KerasHub, which takes a second
+
+    return read_preset(config.tower.preset)
 
 
 def resolve_image_size(config: Config) -> Config:
@@ -18,11 +42,16 @@ def resolve_image_size(config: Config) -> Config:
 
     Example:
         resolve_image_size(Config(data="my_folder")).images.size  # 224
+
+    Raises:
+        UserError: if it is the size of a preset that cannot be read.
     """
     if config.images.size != "auto":
         return config
     size = IMAGE_SIZE
-    if config.data is None:
+    if backbone := read_image_backbone(config):
+        size = backbone.size
+    elif config.data is None:
         smallest = TOWERS[config.tower.name].smallest if config.tower.input == "image" else 0
         size = max(SAMPLE_IMAGE_SIZE, smallest)
     return replace(config, images=replace(config.images, size=size))
@@ -51,13 +80,20 @@ def resolve(config: Config, label_kind: LabelKind, training: Records) -> Config:
     return config
 
 
+def with_size_of(config: Config, run: Config) -> Config:
+    """Return the settings with the image size of a run with the same preset, which may be gone by now."""
+    if config.images.size != "auto" or config.tower.preset is None or config.tower.preset != run.tower.preset:
+        return config
+    return replace(config, images=replace(config.images, size=run.images.size))
+
+
 def resolve_as(config: Config, other: Config) -> Config:
     """Return the settings with all that the data determines as in other, resolved settings.
 
     Example:
         config = resolve_as(config, load_config(verified(run.config)))
     """
-    config = resolve_image_size(config)
+    config = resolve_image_size(with_size_of(config, other))
     if config.labels.kind == "auto":
         config = replace(config, labels=replace(config.labels, kind=other.labels.kind))
     if config.loss.alpha == "auto":

@@ -182,7 +182,7 @@ class _Rows:
         if self.is_image:
             self.encode = NO_CAPTIONS
         self.key = store_key(part, config, model.state)
-        self.name = config.tower.name if self.is_image else config.captions.encoder
+        self.name = config.tower.title if self.is_image else config.captions.encoder
         self.views = config.cached_views if self.is_image else 1
         self.splits, self.records = splits, joined([*splits.values(), _EMPTY])
         self.unit = ("views of images" if self.views > 1 else "images") if self.is_image else "captions"

@@ -26,8 +26,8 @@ def note_on_views(config: Config, parts: Sequence[FrozenPart]) -> str | None:
         if not frozen or not varies(config):
             return None
         return (
-            f"{tower.name}: its frozen layers are computed in every epoch, as augmentation makes new images; "
-            "cache.views 4 computes four views of each image once"
+            f"{tower.title}: its frozen layers are computed in every epoch, as augmentation makes new "
+            "images; cache.views 4 computes four views of each image once"
         )
     if all(part.modality != "image" for part in parts):
         return f"cache.views {views} has no effect: no image layers are frozen"

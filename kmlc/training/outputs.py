@@ -123,8 +123,9 @@ def _data_folders(config: Config) -> list[Path]:
 def _input_files(config: Config) -> list[Path]:
     """Return the files that are read, but images; not all need exist."""
     files = [Path(config.tower.weights)] if config.tower.weights.endswith(".h5") else []
-    if config.captions.preset is not None and Path(config.captions.preset).is_dir():
-        files += Path(config.captions.preset).iterdir()
+    for preset in (config.captions.preset, config.tower.preset):
+        if preset is not None and Path(preset).is_dir():
+            files += Path(preset).iterdir()
     if config.data is None:
         return files
     data, table, labels = Path(config.data), config.table, config.labels

@@ -24,7 +24,7 @@ from kmlc.files import write_json
 from kmlc.markdown import counted
 from kmlc.settings import load_config, save_config
 from kmlc.tasks.rows import read_test
-from kmlc.training.auto_settings import resolve
+from kmlc.training.auto_settings import read_image_backbone, resolve
 from kmlc.training.manifest import verified
 from kmlc.training.row_hashes import changed_rows, save_row_hashes
 from kmlc.training.run_directory import RunDirectory, existing_run
@@ -41,7 +41,8 @@ class PreparedData:
         training: the training rows.
         validation: the validation rows.
         test: the held-out test rows; none where `split.test` is 0.
-        encoder_state: word pieces, sizes of a pretrained BERT, terms, statistics of feature vectors.
+        encoder_state: word pieces, sizes of a pretrained BERT, terms, statistics of feature vectors, the
+            image backbone of a preset.
     """
 
     config: Config
@@ -114,6 +115,7 @@ def prepare_data(config: Config, data: LabelledData) -> PreparedData:
     if training.features is not None:
         means, deviations = statistics(training.features)
         state = replace(state, feature_means=means, feature_deviations=deviations)
+    state = replace(state, image_backbone=read_image_backbone(config))
     return PreparedData(config, data.vocabulary, training, validation, test, state)
 
 

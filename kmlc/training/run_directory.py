@@ -56,7 +56,7 @@ class RunDirectory:
 
     @property
     def encoder(self) -> Path:
-        """The encoder state: word pieces, sizes of a pretrained BERT, width of feature vectors."""
+        """The encoder state: word pieces, sizes of a pretrained BERT, image backbone of a preset."""
         return self.path / "encoder.json"
 
     @property

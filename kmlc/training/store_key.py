@@ -31,9 +31,12 @@ def store_key(part: FrozenPart, config: Config, state: EncoderState) -> str:
     if part.modality == "image":
         own: Any = _settings_of(config.tower, ("name", "sequence", "norm", "feedforward_dim"))
         own |= {"size": config.images.size}
+        if state.image_backbone is not None:
+            own |= {"backbone": asdict(state.image_backbone)}
     else:
         own = _settings_of(config.captions, ("encoder", "pooling", "sequence_length", "heads"))
-        own |= {"state": asdict(replace(state, feature_means=(), feature_deviations=()))}
+        of_captions = replace(state, feature_means=(), feature_deviations=(), image_backbone=None)
+        own |= {"state": asdict(of_captions)}
     parts = {
         "version": VERSION,
         "modality": part.modality,

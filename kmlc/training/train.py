@@ -24,7 +24,7 @@ from kmlc.settings import checked, load_config
 from kmlc.tasks.registry import ignored_settings, metrics_of, task_of
 from kmlc.tasks.rows import read_labelled
 from kmlc.training import environment
-from kmlc.training.auto_settings import resolve
+from kmlc.training.auto_settings import resolve, with_size_of
 from kmlc.training.callbacks import EpochRecorder, Progress
 from kmlc.training.checkpoint import load_frozen, load_state, load_weights, save_frozen, save_weights
 from kmlc.training.compile import compiled_model, steps_per_execution
@@ -91,6 +91,7 @@ def _train(
         stack.enter_context(locked(unfinished.path))
         check_unfinished(unfinished)  # again: the process that held the lock may have finished it
         saved = load_config(verified(unfinished.config))
+        config = with_size_of(config, saved)
         settings = environment.with_precision_of(saved, unfinished.environment)
     stack.enter_context(environment.for_training(settings))
 

@@ -9,12 +9,15 @@ from kmlc.data.encoder_state import (
     SPECIAL_TOKENS,
     BertSizes,
     EncoderState,
+    ImageBackbone,
     load_encoder_state,
     save_encoder_state,
 )
 from kmlc.errors import UserError
 
 SIZES = BertSizes(30, 2, 2, 8, 16, 0.1, 12)
+ARGUMENTS = {"image_shape": [None, None, 3], "use_bias": True, "activation": "relu", "ratios": [[0.25], []]}
+BACKBONE = ImageBackbone("ResNetBackbone", ARGUMENTS, 224, (0.5, 1.0, 1e-9), (0.0, -2.5, 1.0))
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,7 @@ SIZES = BertSizes(30, 2, 2, 8, 16, 0.1, 12)
         EncoderState((*SPECIAL_TOKENS, "A"), lowercase=False, backbone=SIZES),
         EncoderState(SPECIAL_TOKENS, backbone=replace(SIZES, dropout=0)),
         EncoderState(terms=("bus", "红 bus"), idf=(1.0, 3.123456789012345)),
+        EncoderState(image_backbone=BACKBONE),
     ],
 )
 def test_state_is_read_back_equal(state: EncoderState, tmp_path: Path) -> None:
@@ -58,6 +62,15 @@ def test_state_is_read_back_equal(state: EncoderState, tmp_path: Path) -> None:
         ({"backbone": asdict(SIZES) | {"num_layers": 0}}, "num_layers: expected 1 or more, got 0"),
         ({"backbone": asdict(SIZES) | {"num_heads": 3}}, "hidden_dim: expected a multiple of num_heads"),
         ({"backbone": asdict(SIZES) | {"dropout": 1.5}}, "dropout: expected a number from 0 to 1, got 1.5"),
+        ({"image_backbone": {"name": "ViT"}}, "expected the keys name, arguments, size, scale, offset"),
+        ({"image_backbone": asdict(BACKBONE) | {"name": None}}, "name: expected str, got NoneType"),
+        ({"image_backbone": asdict(BACKBONE) | {"size": 0}}, "size: expected 1 or more, got 0"),
+        ({"image_backbone": asdict(BACKBONE) | {"scale": [1.0]}}, "scale: expected 3 numbers with a decimal"),
+        ({"image_backbone": asdict(BACKBONE) | {"offset": [1.0, 1.0, 1]}}, "offset: expected 3 numbers"),
+        (
+            {"image_backbone": asdict(BACKBONE) | {"arguments": {"activation": [{"class_name": "Lambda"}]}}},
+            "arguments: activation: expected a string, number, boolean, null or lists of them",
+        ),
         ({"words": []}, "expected the keys vocabulary, lowercase, backbone, feature_means, feature_dev"),
     ],
 )
@@ -72,10 +85,11 @@ def test_wrong_value_ends_in_one_line(change: dict[str, Any], message: str, tmp_
     assert "\n" not in str(raised.value)
 
 
-def test_state_of_an_older_run_has_no_terms(tmp_path: Path) -> None:
+def test_state_of_an_older_run_has_neither_terms_nor_an_image_backbone(tmp_path: Path) -> None:
     path = tmp_path / "encoder.json"
     save_encoder_state(path, EncoderState((*SPECIAL_TOKENS, "a")))
-    older = {key: value for key, value in json.loads(path.read_text()).items() if key not in ("terms", "idf")}
+    later = ("terms", "idf", "image_backbone")
+    older = {key: value for key, value in json.loads(path.read_text()).items() if key not in later}
     path.write_text(json.dumps(older))
     assert load_encoder_state(path) == EncoderState((*SPECIAL_TOKENS, "a"))
 

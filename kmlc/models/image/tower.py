@@ -24,6 +24,19 @@ PREPROCESS = "preprocess"
 
 
 @dataclass(frozen=True)
+class Normalization:
+    """A normalisation of pixels: they are multiplied, then added to, red, green and blue by themselves.
+
+    Attributes:
+        scale: factor of each channel.
+        offset: what is added to it then.
+    """
+
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Tower:
     """An architecture for images.
 
@@ -32,15 +45,19 @@ class Tower:
             preprocessed images (batch, size, size, 3) to embeddings (batch, width).
         preprocessing: the range of pixel values that the backbone expects, by Keras's names: tf is -1 to 1;
             torch is 0 to 1, normalised with ImageNet's mean and standard deviation; caffe is BGR minus
-            ImageNet's mean; none is 0 to 255; for efficientnet see `Preprocess`.
+            ImageNet's mean; none is 0 to 255; for efficientnet see `Preprocess`; or another normalisation.
         smallest: the smallest image size that the backbone accepts, in pixels.
         imagenet: returns the backbone with ImageNet weights; None if there are none.
+        step: the number of pixels of which an image size is a multiple.
+        only: the only image size that the weights fit; None if there are several.
     """
 
     backbone: Callable[[int, TowerConfig], keras.Model]
-    preprocessing: Literal["tf", "torch", "caffe", "efficientnet", "none"]
+    preprocessing: Literal["tf", "torch", "caffe", "efficientnet", "none"] | Normalization
     smallest: int = 8
     imagenet: Callable[[], keras.Model] | None = None
+    step: int = 1
+    only: int | None = None
 
 
 # ImageNet's mean and standard deviation of red, green and blue, on a scale from 0 to 1.
@@ -55,15 +72,17 @@ class Preprocess(layers.Layer):
     standard deviation; the backbone does so once more (`kmlc.models.image.applications.efficientnet`).
 
     Args:
-        mode: tf, torch, caffe, efficientnet or none, as in `Tower.preprocessing`.
+        mode: as `Tower.preprocessing`.
     """
 
-    def __init__(self, mode: str) -> None:
+    def __init__(self, mode: str | Normalization) -> None:
         super().__init__(dtype="float32", name=PREPROCESS)
         self.mode = mode
 
     def call(self, images: keras.KerasTensor) -> keras.KerasTensor:
         """Return the images, (batch, height, width, 3), preprocessed."""
+        if isinstance(self.mode, Normalization):
+            return images * np.array(self.mode.scale, np.float32) + np.array(self.mode.offset, np.float32)
         if self.mode == "none":
             return images
         if self.mode == "efficientnet":
@@ -78,12 +97,9 @@ def image_tower(tower: Tower, size: int, config: TowerConfig) -> keras.Model:
     because those of a small data set are worse. So does a frozen one: its dropout would train nothing.
 
     Raises:
-        UserError: if the images are too small for the backbone, or `trainable` does not name a layer of it.
+        UserError: if the backbone does not take images of this size, or `trainable` names none of its layers.
     """
-    if size < tower.smallest:
-        raise UserError(
-            f"images.size: expected at least {tower.smallest} pixels with {config.name}; got {size}"
-        )
+    _check_size(size, tower, config)
     images = keras.Input((size, size, 3), name="image")
     x = Preprocess(tower.preprocessing)(images)
     backbone = tower.backbone(size, config)
@@ -94,14 +110,28 @@ def image_tower(tower: Tower, size: int, config: TowerConfig) -> keras.Model:
     return keras.Model(images, x)
 
 
+def _check_size(size: int, tower: Tower, config: TowerConfig) -> None:
+    expected = None
+    if tower.only not in (None, size):
+        expected = f"{tower.only}, the only size that the weights of {config.title} fit"
+    elif size % tower.step:
+        expected = f"a multiple of {tower.step} with {config.title}"
+    elif size < tower.smallest:
+        expected = f"at least {tower.smallest} pixels with {config.title}"
+    if expected:
+        raise UserError(f"images.size: expected {expected}; got {size}")
+
+
 def freeze(backbone: keras.Model, trainable: str) -> None:
-    """Choose which layers are trained: `all`, `none`, or `from LAYER`, that layer and all later ones.
+    """Freeze layers of a new backbone, but `all`, `none`, or `from LAYER`, that layer and all later ones.
 
     Raises:
         UserError: if `trainable` is none of these.
     """
-    if trainable in ("all", "none"):
-        backbone.trainable = trainable == "all"
+    if trainable == "all":
+        return
+    if trainable == "none":
+        backbone.trainable = False
         return
     names = [layer.name for layer in backbone.layers]
     word, _, first = trainable.partition(" ")
