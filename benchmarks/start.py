@@ -8,9 +8,6 @@ exit. Every process is a new one; files are in the operating system's cache, as 
 counted leaves them. Rounds alternate; the numbers are medians.
 """
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +15,7 @@ from statistics import median
 
 from PIL import Image
 
+from benchmarks.whole_command import run_python
 from kmlc.arguments import OneLineParser
 from kmlc.commands.process import command
 
@@ -53,35 +51,20 @@ def main(argv: Sequence[str]) -> None:
         for model in arguments.model or ["mlp", "hybrid"]:
             run = Path(folder, model)
             short = ["--model", model, "--train.epochs", "1", "--images.size", "64"]
-            seconds(["-m", "kmlc", "train", *short, "--run", str(run)], folder)
+            run_python(["-m", "kmlc", "train", *short, "--run", str(run)], folder)
             commands[f"train {model}"] = ["-c", FIRST_STEP, *short]
             if model != "mlp":
                 Image.new("RGB", (320, 240), "red").save(Path(folder, "image.jpg"))
                 words = ["--image", str(Path(folder, "image.jpg")), "--caption", "A red bus."]
                 commands[f"predict {model}"] = ["-m", "kmlc", "predict", "--run", str(run), *words]
-        rounds = [[seconds(each, folder) for each in commands.values()] for _ in range(arguments.repeats + 1)]
+        rounds = [
+            [run_python(each, folder).processor for each in commands.values()]
+            for _ in range(arguments.repeats + 1)
+        ]
     medians = [median(each) for each in zip(*rounds[1:], strict=True)]
     print(f"seconds of processor, median of {arguments.repeats}")
     for name, value in zip(commands, medians, strict=True):
         print(f"{name:<20}{value:>7.2f}{value / medians[0]:>7.2f}")
-
-
-def seconds(arguments: Sequence[str], folder: str) -> float:
-    """Run Python with the arguments in a folder; return the seconds of processor, user and system."""
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
-    process = subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    errors = process.stderr.read() if process.stderr else b""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(errors.decode())
-    return usage.ru_utime + usage.ru_stime
 
 
 if __name__ == "__main__":

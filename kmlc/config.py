@@ -183,6 +183,8 @@ class TowerConfig:
             `hf://` name, or a KerasHub or Hugging Face folder.
         weights: none is random initialisation; imagenet; or a weights file (*.weights.h5) of the backbone.
         trainable: all, none, or `from LAYER`: that layer of the backbone and all after it.
+        pooling: resnet50, vgg16 … convnext_tiny only; how the last feature map becomes a vector: avg is its
+            mean; avg_max is its mean and its maximum, which shows small objects, twice as wide.
         dropout: dropout rate after the backbone.
         sequence: hybrid only; all attends over every LSTM step, last uses the last step alone (system 2).
         norm: hybrid only; layer normalisation before or after the sublayers of a Transformer layer.
@@ -213,6 +215,7 @@ class TowerConfig:
     preset: str | None = None
     weights: str = "none"
     trainable: str = "all"
+    pooling: Literal["avg", "avg_max"] = "avg"
     dropout: ClosedUnitInterval = 0.0
     sequence: Literal["all", "last"] = "all"
     norm: Literal["before", "after"] = "before"
@@ -287,6 +290,8 @@ class FusionConfig:
         hidden_dim: width of the dense layer before the logits; 0 omits it.
         dropout: dropout rate before the logits.
         l2: L2 penalty of the dense layers, added to the loss: this times the sum of their squared weights.
+        normalize: not with gated; batch normalisation of embeddings without trained scale and shift, as in
+            linear probes of frozen towers (He et al., CVPR 2022); TF-IDF gets a norm as theirs.
         modality_dropout: fraction of the training rows that have both an image and a caption whose image or,
             equally often, caption is dropped.
         image_run: late only; a finished run with the image branch alone; its weights are loaded and frozen.
@@ -297,6 +302,7 @@ class FusionConfig:
     hidden_dim: NonNegativeInt = 1024
     dropout: ClosedUnitInterval = 0.5
     l2: NonNegativeFloat = 0.0
+    normalize: bool = False
     modality_dropout: ClosedUnitInterval = 0.0
     image_run: str | None = None
     caption_run: str | None = None

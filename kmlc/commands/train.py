@@ -98,3 +98,6 @@ def main(argv: Sequence[str]) -> None:
     print(f"\nReport:       {run.path / 'report.md'}")
     print(f"Predict:      {command_line('predict', '--run', run.path, '--out', 'submission.csv')}")
     print(f"TensorBoard:  tensorboard --logdir {quoted(run.path / 'tensorboard')}")
+    if resume is None and config.model == "hybrid":
+        data = [] if config.data is None else ["--data", config.data]
+        print(f"To compare:   {command_line('train', '--model', 'quick', *data)}  (pretrained; minutes)")

@@ -37,6 +37,7 @@ class TermsDense(layers.Layer):
         width: number of values, zeros included.
         units: width of the output.
         activation: as in `Dense`.
+        kernel_initializer: as in `Dense`.
         kernel_regularizer: as in `Dense`.
 
     Call arguments:
@@ -49,12 +50,14 @@ class TermsDense(layers.Layer):
         width: int,
         units: int,
         activation: str | None = None,
+        kernel_initializer: str = "glorot_uniform",
         kernel_regularizer: keras.regularizers.Regularizer | None = None,
         **arguments: Any,
     ) -> None:
         super().__init__(**arguments)
         self.width, self.units = width, units
-        self.activation, self.kernel_regularizer = keras.activations.get(activation), kernel_regularizer
+        self.activation = keras.activations.get(activation)
+        self.kernel_initializer, self.kernel_regularizer = kernel_initializer, kernel_regularizer
 
     def build(self, input_shape: Sequence[tuple[Any, ...]]) -> None:
         """Add the weights, with the initial values of a `Dense` for each kernel."""
@@ -63,8 +66,8 @@ class TermsDense(layers.Layer):
         self.bias = self.add_weight((self.units,), "zeros", name="bias")
 
     def _add_kernel(self, name: str, width: int) -> keras.Variable:
-        shape = (width, self.units)
-        return self.add_weight(shape, "glorot_uniform", regularizer=self.kernel_regularizer, name=name)
+        shape, initializer = (width, self.units), self.kernel_initializer
+        return self.add_weight(shape, initializer, regularizer=self.kernel_regularizer, name=name)
 
     def call(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         """Return the outputs, float (batch, units)."""

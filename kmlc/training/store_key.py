@@ -29,7 +29,7 @@ def store_key(part: FrozenPart, config: Config, state: EncoderState) -> str:
         array = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
         weights.update(f"{array.dtype} {array.shape}".encode() + array.tobytes())
     if part.modality == "image":
-        own: Any = _settings_of(config.tower, ("name", "sequence", "norm", "feedforward_dim"))
+        own: Any = _settings_of(config.tower, ("name", "pooling", "sequence", "norm", "feedforward_dim"))
         own |= {"size": config.images.size}
         if state.image_backbone is not None:
             own |= {"backbone": asdict(state.image_backbone)}

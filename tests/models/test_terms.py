@@ -25,7 +25,7 @@ def sparse_and_dense(with_image: bool) -> tuple[keras.Model, keras.Model]:
     """The layer over terms, and a `Dense` with the same weights."""
     ids, weights = keras.Input((None,), dtype="int32"), keras.Input((None,))
     rest = [keras.Input((3,))] if with_image else []
-    layer = TermsDense(WIDTH, UNITS, "tanh", keras.regularizers.L2(0.01))
+    layer = TermsDense(WIDTH, UNITS, "tanh", kernel_regularizer=keras.regularizers.L2(0.01))
     sparse = keras.Model([ids, weights, *rest], layer([ids, weights, *rest]))
     whole = keras.Input((WIDTH + 3 * with_image,))
     reference = keras.layers.Dense(UNITS, "tanh", kernel_regularizer=keras.regularizers.L2(0.01))

@@ -1,4 +1,4 @@
-"""The backbones of keras.applications, each without its top, with global average pooling."""
+"""The backbones of keras.applications, each without its top, and the pooling after them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,7 +26,12 @@ def application(
     """
 
     def backbone(size: int, config: TowerConfig) -> keras.Model:
-        return constructor(weights=None, include_top=False, pooling="avg", input_shape=(size, size, 3))
+        shape = (size, size, 3)
+        if config.pooling == "avg":
+            return constructor(weights=None, include_top=False, pooling="avg", input_shape=shape)
+        model = constructor(weights=None, include_top=False, pooling=None, input_shape=shape)
+        pools = [layers.GlobalAveragePooling2D()(model.output), layers.GlobalMaxPooling2D()(model.output)]
+        return keras.Model(model.input, layers.Concatenate()(pools), name=model.name)
 
     def imagenet() -> keras.Model:
         return constructor(weights="imagenet", include_top=False, pooling="avg")

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -144,3 +145,18 @@ def _output_and_gradients(model: keras.Model, images: np.ndarray) -> list[np.nda
         loss = tf.reduce_sum(output**2)
     gradients = tape.gradient(loss, [weight.value for weight in model.trainable_weights])
     return [np.asarray(each) for each in (output, *gradients)]
+
+
+@pytest.mark.parametrize("name", ["mobilenetv2", "efficientnetb0"])
+def test_avg_max_is_the_mean_and_the_maximum_of_the_same_map(name: str) -> None:
+    config = TowerConfig(name, pooling="avg_max")  # type: ignore[arg-type]
+    both = TOWERS[name].backbone(64, config)
+    mean = TOWERS[name].backbone(64, replace(config, pooling="avg"))
+    mean.set_weights(both.get_weights())
+    images = np.random.default_rng(2).uniform(-1, 1, (3, 64, 64, 3)).astype(np.float32)
+    found = both.predict_on_batch(images)
+    features = keras.Model(both.input, both.layers[-4].output).predict_on_batch(images)
+    assert features.ndim == 4
+    assert found.shape == (3, 2 * features.shape[-1])
+    np.testing.assert_allclose(found[:, : features.shape[-1]], mean.predict_on_batch(images), atol=1e-6)
+    np.testing.assert_allclose(found[:, features.shape[-1] :], features.max(axis=(1, 2)), atol=1e-6)
