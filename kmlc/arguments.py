@@ -141,6 +141,7 @@ _DESCRIPTIONS = {
     "CountOrZero": "a whole number from 0 to 2147483647",
     "PositiveFinite": "a finite number above 0",
     "NonNegativeFinite": "a finite number, 0 or more",
+    "Resamples": "a whole number from 1 to 100000",
     "PositiveInt": "a whole number above 0",
     "PositiveFloat": "a number above 0",
     "NonNegativeFloat": "a number, 0 or more",

@@ -51,7 +51,7 @@ class TableConfig:
     Attributes:
         train: table of the labelled rows; if it is missing, class folders in train/ are read.
         test: table of the rows to predict; if it is missing, images in test/ are read.
-        test_labels: table with the labels of the test rows, if there is one; used only to print metrics.
+        test_labels: table with the labels of the test rows, if there is one; for metrics of these rows only.
         images: folder of the images, in the data folder.
         image_column: column with the image file names.
         label_column: column with the labels; in a hierarchy, with the subclass.

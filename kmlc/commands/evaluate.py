@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import Literal
 
 from jsonargparse import Namespace
-from jsonargparse.typing import PositiveInt
+from jsonargparse.typing import restricted_number_type
 
 from kmlc.arguments import OneLineParser
 from kmlc.commands.process import command, quiet_imports
 from kmlc.errors import UserError
 from kmlc.markdown import counted
 from kmlc.program import program
+
+Resamples = restricted_number_type("Resamples", int, [(">", 0), ("<=", 100_000)])
+"""Each takes memory for every metric of every class."""
 
 
 def parser() -> OneLineParser:
@@ -51,7 +54,7 @@ def parser() -> OneLineParser:
         metavar="COLUMN",
         help="also evaluate by the values of this column; may be repeated",
     )
-    add("--resamples", type=PositiveInt, default=1000, metavar="N", help="resamples of the bootstrap")
+    add("--resamples", type=Resamples, default=1000, metavar="N", help="resamples of the bootstrap")
     add(
         "--out",
         type=Path,
@@ -71,13 +74,13 @@ def main(argv: Sequence[str]) -> None:
         from kmlc.lock import locked
         from kmlc.prediction.evaluated import EvaluationData, evaluation_data, paired_data
         from kmlc.reports.evaluation import EvaluationReport
-        from kmlc.reports.evaluation_files import FILES, Subject
+        from kmlc.reports.evaluation_files import Subject
         from kmlc.reports.run_comparison import ComparisonReport
         from kmlc.settings import load_config
         from kmlc.tasks.comparison import compare_rows
         from kmlc.tasks.evaluation import evaluate_rows
         from kmlc.training.manifest import verified
-        from kmlc.training.outputs import check_output_folder
+        from kmlc.training.outputs import EVALUATION_FILES, check_output_folder
         from kmlc.training.run_directory import RunDirectory, check_finished, existing_run
 
     def evaluated(run: RunDirectory, seed: int) -> EvaluationReport:
@@ -107,11 +110,12 @@ def main(argv: Sequence[str]) -> None:
             name = "evaluation" if other is None else f"evaluation-against-{other.path.resolve().name}"
             folder = options.out or run.path / name
             inputs = [config] if options.data is None else [config, replace(config, data=options.data)]
-            check_output_folder(folder, FILES, inputs, [run.path])
+            check_output_folder(folder, EVALUATION_FILES, inputs, [run.path])
             report = evaluated(run, config.seed) if other is None else compared(run, other, config.seed)
             print(f"\n{report.screen()}")
             report.write(folder)
-        print(f"\nTables:  {folder / FILES[2]}, with {FILES[0]} and {FILES[1]}")
+        values, table, page = EVALUATION_FILES
+        print(f"\nTables:  {folder / page}, with {values} and {table}")
 
 
 def _check(options: Namespace) -> None:

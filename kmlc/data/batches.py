@@ -12,7 +12,7 @@ from kmlc.config import Config
 from kmlc.data.augment import augment_resized_batch, row_keys, uniform
 from kmlc.data.boundary_values import BoundaryValues, Inputs, StoredValues
 from kmlc.data.caption_encoders import NO_CAPTIONS, CaptionEncoder
-from kmlc.data.columns import STRING, encoded, strings
+from kmlc.data.columns import STRING, encoded, filled, strings
 from kmlc.data.crop_flip import CropFlip, RandomCropFlip, read_image
 from kmlc.data.images import PLACEHOLDER
 from kmlc.data.records import Records
@@ -184,7 +184,7 @@ class _Rows:
         """
         records, views = self.records, self.config.cached_views
         has_image = np.array([image not in ("", b"") for image in records.images[rows]], bool)
-        has_caption = np.array([caption.strip() != "" for caption in records.captions[rows]], bool)
+        has_caption = filled(records.captions[rows])
         numbers = np.full(len(rows), self.cached_view, np.int32)
         keys = None if epoch is None else row_keys(self.config.seed, int(epoch), rows)
         if keys is not None and self.dropped:

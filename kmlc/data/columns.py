@@ -38,6 +38,15 @@ def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
         yield some
 
 
+def filled(column: np.ndarray) -> np.ndarray:
+    """Return which strings are more than white space, bool of the same shape.
+
+    Example:
+        filled(strings(["a red bus", " "]))  # [True, False]
+    """
+    return np.array([each.strip() != "" for each in column], bool)
+
+
 def encoded(column: np.ndarray) -> np.ndarray:
     """Return strings as bytes, which TensorFlow takes; those that are bytes stay as they are."""
     values = [each if isinstance(each, bytes) else each.encode() for each in column]

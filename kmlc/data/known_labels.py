@@ -1,7 +1,7 @@
 """The labels of rows to predict, which a score needs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 import numpy as np
@@ -19,12 +19,14 @@ class KnownLabels:
         rows: which of the rows have labels, in order.
         encoded: their labels, uint8 of shape (rows, classes + unknown labels): the last columns are those of
             labels that are unknown to the run, which it can only miss.
-        notes: what the reader of a score must know of it, a line each.
+        remarks: what the reader of a score must know of it besides its unknown labels, a line each.
+        unknown: the labels that are unknown to the run.
     """
 
     rows: Sequence[int]
     encoded: np.ndarray
-    notes: Sequence[str] = ()
+    remarks: Sequence[str] = ()
+    unknown: Sequence[str] = ()
 
     @classmethod
     def of_rows(cls, rows: Sequence[Sequence[str]], vocabulary: Vocabulary) -> Self:
@@ -37,12 +39,37 @@ class KnownLabels:
         if len(unknown) == sum(map(len, rows)):
             what = f"first: {unknown[0]}" if unknown else "every cell is empty"
             return cls([], vocabulary.encode([]), [f"no label is known to the run ({what})"])
-        every = Vocabulary((*vocabulary.labels, *dict.fromkeys(unknown)), ())
-        notes = [
-            f"labels that are unknown to the run and count as missed: {len(unknown):,} (first: {label})"
-            for label in unknown[:1]
-        ]
-        return cls(range(len(rows)), every.encode(rows), notes)
+        unknown = list(dict.fromkeys(unknown))
+        every = Vocabulary((*vocabulary.labels, *unknown), ())
+        return cls(range(len(rows)), every.encode(rows), unknown=unknown)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the reader of a score must know of it, a line each."""
+        count = self.encoded[:, self.encoded.shape[1] - len(self.unknown) :].sum()
+        what = "labels that are unknown to the run and count as missed"
+        return [*self.remarks, *(f"{what}: {count:,} (first: {label})" for label in self.unknown[:1])]
+
+    def take(self, places: np.ndarray) -> Self:
+        """Return some of the rows with labels; unknown labels that none of them has are left out."""
+        rows, encoded = np.array(self.rows)[places].tolist(), self.encoded[places]
+        known = encoded.shape[1] - len(self.unknown)
+        columns = zip(self.unknown, encoded.T[known:], strict=True)
+        unknown = [label for label, column in columns if column.any()]
+        return replace(self, rows=rows, encoded=without_absent(encoded, known), unknown=unknown)
+
+
+def without_absent(encoded: np.ndarray, known: int) -> np.ndarray:
+    """Return encoded labels without the columns of unknown labels that no row has.
+
+    Args:
+        encoded: 0/1, shape (rows, classes + unknown labels).
+        known: number of classes.
+
+    Example:
+        without_absent(np.array([[0, 0, 1]]), known=1)  # [[0, 1]]
+    """
+    return encoded[:, (np.arange(encoded.shape[1]) < known) | encoded.any(axis=0)]
 
 
 class KnownLabelReader(Protocol):

@@ -1,7 +1,7 @@
 """Rows with labels, on which a finished run is evaluated."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -17,27 +17,36 @@ class KnownRows:
 
     Attributes:
         records: the rows, without labels.
-        labels: their labels, as `KnownLabels.encoded`.
+        known: their labels.
         columns: all columns of their table by name, strings of shape (rows,); empty for feature vectors.
         report: what was found in the table.
-        notes: what the reader of a metric must know of the labels, a line each.
+        repeated: number of further rows with a name of these.
     """
 
     records: Records
-    labels: np.ndarray
+    known: KnownLabels
     columns: Mapping[str, np.ndarray]
     report: TableReport
-    notes: Sequence[str]
+    repeated: int
 
     @classmethod
     def of(
         cls, records: Records, known: KnownLabels, columns: Mapping[str, np.ndarray], report: TableReport
     ) -> Self:
         """Return the rows that have labels, the first of each name."""
-        rows, notes = np.array(known.rows, np.int64), list(known.notes)
+        rows = np.array(known.rows, np.int64)
         first = np.sort(np.unique(records.ids[rows], return_index=True)[1])
-        if repeated := len(rows) - len(first):
-            notes.append(f"rows of a repeated image name, the first of which is used: {repeated:,}")
-        rows = rows[first]
         columns = {name: values[rows] for name, values in columns.items()}
-        return cls(records.take(rows), known.encoded[first], columns, report, notes)
+        every = cls(records.take(rows), known, columns, report, len(rows) - len(first))
+        return every.take(first)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the reader of a metric must know of the labels, a line each."""
+        what = "rows of a repeated image name, the first of which is used"
+        return [*self.known.notes, *([f"{what}: {self.repeated:,}"] if self.repeated else [])]
+
+    def take(self, rows: np.ndarray) -> Self:
+        """Return some of the rows; unknown labels that none of them has are left out."""
+        columns = {name: values[rows] for name, values in self.columns.items()}
+        return replace(self, records=self.records.take(rows), known=self.known.take(rows), columns=columns)

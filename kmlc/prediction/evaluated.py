@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kmlc.config import Config
+from kmlc.data.columns import filled
 from kmlc.data.known_rows import KnownRows
 from kmlc.data.records import Records
 from kmlc.errors import UserError
@@ -145,10 +146,11 @@ def _of_split(run: RunDirectory, name: str | None, columns: Sequence[str]) -> Ev
         if columns:
             raise
         table = {}
-        notes.append(f"no slices by caption: {error}")
+        if config.captions.encoder != "none":
+            notes.append(f"no slices by caption: {error}")
     present = {}
     if config.captions.encoder != "none" and config.table.caption_column in table:
-        present["caption"] = table[config.table.caption_column] != ""
+        present["caption"] = filled(table[config.table.caption_column])
     rows = EvaluatedRows(task, load_thresholds(run, task), np.array(ids), labels, logits)
     source = f"the {name} rows of {run.path}"
     return EvaluationData(rows, source, notes, _chosen(table, columns), present)
@@ -162,15 +164,15 @@ def _of_data(run: RunDirectory, data: str, trained_on: bool, columns: Sequence[s
     predictor.check_features(known.records, known.report.file)
     if not len(known.records):
         raise UserError("; ".join([f"{known.report.file}: expected rows with labels", *known.notes]))
-    chosen = _chosen(known.columns, columns)
+    _chosen(known.columns, columns)  # raises
     kept, notes = _kept_rows(run, predictor.config, known, trained_on)
-    records = known.records.take(kept)
+    records = kept.records
     predictor.note_ignored_captions(records)
     print(f"Predicting {counted(len(records), 'row')} with {run.path}", flush=True)
     logits = predictor.logits(records)
-    rows = EvaluatedRows(predictor.task, predictor.thresholds, records.ids, known.labels[kept], logits)
-    chosen = {name: values[kept] for name, values in chosen.items()}
-    return EvaluationData(rows, known.report.file, notes, chosen, _present(config, records))
+    rows = EvaluatedRows(predictor.task, predictor.thresholds, records.ids, kept.known.encoded, logits)
+    chosen = _chosen(kept.columns, columns)
+    return EvaluationData(rows, kept.report.file, notes, chosen, _present(config, records))
 
 
 def _chosen(table: Mapping[str, np.ndarray], columns: Sequence[str]) -> dict[str, np.ndarray]:
@@ -184,11 +186,11 @@ def _chosen(table: Mapping[str, np.ndarray], columns: Sequence[str]) -> dict[str
 
 def _kept_rows(
     run: RunDirectory, config: Config, known: KnownRows, trained_on: bool
-) -> tuple[np.ndarray, list[str]]:
+) -> tuple[KnownRows, list[str]]:
     """Return the rows to evaluate on, and what to know of them."""
     with of_training(run):
         seen = rows_of_splits(verified(run.rows), config, load_split(run), known.records)
-    notes, kept = list(known.notes), np.arange(len(known.records))
+    notes, kept = [], np.arange(len(known.records))
     if seen["training"].any():
         effect = "kept: the metrics are too good" if trained_on else "excluded (--trained-on keeps them)"
         notes.append(f"rows that the run was trained on: {seen['training'].sum():,}, {effect}")
@@ -198,17 +200,17 @@ def _kept_rows(
             f"{known.report.file}: expected rows that {run.path} was not trained on; got none "
             "(--trained-on keeps the others)"
         )
-    if seen["validation"].any():
-        count = seen["validation"].sum()
+    if count := seen["validation"][kept].sum():
         notes.append(f"validation rows of the run, which chose its thresholds and best epoch: {count:,}")
-    return kept, notes
+    rows = known.take(kept)
+    return rows, [*rows.notes, *notes]
 
 
 def _present(config: Config, records: Records) -> dict[str, np.ndarray]:
     """Return which rows have what the run reads."""
     present: dict[str, np.ndarray] = {}
     if config.captions.encoder != "none":
-        present["caption"] = records.captions != ""
+        present["caption"] = filled(records.captions)
     if config.tower.input == "image":
         present["image"] = records.images != ""
     return present

@@ -7,11 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from kmlc.markdown import escape, metric_title
-from kmlc.reports.evaluation_files import Section, Subject, estimated, long_form, narrow, write_files
+from kmlc.reports.evaluation_files import (
+    Section,
+    Subject,
+    estimated,
+    long_form,
+    narrow,
+    slice_name,
+    write_files,
+)
 from kmlc.tasks.evaluation import CLASS_METRICS, Evaluation
 
 _CLASSES = 25
 """The most classes on the screen: those with the most rows."""
+_SLICE_WIDTH = 40
+"""The most characters of the name of a slice on the screen, where two metrics are beside it."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +70,15 @@ class EvaluationReport:
             titles = map(metric_title, self.highlights)
             rows = [
                 [
-                    f"{each.by}: {each.value}",
+                    slice_name(each.by, each.value, _SLICE_WIDTH) if short else f"{each.by}: {each.value}",
                     f"{each.rows:,}",
                     *(estimated(each.metrics[name]) for name in self.highlights),
                 ]
                 for each in self.evaluation.slices
             ]
             footnote = "All metrics of each slice are in `evaluation.csv`."
-            yield Section("slices", ["slice", "rows", *titles], rows, footnote=footnote)
+            header = ["slice", "rows", *titles]
+            yield Section("slices", header, rows, footnote=footnote, name_width=_SLICE_WIDTH)
         cell = narrow if short else estimated
         rows = [
             [

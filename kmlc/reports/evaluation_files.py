@@ -14,12 +14,12 @@ from kmlc.markdown import counted, escape, markdown_table
 from kmlc.objectives.bootstrap import CONFIDENCE
 from kmlc.plotting import short
 from kmlc.tasks.evaluation import Estimate
+from kmlc.training.outputs import EVALUATION_COLUMNS, EVALUATION_FILES
 
-FILES = ("evaluation.json", "evaluation.csv", "evaluation.md")
-
-_COLUMNS = ("what", "slice", "class", "metric", "value", "low", "high", "rows")
 _NARROW = 24
 """The most characters of the first column on the screen, where tables are at most 100 wide."""
+_SHORTEST = 8
+"""The fewest characters of a column's name in the name of a slice."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Section:
         rows: the cells.
         shown: indices of the rows for the screen, the most important ones; None is all.
         footnote: a line below, in files.
+        name_width: the most characters of a name on the screen.
     """
 
     title: str
@@ -71,16 +72,18 @@ class Section:
     rows: Sequence[Sequence[str]]
     shown: Sequence[int] | None = None
     footnote: str = ""
+    name_width: int = _NARROW
 
     def screen(self) -> str:
         """Return the table with aligned columns, at most 100 wide."""
         places = range(len(self.rows)) if self.shown is None else self.shown
-        lines = [[short(name, _NARROW), *cells] for name, *cells in (self.rows[each] for each in places)]
+        rows = (self.rows[each] for each in places)
+        lines = [[short(name, self.name_width), *cells] for name, *cells in rows]
         lines.insert(0, [self.title, *self.header[1:]])
         widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
         table = [_aligned(line, widths).rstrip() for line in lines]
         if len(places) < len(self.rows):
-            table.append(f"  {len(places)} of {len(self.rows):,} are shown; {FILES[2]} has all")
+            table.append(f"  {len(places)} of {len(self.rows):,} are shown; {EVALUATION_FILES[2]} has all")
         return "\n".join(table)
 
     def markdown(self) -> str:
@@ -130,6 +133,15 @@ def narrow(each: Estimate) -> str:
     return f"{each.value:.3f}{ends}"
 
 
+def slice_name(by: str, value: str, width: int) -> str:
+    """Return the name of a slice for a screen, where a long name of its column gives way to the value.
+
+    Example:
+        slice_name("where the picture was taken", "indoors", 24)  # "where the pict…: indoors"
+    """
+    return f"{short(by, max(width - len(value) - 2, _SHORTEST))}: {value}"
+
+
 def long_form(
     what: str, name: str, metric: str, each: Estimate | float | None, rows: int, by: str = ""
 ) -> dict[str, Any]:
@@ -144,7 +156,7 @@ def long_form(
         by: the slice, or "".
     """
     value, low, high = each if isinstance(each, Estimate) else (each, None, None)
-    return dict(zip(_COLUMNS, (what, by, name, metric, value, low, high, rows), strict=True))
+    return dict(zip(EVALUATION_COLUMNS, (what, by, name, metric, value, low, high, rows), strict=True))
 
 
 def write_files(
@@ -152,6 +164,7 @@ def write_files(
 ) -> None:
     """Write evaluation.json, .csv and .md into a folder, which is made if it does not exist."""
     folder.mkdir(exist_ok=True)
-    write_json(folder / FILES[0], value)
-    write_csv(folder / FILES[1], pd.DataFrame(lines, columns=list(_COLUMNS), dtype=object))
-    write_text(folder / FILES[2], "\n\n".join([f"# {escape(title)}", *parts]) + "\n")
+    values, table, page = (folder / name for name in EVALUATION_FILES)
+    write_json(values, value)
+    write_csv(table, pd.DataFrame(lines, columns=list(EVALUATION_COLUMNS), dtype=object))
+    write_text(page, "\n\n".join([f"# {escape(title)}", *parts]) + "\n")

@@ -1,7 +1,7 @@
 """Two runs compared on the same rows: paired differences of the metrics, and McNemar's test."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -103,6 +103,8 @@ def matched(one: EvaluatedRows, other: EvaluatedRows, runs: tuple[str, str]) -> 
 def compare_rows(one: EvaluatedRows, other: EvaluatedRows, resamples: int, seed: int) -> Comparison:
     """Return the differences between two runs on the same rows.
 
+    `batch_macro_f1` of both is that of the first run's batches: with others it differs for equal predictions.
+
     Args:
         one: the rows of the first run.
         other: the same rows of the second run, in the same order; the labels may have another order.
@@ -112,6 +114,7 @@ def compare_rows(one: EvaluatedRows, other: EvaluatedRows, resamples: int, seed:
     Example:
         compare_rows(one, other, resamples=1000, seed=42).metrics["micro_f1"].p
     """
+    other = _in_batches_of(one, other)
     values = [rows.resampled(resamples, seed) for rows in (one, other)]
     metrics = [rows.metrics for rows in (one, other)]
     differences = {
@@ -124,6 +127,13 @@ def compare_rows(one: EvaluatedRows, other: EvaluatedRows, resamples: int, seed:
     names = one.task.vocabulary.display()
     labels = _mcnemar(names, correct[0][:, : len(names)], correct[1][:, order])
     return Comparison(len(one), differences, whole[0], labels)
+
+
+def _in_batches_of(one: EvaluatedRows, other: EvaluatedRows) -> EvaluatedRows:
+    """Return the rows of the second run, to be measured in batches as large as those of the first."""
+    task = other.task
+    train = replace(task.config.train, batch_size=one.task.config.train.batch_size)
+    return replace(other, task=type(task)(replace(task.config, train=train), task.vocabulary))
 
 
 def _order(one: EvaluatedRows, other: EvaluatedRows) -> list[int]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kmlc.data.known_labels import without_absent
 from kmlc.objectives.bootstrap import bootstrap, interval
 from kmlc.objectives.metrics import per_class
 from kmlc.objectives.resampled_metrics import ResampledClasses
@@ -58,8 +59,9 @@ class EvaluatedRows:
         return len(self.ids)
 
     def take(self, rows: np.ndarray) -> "EvaluatedRows":
-        """Return the given rows, in the given order."""
-        return replace(self, ids=self.ids[rows], labels=self.labels[rows], logits=self.logits[rows])
+        """Return the given rows, in the given order; unknown labels that none of them has are left out."""
+        labels = without_absent(self.labels[rows], self.logits.shape[1])
+        return replace(self, ids=self.ids[rows], labels=labels, logits=self.logits[rows])
 
     @property
     def metrics(self) -> Mapping[str, float | None]:

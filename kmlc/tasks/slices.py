@@ -32,13 +32,13 @@ def by_presence(what: str, present: np.ndarray) -> list[Slice]:
     Example:
         by_presence("caption", np.array([True, False]))[1].rows  # [0]
     """
-    return _slices(what, np.where(present, "with", "without"), ["without", "with"])
+    return _slices(what, present.astype(int), ["without", "with"])
 
 
 def by_label_count(labels: np.ndarray) -> list[Slice]:
     """Return the rows with 0, 1, 2, 3, and 4 or more labels; labels are 0/1, shape (rows, classes)."""
     names = [*map(str, range(_MANY_LABELS)), f"{_MANY_LABELS}+"]
-    return _slices("labels", np.array(names)[np.minimum(labels.sum(axis=1), _MANY_LABELS)], names)
+    return _slices("labels", np.minimum(labels.sum(axis=1), _MANY_LABELS), names)
 
 
 def by_column(name: str, cells: np.ndarray) -> list[Slice]:
@@ -60,9 +60,9 @@ def by_column(name: str, cells: np.ndarray) -> list[Slice]:
         return _by_quartile(name, numbers)
     frequent = sorted(counts, key=lambda cell: (-counts[cell], cell))[:AT_MOST]
     others = f"{len(counts) - AT_MOST:,} other values"
-    named = {cell: cell or "(empty)" for cell in frequent}
-    values = [named.get(cell, others) for cell in cells.tolist()]
-    return _slices(name, np.array(values, object), [*named.values(), others])
+    places = {cell: place for place, cell in enumerate(frequent)}
+    rows = np.array([places.get(cell, len(frequent)) for cell in cells.tolist()])
+    return _slices(name, rows, [*(cell or "(empty)" for cell in frequent), others])
 
 
 def _numbers(cells: np.ndarray) -> np.ndarray | None:
@@ -79,15 +79,15 @@ def _by_quartile(name: str, numbers: np.ndarray) -> list[Slice]:
     # The cuts that are below the highest value: where many values are equal, cuts are too.
     cuts = np.unique(np.quantile(given, [0.25, 0.5, 0.75], method="lower"))
     cuts = cuts[cuts < given.max()]
-    starts = [f"from {given.min():g}", *(f"above {cut:g}" for cut in cuts)]
+    starts = [f"from {given.min():.15g}", *(f"above {cut:.15g}" for cut in cuts)]
     ends = zip(starts, [*cuts, given.max()], strict=True)
-    names = [*(f"{start} to {end:g}" for start, end in ends), "(empty)"]
+    names = [*(f"{start} to {end:.15g}" for start, end in ends), "(empty)"]
     places = np.where(np.isnan(numbers), len(cuts) + 1, np.searchsorted(cuts, numbers))
-    return _slices(name, np.array(names, object)[places], names)
+    return _slices(name, places, names)
 
 
-def _slices(by: str, values: np.ndarray, order: list[str]) -> list[Slice]:
-    """Return a slice for each value that some rows have; none if all have the same."""
-    found = [Slice(by, value, np.flatnonzero(values == value)) for value in dict.fromkeys(order)]
+def _slices(by: str, places: np.ndarray, values: list[str]) -> list[Slice]:
+    """Return a slice for each value that rows have, given by its place; none if all have the same."""
+    found = [Slice(by, value, np.flatnonzero(places == place)) for place, value in enumerate(values)]
     found = [each for each in found if len(each.rows)]
     return found if len(found) > 1 else []

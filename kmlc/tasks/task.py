@@ -53,6 +53,10 @@ class Task(Protocol):
 
     def __init__(self, config: Config, vocabulary: Any) -> None: ...
 
+    @property
+    def config(self) -> Config:
+        """The settings."""
+
     @staticmethod
     def sample_folder() -> Path:
         """Return the data folder of the built-in sample."""

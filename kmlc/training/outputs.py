@@ -16,6 +16,11 @@ from kmlc.errors import UserError
 from kmlc.files import check_writable
 from kmlc.training.run_directory import RunDirectory
 
+EVALUATION_FILES = ("evaluation.json", "evaluation.csv", "evaluation.md")
+"""What an evaluation writes into its folder."""
+EVALUATION_COLUMNS = ("what", "slice", "class", "metric", "value", "low", "high", "rows")
+"""Those of evaluation.csv."""
+
 
 def check_output(
     path: Path, configs: Iterable[Config], inputs: Iterable[Path] = (), runs: Iterable[Path] = ()
@@ -92,13 +97,23 @@ def check_output_folder(
 
 
 def _is_result(path: Path, config: Config) -> bool:
-    """Return whether a file holds feature vectors, or predictions: a table without captions."""
+    """Return whether a file has feature vectors, an evaluation, or predictions: a table without captions."""
+    table = path.with_name("evaluation.csv")
+    if path.name in EVALUATION_FILES and _header(table) == list(EVALUATION_COLUMNS):
+        return True
     if path.suffix == ".npz" and zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             return {"X.npy", "ids.npy"} <= {*archive.namelist()}
-    with path.open(encoding="utf-8", errors="replace", newline="") as stream:
-        columns = next(csv.reader(islice(stream, 1)), [])
+    columns = _header(path)
     return columns[:1] == [config.table.image_column] and config.table.caption_column not in columns
+
+
+def _header(path: Path) -> list[str]:
+    """Return the names of the columns of a table, none if there is no such file."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", errors="replace", newline="") as stream:
+        return next(csv.reader(islice(stream, 1)), [])
 
 
 def _is_image(path: Path) -> bool:

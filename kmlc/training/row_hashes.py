@@ -47,7 +47,7 @@ def rows_of_splits(
     """Return which rows of any data are rows of each split of a run, bool (rows,).
 
     A row is known by its image or its feature vector, under any name; in a run of captions alone, where
-    several rows may have one caption, by its name and its caption.
+    several rows may have one caption, by its name and its caption. It is of each split that has an equal one.
 
     Args:
         path: what `save_row_hashes` wrote.
@@ -65,14 +65,12 @@ def rows_of_splits(
         raise ValueError(f"{path.name}: expected {len(names):,} hashes of {what}")
     nameless = what != "captions"
     known, own = (
-        zip(itertools.repeat("") if nameless else ids, each.tolist(), strict=False)
+        [*zip(itertools.repeat("") if nameless else ids, each.tolist(), strict=False)]
         for ids, each in ((names, saved), (records.ids.tolist(), hashes))
     )
-    places = {key: place for place, key in enumerate(known)}
-    found = np.array([places.get(key, -1) for key in own], np.int64)
-    ends = np.cumsum([0, *map(len, split.values())])
-    spans = zip(split, ends, ends[1:], strict=False)
-    return {name: (found >= start) & (found < end) for name, start, end in spans}
+    rest = iter(known)
+    keys = {name: {*itertools.islice(rest, len(rows))} for name, rows in split.items()}
+    return {name: np.array([key in some for key in own], bool) for name, some in keys.items()}
 
 
 def _hashes(config: Config, splits: Mapping[str, Records]) -> dict[str, np.ndarray]:

@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 
-from kmlc.data.columns import RowView, chunks, encoded, strings
+from kmlc.data.columns import RowView, chunks, encoded, filled, strings
 
 TEXTS = ["", "a", "a\0", "\0", "été", "x" * 70_000, " ", "日本"]
 
@@ -40,3 +40,7 @@ def test_rows_are_read_as_float32() -> None:
     assert rows[:].dtype == np.float32
     assert rows.take(np.array([2, 0]))[:].tolist() == [values[0].tolist(), values[3].tolist()]
     assert [row.tolist() for row in rows] == values[[3, 1, 0]].tolist()
+
+
+def test_a_string_of_white_space_is_not_filled() -> None:
+    assert filled(strings(["a red bus", "", " \t\n"])).tolist() == [True, False, False]

@@ -1,16 +1,19 @@
 """The rows that runs of one epoch are evaluated on."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from kmlc.config import Config
 from kmlc.errors import UserError
 from kmlc.files import read_json, write_text
 from kmlc.prediction.evaluated import evaluation_data, paired_data
-from kmlc.settings import config_from_flags
+from kmlc.settings import config_from_flags, load_config
+from kmlc.tasks.rows import training_columns
 from kmlc.training.run_directory import RunDirectory, existing_run
 from kmlc.training.train import train
 from tests.helpers import make_data
@@ -151,6 +154,20 @@ def test_rows_without_captions_and_images_are_slices(both: RunDirectory, data: P
     ]
 
 
+def test_unknown_labels_of_excluded_rows_alone_do_not_count(words: RunDirectory, tmp_path: Path) -> None:
+    """The labels of an excluded row stayed classes that no row has, and lowered the macro-F1."""
+    trained = read_json(words.split)["training"][0]
+    (caption,) = training_columns(load_config(words.config), [trained])["Caption"].tolist()
+    rows = [(trained, "1 99 98", caption), ("a.jpg", "1 98", "A dog"), ("b.jpg", "3", "A car")]
+    pd.DataFrame(rows, columns=["ImageID", "Labels", "Caption"]).to_csv(tmp_path / "train.csv", index=False)
+    found = evaluation_data(words, None, str(tmp_path))
+    assert found.rows.labels.tolist() == [[1, 0, 0, 1], [0, 1, 0, 0]]
+    assert found.notes == [
+        "labels that are unknown to the run and count as missed: 1 (first: 98)",
+        "rows that the run was trained on: 1, excluded (--trained-on keeps them)",
+    ]
+
+
 @pytest.mark.parametrize("labels", ["8", ""])
 def test_data_without_known_labels_is_one_line(labels: str, words: RunDirectory, tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text(f"ImageID,Labels,Caption\na.jpg,{labels},A person\n")
@@ -181,6 +198,23 @@ def test_without_its_data_a_run_has_no_slices_by_caption(
     assert {each.by for each in found.slices} == {"labels"}
     with pytest.raises(UserError, match="folder: no such folder"):
         evaluation_data(run, None, None, columns=["Caption"])
+
+
+def test_a_run_without_captions_has_no_note_of_their_slices(
+    both: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was told that it has no slices by caption, which it would not have with its data either."""
+
+    def gone(*arguments: object) -> None:
+        raise UserError("folder: no such folder")
+
+    def of_images(path: Path) -> Config:
+        config = load_config(path)
+        return replace(config, captions=replace(config.captions, encoder="none"))
+
+    monkeypatch.setattr("kmlc.prediction.evaluated.training_columns", gone)
+    monkeypatch.setattr("kmlc.prediction.evaluated.load_config", of_images)
+    assert [note for note in evaluation_data(both, None, None).notes if "caption" in note] == []
 
 
 @pytest.mark.slow

@@ -1,11 +1,13 @@
 """The tables of an evaluation, and of a comparison."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from kmlc.files import read_json
 from kmlc.reports.evaluation import EvaluationReport
-from kmlc.reports.evaluation_files import FILES, Section, Subject, estimated, narrow, number
+from kmlc.reports.evaluation_files import Section, Subject, estimated, narrow, number, slice_name
 from kmlc.tasks.evaluation import CLASS_METRICS, ClassEvaluation, Estimate, Evaluation, SliceEvaluation
+from kmlc.training.outputs import EVALUATION_FILES
 
 SUBJECT = Subject(
     "runs/a", None, "the test rows of runs/a", ["thresholds were chosen on these rows"], 1000, 42
@@ -67,6 +69,22 @@ def test_the_screen_is_100_wide_and_has_the_largest_classes() -> None:
     assert sum(line.startswith("label 9") for line in lines) == 25
 
 
+def test_slices_of_a_long_column_have_their_values_on_the_screen() -> None:
+    """The name of the column took all 24 characters, and each slice looked the same."""
+    values = ["above 20240107 to 20240114", "above 20240114 to 20240121"]
+    metrics = {"micro_f1": HALF, "macro_map": HALF}
+    slices = [SliceEvaluation("the day on which it was taken", value, 7, metrics) for value in values]
+    found = replace(report(), evaluation=replace(report().evaluation, slices=slices)).screen().splitlines()
+    shown = [line for line in found if line.startswith("the day")]
+    assert [line.partition("  ")[0] for line in shown] == [f"the day on …: {value}" for value in values]
+    assert max(map(len, found)) <= 100
+
+
+def test_the_name_of_a_slice_keeps_a_part_of_the_column() -> None:
+    assert slice_name("a column of words", "x" * 90, 40) == f"a colum…: {'x' * 90}"
+    assert slice_name("source", "web", 40) == "source: web"
+
+
 def test_wide_characters_take_two_columns() -> None:
     section = Section("labels", ["label", "rows"], [["自行车", "1"], ["bicycle", "20"]])
     assert section.screen() == "labels   rows\n自行车      1\nbicycle    20"
@@ -80,7 +98,7 @@ def test_a_metric_outside_its_interval_is_explained() -> None:
 
 def test_the_files_have_every_number(tmp_path: Path) -> None:
     report(classes=30).write(tmp_path / "new")
-    assert {each.name for each in (tmp_path / "new").iterdir()} == set(FILES)
+    assert {each.name for each in (tmp_path / "new").iterdir()} == set(EVALUATION_FILES)
     saved = read_json(tmp_path / "new" / "evaluation.json")
     assert (saved["run"], saved["rows"], len(saved["classes"])) == ("runs/a", 1200, 30)
     assert saved["metrics"]["micro_f1"] == {"value": 0.5, "low": 0.25, "high": 0.75}

@@ -80,6 +80,15 @@ def test_labels_that_are_unknown_to_the_run_count_but_are_no_classes(rows: Evalu
     assert found.metrics["subset_accuracy"] == (0, 0, 0)
 
 
+def test_unknown_labels_that_no_taken_row_has_are_left_out(rows: EvaluatedRows) -> None:
+    unknown = np.zeros((60, 2), np.uint8)
+    unknown[5] = unknown[7, 1] = 1
+    wide = dataclasses.replace(rows, labels=np.concatenate([rows.labels, unknown], axis=1))
+    widths = [wide.take(np.array(some)).labels.shape[1] for some in ([5, 6], [6, 7], [6])]
+    assert widths == [5, 4, 3]
+    assert wide.take(np.arange(10, 60)).metrics == rows.take(np.arange(10, 60)).metrics
+
+
 def test_a_value_outside_its_interval_is_noticed() -> None:
     assert Estimate(0.5, 0.6, 0.7).is_outside
     assert not Estimate(0.6, 0.6, 0.7).is_outside

@@ -115,7 +115,7 @@ def known_rows(folder: Path) -> dict[str, list[int]]:
     """Return the labels cat and dog of each row that a run is evaluated on."""
     config = Config(data=str(folder), tower=TowerConfig("simple_cnn"))
     found = read_known(config, task_of(config, Vocabulary(("cat", "dog"), ("cat", "dog"))))
-    return dict(zip(found.records.ids.tolist(), found.labels.tolist(), strict=True))
+    return dict(zip(found.records.ids.tolist(), found.known.encoded.tolist(), strict=True))
 
 
 def test_a_run_is_evaluated_on_test_rows_with_labels_or_else_on_training_rows(tmp_path: Path) -> None:

@@ -62,6 +62,23 @@ def test_quartiles_that_are_equal_are_one_cut() -> None:
     assert {value: len(rows) for value, rows in found.items()} == {"from 0 to 0": 60, "above 0 to 20": 20}
 
 
+def test_quartiles_of_numbers_that_differ_late_are_four() -> None:
+    """The names had six digits and were equal: 28 days were two slices."""
+    found = by_column("date", strings(str(20240101 + day) for day in range(28)))
+    assert [(each.value, len(each.rows)) for each in found] == [
+        ("from 20240101 to 20240107", 7),
+        ("above 20240107 to 20240114", 7),
+        ("above 20240114 to 20240121", 7),
+        ("above 20240121 to 20240128", 7),
+    ]
+
+
+def test_quartiles_with_equal_names_are_slices_each() -> None:
+    cells = [repr(1 + number * 2.0**-52) for number in range(20)]
+    found = by_column("width", strings(cells))
+    assert [len(each.rows) for each in found] == [5, 5, 5, 5]
+
+
 def test_infinity_is_no_number() -> None:
     cells = [*map(str, range(20)), "inf"]
     assert by_column("width", strings(cells))[-1].value == "11 other values"

@@ -9,7 +9,8 @@ from PIL import Image
 
 from kmlc.config import CaptionsConfig, Config, TableConfig, TowerConfig
 from kmlc.errors import UserError
-from kmlc.training.outputs import check_output, check_output_folder
+from kmlc.reports.evaluation_files import write_files
+from kmlc.training.outputs import EVALUATION_FILES, check_output, check_output_folder
 
 
 @pytest.mark.parametrize(
@@ -148,6 +149,16 @@ def test_nothing_is_written_into_a_study_but_into_its_runs(tmp_path: Path) -> No
             UserError, match=f"{path.name}: expected a file outside of the study {tmp_path}/study"
         ):
             check_output(path, [Config()])
+
+
+def test_an_evaluation_in_a_data_folder_is_replaced_by_the_next(tmp_path: Path) -> None:
+    """`--out my_folder/eval` worked once; the second time its own files were refused."""
+    folder, config = tmp_path / "eval", Config(data=str(tmp_path))
+    write_files(folder, {"run": "runs/mine"}, [], "Evaluation of runs/mine", [])
+    check_output_folder(folder, EVALUATION_FILES, [config])
+    (folder / "evaluation.csv").write_text("name,value\n")
+    with pytest.raises(UserError, match=r"evaluation\.json: expected a new file, or an earlier result"):
+        check_output_folder(folder, EVALUATION_FILES, [config])
 
 
 def test_results_go_into_a_new_folder_or_beside_other_files(tmp_path: Path) -> None:

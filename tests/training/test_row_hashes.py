@@ -14,7 +14,7 @@ from kmlc.errors import UserError
 from kmlc.files import write_text
 from kmlc.tasks.rows import read_labelled
 from kmlc.training.prepare import load_prepared_data, prepare_data, save_prepared_data
-from kmlc.training.row_hashes import rows_of_splits
+from kmlc.training.row_hashes import rows_of_splits, save_row_hashes
 from kmlc.training.run_directory import RunDirectory, create_run
 from kmlc.training.run_files import load_split
 from kmlc.training.train import train
@@ -131,6 +131,20 @@ def test_rows_are_known_by_their_images(config: Config, tmp_path: Path) -> None:
     found = rows_of_splits(run.rows, config, split, renamed)
     for name, rows in split.items():
         assert set(records.ids[found[name]].tolist()) == set(rows) - {records.ids[3]}
+
+
+def test_a_row_is_of_every_split_with_an_equal_one(config: Config) -> None:
+    """Only of the last one: a vector of training and validation rows was not excluded as trained on."""
+    config = replace(config, data=None, tower=TowerConfig("mlp"), captions=CaptionsConfig("none"))
+    records = read_labelled(config).records.take(np.array([0, 1, 0, 2]))
+    run = create_run(config)
+    split = {"training": ["a", "b"], "validation": ["c", "d"]}
+    parts = {
+        name: records.take(np.array(rows)) for name, rows in (("training", [0, 1]), ("validation", [2, 3]))
+    }
+    save_row_hashes(run.rows, config, parts)
+    found = {name: rows.tolist() for name, rows in rows_of_splits(run.rows, config, split, records).items()}
+    assert found == {"training": [True, True, True, False], "validation": [True, False, True, True]}
 
 
 def test_rows_of_captions_alone_are_known_by_name_and_caption(config: Config) -> None:
