@@ -16,7 +16,6 @@ Values = Mapping[str, Any]
 """The values of a trial by the dotted keys of the settings that vary, such as {"train.epochs": 3}."""
 
 EPOCHS = "train.epochs"
-SCHEDULE = "train.schedule"
 
 OBJECTIVES: dict[str, Direction] = {**DIRECTIONS, "val_loss": "min"}
 """The metrics that can choose the best trial, and whether lower or higher is better."""

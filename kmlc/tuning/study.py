@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kmlc.checksummed_json import read_checksummed, write_checksummed
-from kmlc.config import Config
+from kmlc.config import Config, TrainConfig
 from kmlc.errors import UserError
 from kmlc.settings import read_settings
-from kmlc.tuning.grid import EPOCHS, SCHEDULE, Grid, Values, shares
+from kmlc.tuning.grid import EPOCHS, Grid, Values, shares
 
 Search = Literal["grid", "random", "bayesian", "hyperband"]
 
@@ -77,17 +77,15 @@ class StudyConfig:
 
         With `train.schedule: cosine` it is not: the learning rates depend on the number of epochs.
         """
-        if not shares(shorter, longer):
-            return False
-        schedule = longer.get(SCHEDULE) or self._schedules[longer.get("model", self.grid.model)]
-        return bool(schedule != "cosine")
+        fixed = self._training[longer.get("model", self.grid.model)].schedule
+        return shares(shorter, longer) and longer.get("train.schedule", fixed) != "cosine"
 
     @functools.cached_property
-    def _schedules(self) -> dict[str, str]:
-        """The schedule of each model, where it does not vary."""
+    def _training(self) -> dict[str, TrainConfig]:
+        """The settings of each model's training, for those that do not vary."""
         first, models = self.grid.first_values(), self.grid.vary.get("model")
         names = models if isinstance(models, list) else [self.grid.model]
-        return {name: self.config({**first, "model": name}).train.schedule for name in names}
+        return {name: self.config({**first, "model": name}).train for name in names}
 
     def epochs_to_train(self, share: bool) -> dict[int, int]:
         """Return the maximum epochs of each trial, by its number; 1 in a search that draws its trials.
@@ -96,10 +94,9 @@ class StudyConfig:
         """
         if self.search != "grid":
             return dict.fromkeys(range(1, (self.max_trials or 0) + 1), 1)
-        first, trials, found = self.grid.first_values(), self.trials(), dict[int, int]()
-        epochs = functools.cache(lambda model: self.config({**first, "model": model}).train.epochs)
+        trials, found = self.trials(), dict[int, int]()
         for number, values in enumerate(trials, start=1):
-            found[number] = values.get(EPOCHS) or epochs(values.get("model", self.grid.model))
+            found[number] = values.get(EPOCHS) or self._training[values.get("model", self.grid.model)].epochs
             # Trials that differ in their epochs alone are neighbours.
             if share and number > 1 and self.shares(shorter := trials[number - 2], values):
                 found[number] -= shorter[EPOCHS]
