@@ -27,8 +27,9 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.whole_command import run_python
 from kmlc.arguments import OneLineParser
 from kmlc.commands.process import command
-from kmlc.config import CaptionsConfig, Config, TableConfig, ThresholdsConfig, TowerConfig
+from kmlc.config import CaptionsConfig, Config, TableConfig, ThresholdsConfig
 from kmlc.data.records import LabelledData
+from kmlc.errors import UserError
 from kmlc.objectives.bootstrap import bootstrap, interval
 from kmlc.objectives.metrics import evaluate, probabilities
 from kmlc.objectives.resampled_metrics import ResampledMultilabel
@@ -59,20 +60,27 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--data", required=True, help="data folder")
     parser.add_argument("--weights", required=True, help="weights file of MobileNetV2 (*.weights.h5)")
     parser.add_argument("--preset", required=True, help="folder of a pretrained BERT")
-    parser.add_argument("--model", action="append", help="a name in MODELS; all without it")
+    parser.add_argument("--model", action="append", help="what to train, such as quick; all without it")
     parser.add_argument("--csv", type=Path, help="file for the numbers")
     arguments = parser.parse_args(argv)
     weights, preset = (str(Path(each).resolve()) for each in (arguments.weights, arguments.preset))
+    flags = models(weights, preset)
+    for name in arguments.model or flags:
+        if name not in flags:
+            raise UserError(f"--model: expected one of {', '.join(flags)}; got {name}")
     data = read_labelled(Config(data=arguments.data))
     training = len(data.records) * 4 // 5
+    if not data.records.labels[:training].any(axis=0).all():
+        raise UserError(
+            f"{arguments.data}: a label is on the last fifth of the rows alone; expected more rows"
+        )
     truth = data.records.labels[training:]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _write_folder(folder / "data", Path(arguments.data), data, training)
         results = baselines(folder, data, training, weights)
-        for model, flags in models(weights, preset).items():
-            if model in (arguments.model or models(weights, preset)):
-                results[model] = trained(folder, model, flags, data)
+        for model in arguments.model or flags:
+            results[model] = trained(folder, model, flags[model], data)
     _print(table(results, truth), arguments.csv)
 
 
@@ -104,9 +112,7 @@ def _write_folder(folder: Path, source: Path, data: LabelledData, training: int)
 def baselines(folder: Path, data: LabelledData, training: int, weights: str) -> dict[str, Result]:
     """Return the results of scikit-learn on captions, on images, and on both."""
     records, names = data.records, {name: row for row, name in enumerate(data.records.ids.tolist())}
-    config = Config(
-        data=str(folder / "data"), tower=TowerConfig("none"), captions=CaptionsConfig(encoder="bigram")
-    )
+    config = Config(data=str(folder / "data"), captions=CaptionsConfig(encoder="bigram"))
     prepared = prepare_data(config, read_labelled(config))
     train, validation = (
         np.array([names[each] for each in split.ids.tolist()])

@@ -183,8 +183,8 @@ class TowerConfig:
             `hf://` name, or a KerasHub or Hugging Face folder.
         weights: none is random initialisation; imagenet; or a weights file (*.weights.h5) of the backbone.
         trainable: all, none, or `from LAYER`: that layer of the backbone and all after it.
-        pooling: resnet50, vgg16 … convnext_tiny only; how the last feature map becomes a vector: avg is its
-            mean; avg_max is its mean and its maximum, which shows small objects, twice as wide.
+        pooling: resnet50, vgg16, inceptionv3, efficientnetb0, efficientnetb4, mobilenetv2 only; how the last
+            feature map becomes a vector: its mean, or avg_max, its mean and its maximum.
         dropout: dropout rate after the backbone.
         sequence: hybrid only; all attends over every LSTM step, last uses the last step alone (system 2).
         norm: hybrid only; layer normalisation before or after the sublayers of a Transformer layer.
@@ -290,8 +290,8 @@ class FusionConfig:
         hidden_dim: width of the dense layer before the logits; 0 omits it.
         dropout: dropout rate before the logits.
         l2: L2 penalty of the dense layers, added to the loss: this times the sum of their squared weights.
-        normalize: not with gated; batch normalisation of embeddings without trained scale and shift, as in
-            linear probes of frozen towers (He et al., CVPR 2022); TF-IDF gets a norm as theirs.
+        normalize: batch normalisation of the embeddings, without trained scale and shift, as in linear probes
+            of frozen towers (He et al., CVPR 2022); TF-IDF vectors are scaled to the length 40.
         modality_dropout: fraction of the training rows that have both an image and a caption whose image or,
             equally often, caption is dropped.
         image_run: late only; a finished run with the image branch alone; its weights are loaded and frozen.
@@ -365,7 +365,8 @@ class TrainConfig:
         image_rate: factor of the learning rate for the image tower, such as 0.1 for a pretrained one.
         caption_rate: bert only; the same for the caption encoder.
         layer_decay: further factor of it at the top level of either (a Transformer layer; about a twelfth of
-            a convolutional network), squared at the level below, and so on; 1 is off.
+            a convolutional network; all layers of a ViT, DeiT or DINO preset together), squared at the level
+            below, and so on; 1 is off.
         weight_decay: decoupled weight decay of AdamW, multiplied by each weight's learning rate; 0 is plain
             Adam.
         accumulation: gradient accumulation; number of steps whose gradients are averaged for one update.

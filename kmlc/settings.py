@@ -170,6 +170,8 @@ def _layered(layers: Sequence[_Layer]) -> Config:
 def _with_one_tower(layer: Mapping[str, Any], source: str) -> Mapping[str, Any]:
     """Return a layer in which `tower.name` and `tower.preset`, given alone, undoes the other one below it.
 
+    A preset has weights, so it undoes `tower.weights` as well.
+
     Raises:
         UserError: if both are given.
     """
@@ -181,7 +183,7 @@ def _with_one_tower(layer: Mapping[str, Any], source: str) -> Mapping[str, Any]:
         raise UserError(
             f"{source}tower.name: expected it left out, or preset, with tower.preset {preset}; got {name}"
         )
-    return {**layer, "tower.name": "preset"}
+    return {"tower.weights": "none", **layer, "tower.name": "preset"}
 
 
 def dotted(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -233,6 +233,7 @@ def test_values_that_end_in_a_traceback_later_are_refused_at_once(flags: list[st
         (["--config=with_preset.yaml", "--tower.preset=vit"], "preset", "vit"),
         (["--config=with_preset.yaml", "--tower.name=resnet18"], "resnet18", None),
         (["--config=with_preset.yaml", "--tower.dropout=0.1"], "preset", "deit"),
+        (["--model=quick", "--tower.preset=vit"], "preset", "vit"),
     ],
 )
 def test_a_preset_takes_the_place_of_the_tower_below_it(
@@ -242,6 +243,8 @@ def test_a_preset_takes_the_place_of_the_tower_below_it(
     Path("with_preset.yaml").write_text("tower: {preset: deit}")
     config = config_of("--model=hybrid", *flags)
     assert (config.tower.name, config.tower.preset) == (name, preset)
+    # quick has those of ImageNet, which its user never named.
+    assert config.tower.weights == "none"
     assert checked(config) == config
 
 

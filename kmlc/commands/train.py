@@ -98,6 +98,8 @@ def main(argv: Sequence[str]) -> None:
     print(f"\nReport:       {run.path / 'report.md'}")
     print(f"Predict:      {command_line('predict', '--run', run.path, '--out', 'submission.csv')}")
     print(f"TensorBoard:  tensorboard --logdir {quoted(run.path / 'tensorboard')}")
-    if resume is None and config.model == "hybrid":
+    # Other settings, as those of a table or a split, would have to be repeated.
+    plain = dataclasses.replace(model_config([], {"model": "hybrid"}), data=config.data, run=config.run)
+    if resume is None and config == plain:
         data = [] if config.data is None else ["--data", config.data]
         print(f"To compare:   {command_line('train', '--model', 'quick', *data)}  (pretrained; minutes)")

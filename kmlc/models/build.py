@@ -66,6 +66,8 @@ def build_model(config: Config, heads: Heads, state: EncoderState) -> keras.Mode
         branches.append(Branch("caption", embedding, _presence("caption_present", inputs, config)))
     if not branches:
         raise UserError("tower.name and captions.encoder are both none; a model needs one of the two")
+    if config.fusion.normalize:
+        branches = [each.normalized(is_from_run(each.name, config.fusion)) for each in branches]
     logits = FUSIONS[config.fusion.name](branches, heads, config.fusion)
     return keras.Model(inputs, logits, name=config.model)
 

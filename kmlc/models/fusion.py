@@ -13,8 +13,6 @@ from kmlc.models.branch import Branch
 from kmlc.models.submodel import Submodel
 from kmlc.models.terms import Embedding, Terms, TermsDense
 
-TERMS_NORM = 40.0
-"""The Euclidean norm of normalised TF-IDF: that of 1,600 numbers with a deviation of 1."""
 Heads = Mapping[str, int]
 """The number of classes of each head by its name; the logits of the heads are concatenated in this order."""
 
@@ -120,9 +118,9 @@ def _head_of(
     """Return the logits of a model of its own over embeddings: dense and ReLU, dropout, dense."""
     joined = _joined(embeddings)
     inputs = [_input_like(each) for each in joined]
-    x = [_normalized(each) for each in inputs] if config.normalize else inputs
+    x = inputs
     if config.hidden_dim:
-        x = [_dense(x, config.hidden_dim, config, "hidden", "relu")]
+        x = [_dense(inputs, config.hidden_dim, config, "hidden", "relu")]
     model = keras.Model(_tensors(inputs), _classifier(x, heads, config))
     model.trainable = not frozen
     return Submodel(model, inference=frozen, name=name)(_tensors(joined))
@@ -147,12 +145,6 @@ def _tensors(embeddings: Sequence[Embedding]) -> keras.KerasTensor | list[keras.
     for each in embeddings:
         tensors += [each.ids, each.weights] if isinstance(each, Terms) else [each]
     return tensors if len(tensors) > 1 else tensors[0]
-
-
-def _normalized(embedding: Embedding) -> Embedding:
-    if isinstance(embedding, Terms):
-        return replace(embedding, weights=embedding.weights * TERMS_NORM)
-    return layers.BatchNormalization(center=False, scale=False, name="normalize")(embedding)
 
 
 def _classifier(embeddings: Sequence[Embedding], heads: Heads, config: FusionConfig) -> keras.KerasTensor:

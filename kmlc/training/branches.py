@@ -55,10 +55,10 @@ def load_branches(model: keras.Model, config: Config, prepared: PreparedData) ->
         trained = restore(run).model
         if problem := _seen(run, prepared):
             raise UserError(f"fusion.{key}: {run.path}: {problem}")
-        layers = {f"{key.removesuffix('_run')}_head": "head"}
-        layer = {"image_run": LAYER, "caption_run": BACKBONE}[key]
-        if layer in {each.name for each in trained.layers}:
-            layers[layer] = layer
+        branch = key.removesuffix("_run")
+        own = ({"image": LAYER, "caption": BACKBONE}[branch], f"{branch}_normalize")
+        there = {each.name for each in trained.layers}
+        layers = {f"{branch}_head": "head"} | {name: name for name in own if name in there}
         for ours, theirs in layers.items():
             model.get_layer(ours).set_weights(trained.get_layer(theirs).get_weights())
 
@@ -84,10 +84,10 @@ def _mismatch(key: str, config: Config, vocabulary: Vocabulary, run: RunDirector
         return f"expected a run with {other} none; got {found}"
     if not same:
         return f"expected the same settings of {settings}; they differ"
-    if theirs.fusion.hidden_dim != config.fusion.hidden_dim:
-        return (
-            f"expected fusion.hidden_dim {theirs.fusion.hidden_dim} as in it; got {config.fusion.hidden_dim}"
-        )
+    for name in ("hidden_dim", "normalize"):  # what the head of a branch is built by
+        was, now = getattr(theirs.fusion, name), getattr(config.fusion, name)
+        if was != now:
+            return f"expected fusion.{name} {str(was).lower()} as in it; got {str(now).lower()}"
     if load_task(run).vocabulary.labels != vocabulary.labels:
         return "expected the same labels; they differ"
     return None

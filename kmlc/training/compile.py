@@ -2,6 +2,7 @@
 
 import keras
 
+from kmlc.data.boundary_values import BoundaryValues, StoredValues
 from kmlc.models.build import build_model, load_pretrained
 from kmlc.tasks.task import Task
 from kmlc.training import environment
@@ -48,7 +49,9 @@ def compiled_model(prepared: PreparedData, task: Task, loss: keras.losses.Loss, 
     return model
 
 
-def steps_per_execution(model: keras.Model, batch_size: int, steps: int) -> int:
+def steps_per_execution(
+    model: keras.Model, batch_size: int, steps: int, values: BoundaryValues | None = None
+) -> int:
     """Return how many steps to train in one call, where calls would take longer than the steps themselves.
 
     It is the largest divisor of the steps of an epoch up to `MOST_STEPS`: Keras would fill the last call of
@@ -60,12 +63,14 @@ def steps_per_execution(model: keras.Model, batch_size: int, steps: int) -> int:
         model: the model that is trained; small are those of vectors alone, without images and tokens.
         batch_size: rows of a batch.
         steps: steps of an epoch.
+        values: the values at the model's boundary; a step is long where frozen layers compute them in it.
 
     Example:
         model.steps_per_execution = steps_per_execution(model, batch_size=32, steps=150)  # 25
     """
     vectors = "token_ids" not in model.input and all(each.ndim == 2 for each in model.inputs)
-    small = vectors and model.count_params() * batch_size <= SMALL_STEP
+    stored = all(isinstance(each, StoredValues) for each in (values or {}).values())
+    small = vectors and stored and model.count_params() * batch_size <= SMALL_STEP
     if not small or steps < FEWEST_IN_EPOCH or keras.backend.backend() != "tensorflow":
         return 1
     return max(number for number in range(1, MOST_STEPS + 1) if steps % number == 0)

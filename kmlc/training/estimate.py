@@ -144,11 +144,10 @@ def _step_seconds(parts: SplitModel, prepared: PreparedData, encode: CaptionEnco
     config, training = prepared.config, prepared.training
     # More epochs, in case one has fewer batches than steps to time.
     many = replace(config, train=replace(config.train, epochs=STEPS + 1))
-    batches, steps = training_batches(
-        training, many, encode, values=parts.values_to_time(training, prepared.splits)
-    )
+    values = parts.values_to_time(training, prepared.splits)
+    batches, steps = training_batches(training, many, encode, values=values)
     timer = _StepTimer()
-    together = steps_per_execution(parts.rest, config.train.batch_size, steps)
+    together = steps_per_execution(parts.rest, config.train.batch_size, steps, values)
     parts.rest.steps_per_execution = together
     timed = together * (STEPS + 1)
     with unreadable_images():

@@ -50,8 +50,8 @@ def continue_from(finished: RunDirectory, path: Path, config: Config) -> None:
         "history",
     ]
     sources = [verified(getattr(finished, name)) for name in files]
-    states = [finished.checkpoint, finished.best_state, finished.frozen_weights]
-    sources += [path for path in [*states, *finished.cleaned.values()] if path.is_file()]
+    optional = [finished.frozen_weights, *finished.cleaned.values()]
+    sources += [finished.checkpoint, finished.best_state, *(path for path in optional if path.is_file())]
     for source in sources:
         link(source, path / source.relative_to(finished.path))
     # TensorBoard alone writes into its files; a link would share them.
@@ -63,7 +63,7 @@ def continue_from(finished: RunDirectory, path: Path, config: Config) -> None:
 
 def _check(finished: RunDirectory, config: Config) -> None:
     earlier = load_config(verified(finished.config))
-    if not (finished.finished and finished.checkpoint.is_file()):
+    if not (finished.finished and finished.best_state.is_file()):
         raise ValueError(f"{finished.path}: expected a finished run with its checkpoint")
     if earlier.train.schedule == "cosine":
         raise ValueError(f"{finished.path}: a run with train.schedule cosine cannot be made longer")

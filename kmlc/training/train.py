@@ -161,6 +161,9 @@ def _train(
         }
         validation = Validation(evaluated["validation"], task, loss)
         batches, steps = training_batches(training, config, encode, len(history), values["training"])
+        parts.rest.steps_per_execution = steps_per_execution(
+            parts.rest, config.train.batch_size, steps, values["training"]
+        )
         diverged = _fit(model, run, config, batches, steps, validation, history, callbacks)
         if not history:
             raise _record_failure(run, config, f"{diverged}, before any epoch was finished")
@@ -223,10 +226,8 @@ def _fit(
     done = len(history) >= config.train.epochs
     if done or should_stop(history, monitored(config, task), config.train.early_stopping):
         return None
-    trained = validation.rows.model
-    trained.steps_per_execution = steps_per_execution(trained, config.train.batch_size, steps)
     try:
-        trained.fit(
+        validation.rows.model.fit(
             batches,
             initial_epoch=len(history),
             epochs=config.train.epochs,

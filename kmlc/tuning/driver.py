@@ -105,7 +105,7 @@ class Driver:
             other
             for other in started_runs(self.study)
             if other.run.finished
-            and other.run.checkpoint.is_file()
+            and other.run.best_state.is_file()
             and other.seed == trial.seed
             and self.config.shares(other.values, trial.values)
         ]

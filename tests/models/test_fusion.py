@@ -67,24 +67,6 @@ def test_single_branch_is_a_plain_head(name: str) -> None:
     np.testing.assert_allclose(model([IMAGE, PRESENT]), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["concat", "join"])
-def test_normalised_embeddings_are_those_of_a_linear_probe(name: str) -> None:
-    """In training by the statistics of the batch, in inference by the moving ones, which begin as 0 and 1."""
-    model = fused(name, hidden_dim=0, dropout=0, normalize=True)
-    joined = np.hstack([IMAGE, CAPTION])
-    head = model.get_layer("head").model
-    normalize = head.get_layer("normalize")
-    normalize.moving_mean.assign(np.zeros(6))
-    normalize.moving_variance.assign(np.ones(6))
-    assert not normalize.trainable_weights
-    found = model([IMAGE, CAPTION, PRESENT, PRESENT], training=True)
-    scaled = (joined - joined.mean(0)) / np.sqrt(joined.var(0) + 1e-3)
-    np.testing.assert_allclose(found, dense(head.get_layer("labels"), scaled), rtol=1e-4, atol=1e-4)
-    moved = (joined - 0.01 * joined.mean(0)) / np.sqrt(0.99 + 0.01 * joined.var(0) + 1e-3)
-    expected = dense(head.get_layer("labels"), moved)
-    np.testing.assert_allclose(model([IMAGE, CAPTION, PRESENT, PRESENT]), expected, rtol=1e-4, atol=1e-4)
-
-
 def test_without_a_hidden_layer_logits_are_linear() -> None:
     model = fused("concat", hidden_dim=0)
     expected = dense(model.get_layer("head").model.get_layer("labels"), np.hstack([IMAGE, CAPTION]))

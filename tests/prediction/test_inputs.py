@@ -43,7 +43,7 @@ def rows_of(folder: Path) -> tuple[list[Path], list[str]]:
     [
         (["both"], "none", False),
         pytest.param(["words", "both", "elsewhere"], "flip", False, marks=pytest.mark.slow),
-        (["both"], "none", True),
+        pytest.param(["both"], "none", True, marks=pytest.mark.slow),
     ],
 )
 def test_the_library_predicts_what_the_command_writes(

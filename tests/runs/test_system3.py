@@ -13,6 +13,7 @@ from kmlc.settings import config_from_flags
 from kmlc.training.run_directory import RunDirectory
 from kmlc.training.train import train
 
+pytestmark = pytest.mark.slow
 LABELS = ["1", "3", "18"]
 
 

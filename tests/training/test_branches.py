@@ -108,6 +108,7 @@ MISMATCHES = [
     (["--images.size=24"], r"image_run: .*image: expected the same settings of tower and images\.size; "),
     (["--captions.layers=2"], r"caption_run: .*caption: expected the same settings of captions; they differ"),
     (["--fusion.hidden_dim=9"], r"image_run: .*image: expected fusion\.hidden_dim 8 as in it; got 9"),
+    (["--fusion.normalize=true"], r"image_run: .*image: expected fusion\.normalize false as in it; got true"),
     (
         ["--seed=7"],
         r"image_run: .*expected a run that was not trained on the rows held out now; it was",

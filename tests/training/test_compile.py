@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from kmlc.data.boundary_values import ComputedValues, StoredValues
 from kmlc.files import read_json
 from kmlc.settings import config_from_flags
 from kmlc.training import train as training
@@ -48,6 +49,17 @@ def test_slow_steps_are_trained_one_by_one(
     shapes: dict[str, tuple[int | None, ...]], batch_size: int, together: int
 ) -> None:
     assert steps_per_execution(model(**shapes), batch_size, 100) == together
+
+
+def test_steps_that_compute_frozen_layers_are_trained_one_by_one() -> None:
+    """Where a cache could not hold the values, 25 steps of a second were one call, which nothing could stop."""
+    stored = StoredValues("image", "image_values", np.zeros((1, 10)), np.zeros((1, 1), np.int64))
+    computed = ComputedValues(
+        "image", "image_values", ["image"], lambda inputs: inputs["image"], (10,), np.dtype("float32")
+    )
+    small = model(image_values=(10,))
+    assert steps_per_execution(small, 32, 100, {"image": stored}) == 25
+    assert steps_per_execution(small, 32, 100, {"image": computed}) == 1
 
 
 class Steps(keras.callbacks.Callback):

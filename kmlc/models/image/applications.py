@@ -27,7 +27,8 @@ def application(
 
     def backbone(size: int, config: TowerConfig) -> keras.Model:
         shape = (size, size, 3)
-        if config.pooling == "avg":
+        # ConvNeXt normalises after its pooling, which the map has not had.
+        if config.pooling == "avg" or constructor is applications.ConvNeXtTiny:
             return constructor(weights=None, include_top=False, pooling="avg", input_shape=shape)
         model = constructor(weights=None, include_top=False, pooling=None, input_shape=shape)
         pools = [layers.GlobalAveragePooling2D()(model.output), layers.GlobalMaxPooling2D()(model.output)]

@@ -147,7 +147,7 @@ def _output_and_gradients(model: keras.Model, images: np.ndarray) -> list[np.nda
     return [np.asarray(each) for each in (output, *gradients)]
 
 
-@pytest.mark.parametrize("name", ["mobilenetv2", "efficientnetb0"])
+@pytest.mark.parametrize("name", ["mobilenetv2", pytest.param("efficientnetb0", marks=pytest.mark.slow)])
 def test_avg_max_is_the_mean_and_the_maximum_of_the_same_map(name: str) -> None:
     config = TowerConfig(name, pooling="avg_max")  # type: ignore[arg-type]
     both = TOWERS[name].backbone(64, config)
