@@ -52,7 +52,7 @@ def test_slow_steps_are_trained_one_by_one(
 
 
 def test_steps_that_compute_frozen_layers_are_trained_one_by_one() -> None:
-    """Where a cache could not hold the values, 25 steps of a second were one call, which nothing could stop."""
+    """Where no cache held the values, 25 steps of a second were one call, which nothing could stop."""
     stored = StoredValues("image", "image_values", np.zeros((1, 10)), np.zeros((1, 1), np.int64))
     computed = ComputedValues(
         "image", "image_values", ["image"], lambda inputs: inputs["image"], (10,), np.dtype("float32")
