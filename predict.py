@@ -1,6 +1,6 @@
 """`kmlc predict` without installing."""
 
-from kmlc.commands import run
+from kmlc.commands import leave, run
 
 if __name__ == "__main__":
-    raise SystemExit(run("predict"))
+    leave(run("predict"))

@@ -1,6 +1,6 @@
 """`kmlc tune` without installing."""
 
-from kmlc.commands import run
+from kmlc.commands import leave, run
 
 if __name__ == "__main__":
-    raise SystemExit(run("tune"))
+    leave(run("tune"))

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from kmlc.commands import NAMES, run
+from kmlc.commands import NAMES, leave, run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -15,4 +15,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    leave(main())

@@ -92,3 +92,12 @@ def test_a_signal_during_the_imports_prints_no_traceback(command: list[str], tmp
         [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize(("code", "said"), [(0, "said late\n"), (130, "said ")])
+def test_an_error_ends_the_process_at_once(code: int, said: str) -> None:
+    """Ctrl-C in a prediction with frozen layers never came back: Python's own end waited for a thread."""
+    program = "import atexit; atexit.register(print, 'late'); from kmlc.commands import leave; "
+    program += f"print('said', end=' '); leave({code})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, said)
