@@ -6,13 +6,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kmlc.markdown import escape, metric_title
+from kmlc.markdown import metric_title
 from kmlc.reports.evaluation_files import (
     Section,
     Subject,
     estimated,
     long_form,
     narrow,
+    page_parts,
+    screen,
     slice_name,
     write_files,
 )
@@ -40,13 +42,11 @@ class EvaluationReport:
 
     def screen(self) -> str:
         """Return the tables for a screen of 100 columns."""
-        tables = [section.screen() for section in self._sections(short=True)]
-        return "\n\n".join(["\n".join(self._head), *tables])
+        return screen(self._head, self._sections(short=True))
 
     def write(self, folder: Path) -> None:
         """Write evaluation.json, evaluation.csv and evaluation.md into a folder; same input, same bytes."""
-        parts = ["\n".join(f"- {escape(line)}" for line in self._head)]
-        parts += [section.markdown() for section in self._sections(short=False)]
+        parts = page_parts(self._head, self._sections(short=False))
         write_files(folder, self._values(), self._lines(), f"Evaluation of {self.subject.run}", parts)
 
     @cached_property

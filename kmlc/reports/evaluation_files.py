@@ -93,6 +93,16 @@ class Section:
         return f"{text}\n\n{self.footnote}" if self.footnote else text
 
 
+def screen(head: Sequence[str], sections: Iterable[Section]) -> str:
+    """Return a report for a screen: its head, then its tables."""
+    return "\n\n".join(["\n".join(head), *(section.screen() for section in sections)])
+
+
+def page_parts(head: Sequence[str], sections: Iterable[Section]) -> list[str]:
+    """Return the same in Markdown, for `write_files`."""
+    return ["\n".join(f"- {escape(line)}" for line in head), *(section.markdown() for section in sections)]
+
+
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
     """Return a line with the first cell aligned left and the others right."""
     spaces = [" " * (width - _width(cell)) for cell, width in zip(cells, widths, strict=True)]

@@ -5,8 +5,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kmlc.markdown import escape, metric_title
-from kmlc.reports.evaluation_files import Section, Subject, estimated, long_form, number, write_files
+from kmlc.markdown import metric_title
+from kmlc.reports.evaluation_files import (
+    Section,
+    Subject,
+    estimated,
+    long_form,
+    number,
+    page_parts,
+    screen,
+    write_files,
+)
 from kmlc.tasks.comparison import Comparison
 
 _LABELS = 25
@@ -27,15 +36,12 @@ class ComparisonReport:
 
     def screen(self) -> str:
         """Return the tables for a screen of 100 columns."""
-        tables = [section.screen() for section in self._sections()]
-        return "\n\n".join(["\n".join(self._head), *tables])
+        return screen(self._head, self._sections())
 
     def write(self, folder: Path) -> None:
         """Write evaluation.json, evaluation.csv and evaluation.md into a folder; same input, same bytes."""
-        parts = ["\n".join(f"- {escape(line)}" for line in self._head)]
-        parts += [section.markdown() for section in self._sections()]
         title = f"{self.subject.run} against {self.subject.against}"
-        write_files(folder, self._values(), self._lines(), title, parts)
+        write_files(folder, self._values(), self._lines(), title, page_parts(self._head, self._sections()))
 
     @property
     def _head(self) -> list[str]:
