@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from kmlc.commands import NAMES, leave, run
 
@@ -14,5 +15,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run("overview", arguments)
 
 
-if __name__ == "__main__":
+def script() -> NoReturn:
+    """Run the command, and end the process with its exit code."""
     leave(main())
+
+
+if __name__ == "__main__":
+    script()
