@@ -19,17 +19,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.text_baseline import baseline_logits
 from benchmarks.whole_command import run_python
 from kmlc.arguments import OneLineParser
 from kmlc.commands.process import command
 from kmlc.config import CaptionsConfig, Config, TableConfig, ThresholdsConfig
 from kmlc.data.records import LabelledData
 from kmlc.errors import UserError
+from kmlc.markdown import markdown_table
 from kmlc.objectives.bootstrap import bootstrap, interval
 from kmlc.objectives.metrics import evaluate, probabilities
 from kmlc.objectives.resampled_metrics import ResampledMultilabel
@@ -127,8 +128,7 @@ def baselines(folder: Path, data: LabelledData, training: int, weights: str) -> 
         return Result(scores[held_out], predicted, minutes)
 
     began = time.perf_counter()
-    words = TfidfVectorizer(ngram_range=(1, 2)).fit(records.captions[train])
-    captions = _logits(words.transform(records.captions), labels, train)
+    captions = baseline_logits(prepared.training, records)
     caption_minutes = (time.perf_counter() - began) / 60
 
     began = time.perf_counter()
@@ -207,10 +207,7 @@ def _range(values: np.ndarray, sign: str = "") -> str:
 
 
 def _print(rows: Sequence[dict[str, str]], path: Path | None) -> None:
-    print("| " + " | ".join(rows[0]) + " |")
-    print("| --- " + "| ---: " * (len(rows[0]) - 1) + "|")
-    for row in rows:
-        print("| " + " | ".join(row.values()) + " |")
+    print(markdown_table(list(rows[0]), [list(row.values()) for row in rows]))
     if path:
         with path.open("w", newline="") as stream:
             writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
