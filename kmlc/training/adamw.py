@@ -95,9 +95,14 @@ class FusedAdamW(keras.optimizers.AdamW):
         }
 
 
+def unwrapped(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Return the optimizer that updates the weights, which float16 wraps in another."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
 def last_rate(optimizer: keras.optimizers.Optimizer) -> float:
     """Return the learning rate of the last update."""
-    inner = getattr(optimizer, "inner_optimizer", optimizer)  # float16 wraps it in another
+    inner = unwrapped(optimizer)
     if not isinstance(inner, FusedAdamW):
         return float(inner.learning_rate)
     return float(ops.convert_to_numpy(inner.rate(inner.iterations - 1)))

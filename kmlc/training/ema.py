@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kmlc.training.adamw import FusedAdamW
+from kmlc.training.adamw import FusedAdamW, unwrapped
 
 
 class EMAAdamW(FusedAdamW):
@@ -69,7 +69,7 @@ def ema_weights(model: keras.Model) -> Iterator[None]:
         with ema_weights(model):
             save_weights(path, model)
     """
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # float16 wraps it in another
+    optimizer = unwrapped(model.optimizer)
     if not isinstance(optimizer, EMAAdamW) or not ops.convert_to_numpy(optimizer.iterations):
         yield
         return
