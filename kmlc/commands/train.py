@@ -98,8 +98,14 @@ def main(argv: Sequence[str]) -> None:
     print(f"\nReport:       {run.path / 'report.md'}")
     print(f"Predict:      {command_line('predict', '--run', run.path, '--out', 'submission.csv')}")
     print(f"TensorBoard:  tensorboard --logdir {quoted(run.path / 'tensorboard')}")
-    # Other settings, as those of a table or a split, would have to be repeated.
-    plain = dataclasses.replace(model_config([], {"model": "hybrid"}), data=config.data, run=config.run)
-    if resume is None and config == plain:
+    if resume is None and _is_plain_hybrid(config):
         data = [] if config.data is None else ["--data", config.data]
         print(f"To compare:   {command_line('train', '--model', 'quick', *data)}  (pretrained; minutes)")
+
+
+def _is_plain_hybrid(config: Config) -> bool:
+    """Return whether nothing but data and run was given: other settings would have to be repeated."""
+    if config.model != "hybrid":
+        return False
+    plain = model_config([], {"model": "hybrid"})
+    return config == dataclasses.replace(plain, data=config.data, run=config.run)
