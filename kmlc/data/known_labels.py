@@ -51,7 +51,7 @@ class KnownLabels:
         return [*self.remarks, *(f"{what}: {count:,} (first: {label})" for label in self.unknown[:1])]
 
     def take(self, places: np.ndarray) -> Self:
-        """Return some of the rows with labels; unknown labels that none of them has are left out."""
+        """Return some of the rows with labels; unknown labels that none of them has are excluded."""
         rows, encoded = np.array(self.rows)[places].tolist(), self.encoded[places]
         known = encoded.shape[1] - len(self.unknown)
         columns = zip(self.unknown, encoded.T[known:], strict=True)

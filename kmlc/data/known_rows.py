@@ -47,6 +47,6 @@ class KnownRows:
         return [*self.known.notes, *([f"{what}: {self.repeated:,}"] if self.repeated else [])]
 
     def take(self, rows: np.ndarray) -> Self:
-        """Return some of the rows; unknown labels that none of them has are left out."""
+        """Return some of the rows; unknown labels that none of them has are excluded."""
         columns = {name: values[rows] for name, values in self.columns.items()}
         return replace(self, records=self.records.take(rows), known=self.known.take(rows), columns=columns)

@@ -59,7 +59,7 @@ class EvaluatedRows:
         return len(self.ids)
 
     def take(self, rows: np.ndarray) -> "EvaluatedRows":
-        """Return the given rows, in the given order; unknown labels that none of them has are left out."""
+        """Return the given rows, in the given order; unknown labels that none of them has are excluded."""
         labels = without_absent(self.labels[rows], self.logits.shape[1])
         return replace(self, ids=self.ids[rows], labels=labels, logits=self.logits[rows])
 

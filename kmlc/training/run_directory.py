@@ -86,7 +86,7 @@ class RunDirectory:
 
     @property
     def frozen_weights(self) -> Path:
-        """The frozen weights, which these states leave out."""
+        """The frozen weights, which these states do not have."""
         return self.checkpoint.with_name("frozen.npz")
 
     @property
