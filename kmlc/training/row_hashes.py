@@ -63,11 +63,9 @@ def rows_of_splits(
     saved, hashes = read_arrays(path)[what], _hashes(config, {"": records})[what]
     if saved.shape != (len(names),):
         raise ValueError(f"{path.name}: expected {len(names):,} hashes of {what}")
-    nameless = what != "captions"
-    known, own = (
-        [*zip(itertools.repeat("") if nameless else ids, each.tolist(), strict=False)]
-        for ids, each in ((names, saved), (records.ids.tolist(), hashes))
-    )
+    known, own = saved.tolist(), hashes.tolist()
+    if what == "captions":
+        known, own = [*zip(names, known, strict=True)], [*zip(records.ids.tolist(), own, strict=True)]
     rest = iter(known)
     keys = {name: {*itertools.islice(rest, len(rows))} for name, rows in split.items()}
     return {name: np.array([key in some for key in own], bool) for name, some in keys.items()}
